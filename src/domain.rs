@@ -1,0 +1,36 @@
+//! Floor 0: the vocabulary every other room speaks.
+//!
+//! Values only: prices, quantities, money, instants, instruments, orders, positions, signals, limits as values.
+//! It deliberately does no I/O, reads no clock and never holds money, a price or a quantity in a float.
+//! What must stay true: arithmetic is checked (an overflow is an error, never a wrap), money of two currencies does not add,
+//! text from outside is a [`CleanText`] or it is not in here.
+
+mod alert;
+mod fixed;
+mod ids;
+mod instrument;
+mod market;
+mod order;
+mod position;
+mod ratio;
+mod report;
+mod signal;
+mod text;
+mod time;
+mod trading;
+
+pub use alert::{Alert, AlertTopic, Severity};
+pub use fixed::{ArithmeticError, Currency, Money, ParseDecimalError, Price, Quantity, SCALE, Volume};
+pub use ids::{
+    AccountId, AlertId, BrokerRef, DealId, InstrumentId, LedgerId, OrderId, PositionId, ProposalId, RunId, Sequence, SignalId,
+};
+pub use instrument::{AssetClass, Calendar, Instrument, InstrumentError, InstrumentTable};
+pub use market::{Bar, Capabilities, MarketEvent, MarketStamp, Quote, QuoteOrigin, SeriesInfo};
+pub use order::{Fill, Liquidity, Order, OrderKind, OrderRequest, OrderSide, Origin, Protection, ProtectiveReason, TimeInForce};
+pub use position::{Position, PositionSide};
+pub use ratio::Ratio;
+pub use report::{BrokerReport, BrokerState};
+pub use signal::{Direction, Layer, LayerVerdict, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
+pub use text::CleanText;
+pub use time::{Duration, MarketTime, RiskDay, WallTime, new_york};
+pub use trading::{Actor, Mode, RiskLevel, TradingState};

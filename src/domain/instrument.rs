@@ -1,0 +1,153 @@
+//! What can be watched and traded, and the table that names it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::domain::{Currency, InstrumentId, Price, Quantity};
+
+/// The broad class an instrument belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssetClass {
+    /// A share.
+    Stock,
+    /// An index; it cannot be bought itself.
+    Index,
+    /// A metal or energy contract.
+    Commodity,
+    /// A crypto pair.
+    Crypto,
+    /// A currency pair.
+    Fx,
+}
+
+/// When an instrument trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Calendar {
+    /// 09:30 to 16:00 New York on exchange days.
+    UsEquity,
+    /// Always.
+    #[serde(rename = "crypto-24-7")]
+    Crypto247,
+    /// Sunday 17:00 to Friday 17:00 New York.
+    #[serde(rename = "fx-24-5")]
+    Fx245,
+}
+
+/// One instrument as `config/instruments.toml` states it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instrument {
+    /// Stable number; never reused.
+    pub id: InstrumentId,
+    /// Ticker, `[A-Z0-9._-]{1,24}`.
+    pub symbol: String,
+    /// Full name.
+    pub name: String,
+    /// Asset class.
+    pub kind: AssetClass,
+    /// Currency of price and profit.
+    pub currency: Currency,
+    /// Smallest price step for limits and stops.
+    pub tick: Price,
+    /// Smallest quantity step.
+    pub lot: Quantity,
+    /// Smallest order.
+    pub min_quantity: Quantity,
+    /// Currency units per point and unit; the exchange supports 1.
+    pub multiplier: Quantity,
+    /// Decimals shown.
+    pub decimals: u8,
+    /// Sector for concentration limits.
+    pub sector: String,
+    /// Trading hours.
+    pub calendar: Calendar,
+    /// Whether orders are taken at all.
+    pub tradable: bool,
+}
+
+/// Why an instrument table is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InstrumentError {
+    /// Two instruments share a number or a symbol.
+    #[error("instrument {0} appears twice (number or symbol)")]
+    Duplicate(String),
+    /// A symbol holds other characters than `A-Z 0-9 . _ -` or is too long.
+    #[error("«{0}» is not a symbol: use 1 to 24 of A-Z, 0-9, dot, underscore, hyphen")]
+    Symbol(String),
+    /// A number that makes no sense.
+    #[error("{symbol}: {what}")]
+    Value {
+        /// Which instrument.
+        symbol: String,
+        /// What is wrong and what is allowed.
+        what: String,
+    },
+}
+
+/// All known instruments by number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InstrumentTable {
+    by_id: BTreeMap<InstrumentId, Instrument>,
+}
+
+impl InstrumentTable {
+    /// Builds the table; refuses duplicates, strange symbols and impossible numbers.
+    pub fn new(instruments: Vec<Instrument>) -> Result<Self, InstrumentError> {
+        let mut table = Self::default();
+        for instrument in instruments {
+            check(&instrument)?;
+            let symbol = instrument.symbol.clone();
+            let known_symbol = table.by_symbol(&symbol).is_some();
+            if known_symbol || table.by_id.insert(instrument.id, instrument).is_some() {
+                return Err(InstrumentError::Duplicate(symbol));
+            }
+        }
+        Ok(table)
+    }
+
+    /// The instrument with this number.
+    pub fn get(&self, id: InstrumentId) -> Option<&Instrument> {
+        self.by_id.get(&id)
+    }
+
+    /// The instrument with this ticker, whatever its case.
+    pub fn by_symbol(&self, symbol: &str) -> Option<&Instrument> {
+        self.by_id.values().find(|instrument| instrument.symbol.eq_ignore_ascii_case(symbol))
+    }
+
+    /// The ticker, or the bare number where the instrument is unknown.
+    pub fn symbol(&self, id: InstrumentId) -> String {
+        self.get(id).map_or_else(|| id.to_string(), |instrument| instrument.symbol.clone())
+    }
+
+    /// All instruments in order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &Instrument> {
+        self.by_id.values()
+    }
+}
+
+fn check(instrument: &Instrument) -> Result<(), InstrumentError> {
+    let symbol = &instrument.symbol;
+    let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    if symbol.is_empty() || symbol.len() > 24 || !symbol.bytes().all(plain) {
+        return Err(InstrumentError::Symbol(symbol.chars().take(40).collect()));
+    }
+    let refuse = |what: &str| Err(InstrumentError::Value { symbol: symbol.clone(), what: what.to_owned() });
+    if !instrument.tick.is_positive() {
+        return refuse("tick must be above 0");
+    }
+    if !instrument.lot.is_positive() || instrument.min_quantity < instrument.lot {
+        return refuse("lot must be above 0 and min_quantity at least one lot");
+    }
+    if instrument.multiplier != Quantity::from_nanos(crate::domain::SCALE) {
+        return refuse("multiplier must be \"1\": contracts with other multipliers are not supported yet");
+    }
+    if instrument.decimals > 9 {
+        return refuse("decimals must be between 0 and 9");
+    }
+    Ok(())
+}

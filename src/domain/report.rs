@@ -1,0 +1,83 @@
+//! What a broker (the paper exchange is one) says about orders and positions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{BrokerRef, CleanText, Fill, Order, OrderId, OrderKind, PositionId, Quantity};
+
+/// One fact from a broker. Reports are inputs: they are recorded and may arrive twice, late or out of order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BrokerReport {
+    /// The order works at the broker under this number.
+    Accepted {
+        /// Which order.
+        order: OrderId,
+        /// Its number there.
+        broker_ref: BrokerRef,
+    },
+    /// The broker refused the order; nothing happened.
+    Rejected {
+        /// Which order.
+        order: OrderId,
+        /// The broker's words.
+        reason: CleanText,
+    },
+    /// A stop was touched and is now a market order.
+    Triggered {
+        /// Which order.
+        order: OrderId,
+    },
+    /// A trade happened.
+    Filled(Fill),
+    /// The order is out of the market.
+    Cancelled {
+        /// Which order.
+        order: OrderId,
+        /// Why.
+        reason: CleanText,
+    },
+    /// Its time ran out.
+    Expired {
+        /// Which order.
+        order: OrderId,
+    },
+    /// The order now stands as given.
+    Modified {
+        /// Which order.
+        order: OrderId,
+        /// Its quantity now, filled part included.
+        quantity: Quantity,
+        /// Its price now.
+        kind: OrderKind,
+    },
+    /// The order stands as it was.
+    ModifyRefused {
+        /// Which order.
+        order: OrderId,
+        /// The broker's words.
+        reason: CleanText,
+    },
+    /// The order could not be cancelled; it stands as it was.
+    CancelRefused {
+        /// Which order.
+        order: OrderId,
+        /// The broker's words.
+        reason: CleanText,
+    },
+    /// A stop-loss or take-profit that travelled with an order now works by itself.
+    LegPlaced {
+        /// The leg; its number follows from the opening order's.
+        order: Order,
+    },
+    /// The answer to a query: everything open there.
+    State(BrokerState),
+}
+
+/// Everything open at the broker at one instant.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BrokerState {
+    /// Working orders, ascending.
+    pub orders: Vec<OrderId>,
+    /// Open positions, ascending.
+    pub positions: Vec<(PositionId, Quantity)>,
+}

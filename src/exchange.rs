@@ -1,0 +1,16 @@
+//! Floor 2: the pure matching core behind paper trading, backtests and the broker simulator.
+//!
+//! Orders and market events in, broker reports out. No socket, no clock, no randomness.
+//! What must stay true:
+//! - nothing fills at a drawn quote, only at bars: at the next bar's open, or where a bar's range crosses a resting price;
+//! - an order takes part only in bars that begin after it was placed (a series without range: that close after it was placed);
+//! - where a stop and a target share a bar, the stop comes first; a limit fills only where the price went *through* it;
+//! - a fill never exceeds a share of the bar's volume where there is volume;
+//! - resting orders are kept sorted by price, so an event touches only those it crosses.
+
+mod book;
+mod matching;
+mod terms;
+
+pub use matching::{Exchange, LegIds, RestoredOrder, RestoredPosition};
+pub use terms::Terms;

@@ -1,0 +1,16 @@
+//! pmax, a trading workstation that lives in a terminal.
+//!
+//! Rooms stand on floors; a room uses only rooms below it (`tests/it/floors.rs` holds the table). See ARCHITECTURE.md.
+
+pub mod broker;
+pub mod domain;
+pub mod engine;
+pub mod exchange;
+pub mod market;
+pub mod orders;
+pub mod portfolio;
+pub mod risk;
+pub mod runtime;
+pub mod signals;
+pub mod stats;
+pub mod store;

@@ -1,0 +1,214 @@
+//! All orders that matter now: every open one, and the latest closed ones.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::domain::{
+    BrokerRef, InstrumentId, MarketTime, Money, Order, OrderId, OrderKind, OrderRequest, OrderSide, Price, Quantity,
+};
+use crate::orders::{IllegalStep, OrderState, OrderStep, next};
+
+/// Closed orders kept at hand for late reports and the screen; the database keeps all.
+const KEPT_CLOSED: usize = 2_048;
+/// Steps kept per order; a stream of partial fills folds into the last ones.
+const KEPT_STEPS: usize = 24;
+
+/// One line of an order's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// When, in market time.
+    pub at: MarketTime,
+    /// What happened.
+    pub step: OrderStep,
+    /// In words, where there is more to say.
+    pub note: String,
+}
+
+/// An order with its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackedOrder {
+    /// The order as it stands now (a change alters its price and quantity).
+    pub order: Order,
+    /// Where it stands.
+    pub state: OrderState,
+    /// How much has traded.
+    pub filled: Quantity,
+    /// What the traded part was worth.
+    pub filled_value: Option<Money>,
+    /// Its number at the broker.
+    pub broker_ref: Option<BrokerRef>,
+    /// What happened to it, oldest first.
+    pub history: VecDeque<HistoryEntry>,
+}
+
+/// Why a step was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum StepError {
+    /// No such order here.
+    #[error("order {0} is not known here")]
+    NoOrder(OrderId),
+    /// The step does not fit the state.
+    #[error(transparent)]
+    Illegal(#[from] IllegalStep),
+}
+
+/// The orders of one account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderManager {
+    open: BTreeMap<OrderId, Arc<TrackedOrder>>,
+    closed: BTreeMap<OrderId, Arc<TrackedOrder>>,
+    closed_order: VecDeque<OrderId>,
+    unknown: u32,
+    #[serde(skip)]
+    /// How many open orders ask for exactly the same, so that a repeat is noticed at constant cost.
+    alike: BTreeMap<Likeness, u32>,
+}
+
+/// What makes two orders the same wish: instrument, side, quantity, kind and price.
+type Likeness = (InstrumentId, u8, Quantity, u8, Price);
+
+fn likeness(request: &OrderRequest) -> Likeness {
+    let (kind, price) = match request.kind {
+        OrderKind::Market => (0, Price::ZERO),
+        OrderKind::Limit(price) => (1, price),
+        OrderKind::Stop(price) => (2, price),
+    };
+    let side = match request.side {
+        OrderSide::Buy => 0,
+        OrderSide::Sell => 1,
+    };
+    (request.instrument, side, request.quantity, kind, price)
+}
+
+impl TrackedOrder {
+    /// What is still to trade.
+    pub fn leaves(&self) -> Quantity {
+        self.order.request.quantity.minus(self.filled).unwrap_or(Quantity::ZERO)
+    }
+}
+
+impl OrderManager {
+    /// Takes a new order in the given state (`Confirmed` for ours, `Open` for a leg the broker placed).
+    pub fn insert(&mut self, order: Order, state: OrderState, at: MarketTime) {
+        let mut history = VecDeque::new();
+        if state != OrderState::Confirmed {
+            history.push_back(HistoryEntry { at, step: OrderStep::Accept, note: String::new() });
+        }
+        *self.alike.entry(likeness(&order.request)).or_default() += 1;
+        let (filled, filled_value, broker_ref) = (Quantity::ZERO, None, None);
+        let tracked = TrackedOrder { order, state, filled, filled_value, broker_ref, history };
+        self.open.insert(order.id, Arc::new(tracked));
+    }
+
+    /// Whether the step would be legal now.
+    pub fn would_allow(&self, id: OrderId, step: OrderStep) -> Result<OrderState, StepError> {
+        let tracked = self.get(id).ok_or(StepError::NoOrder(id))?;
+        next(tracked.state, step).map_err(StepError::from)
+    }
+
+    /// Takes a step. A closing step moves the order to the closed ones.
+    pub fn step(&mut self, id: OrderId, step: OrderStep, at: MarketTime, note: &str) -> Result<OrderState, StepError> {
+        let state = self.would_allow(id, step)?;
+        let Some(tracked) = self.get_mut(id) else { return Err(StepError::NoOrder(id)) };
+        let before = tracked.state;
+        tracked.state = state;
+        tracked.history.push_back(HistoryEntry { at, step, note: note.to_owned() });
+        if tracked.history.len() > KEPT_STEPS {
+            tracked.history.remove(1);
+        }
+        match (before == OrderState::Unknown, state == OrderState::Unknown) {
+            (false, true) => self.unknown += 1,
+            (true, false) => self.unknown = self.unknown.saturating_sub(1),
+            (true, true) | (false, false) => {}
+        }
+        if state.is_closed() {
+            self.retire(id);
+        }
+        Ok(state)
+    }
+
+    /// Adds to what has traded; the caller takes the matching step.
+    pub fn add_fill(&mut self, id: OrderId, quantity: Quantity, value: Money) {
+        if let Some(tracked) = self.get_mut(id) {
+            tracked.filled = tracked.filled.plus(quantity).unwrap_or(tracked.filled);
+            tracked.filled_value = match tracked.filled_value {
+                Some(sum) => sum.plus(value).ok(),
+                None => Some(value),
+            };
+        }
+    }
+
+    /// Notes the broker's number.
+    pub fn set_broker_ref(&mut self, id: OrderId, broker_ref: BrokerRef) {
+        if let Some(tracked) = self.get_mut(id) {
+            tracked.broker_ref = Some(broker_ref);
+        }
+    }
+
+    /// Takes the price and quantity a change left the order with.
+    pub fn set_terms(&mut self, id: OrderId, quantity: Quantity, kind: OrderKind) {
+        let Some(tracked) = self.get_mut(id) else { return };
+        let before = likeness(&tracked.order.request);
+        tracked.order.request.quantity = quantity;
+        tracked.order.request.kind = kind;
+        let after = likeness(&tracked.order.request);
+        if !tracked.state.is_closed() {
+            self.forget_likeness(before);
+            *self.alike.entry(after).or_default() += 1;
+        }
+    }
+
+    /// An order, open or lately closed.
+    pub fn get(&self, id: OrderId) -> Option<&Arc<TrackedOrder>> {
+        self.open.get(&id).or_else(|| self.closed.get(&id))
+    }
+
+    /// Open orders by number.
+    pub const fn open(&self) -> &BTreeMap<OrderId, Arc<TrackedOrder>> {
+        &self.open
+    }
+
+    /// Lately closed orders, newest first.
+    pub fn closed_newest_first(&self) -> impl Iterator<Item = &Arc<TrackedOrder>> {
+        self.closed_order.iter().rev().filter_map(|id| self.closed.get(id))
+    }
+
+    /// How many orders nobody knows the fate of.
+    pub const fn unknown(&self) -> u32 {
+        self.unknown
+    }
+
+    /// Whether an open order asks for exactly the same.
+    pub fn has_twin(&self, request: &OrderRequest) -> bool {
+        self.alike.contains_key(&likeness(request))
+    }
+
+    fn forget_likeness(&mut self, key: Likeness) {
+        if let Some(count) = self.alike.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.alike.remove(&key);
+            }
+        }
+    }
+
+    fn get_mut(&mut self, id: OrderId) -> Option<&mut TrackedOrder> {
+        self.open.get_mut(&id).or_else(|| self.closed.get_mut(&id)).map(Arc::make_mut)
+    }
+
+    fn retire(&mut self, id: OrderId) {
+        if let Some(tracked) = self.open.remove(&id) {
+            self.forget_likeness(likeness(&tracked.order.request));
+            self.closed.insert(id, tracked);
+            self.closed_order.push_back(id);
+        }
+        if self.closed_order.len() > KEPT_CLOSED
+            && let Some(oldest) = self.closed_order.pop_front()
+        {
+            self.closed.remove(&oldest);
+        }
+    }
+}
