@@ -1,0 +1,38 @@
+//! Floor 4: the engine, a deterministic state machine.
+//!
+//! [`Engine::handle`] takes one [`Event`] and gives an [`Outcome`]: records (what was decided, to be made durable) and effects (what is
+//! to be done after that). It has no clock, no I/O, no thread, no randomness, and iterates over nothing unordered.
+//!
+//! The state has two halves. The *market* half ([`MarketState`]) is a fold over market events; the *book* half ([`Book`]) is a fold over
+//! records. So there are two ways back to the same state: handling all inputs again (replay) or applying the recorded decisions
+//! (recovery). Both end in the same [`StateHash`], and a test holds them to it.
+
+mod book;
+mod broker_reports;
+mod closing;
+mod commands;
+mod core;
+mod effect;
+mod event;
+mod history;
+mod judging;
+mod kill;
+mod market_events;
+mod proposal;
+mod record;
+mod run_inputs;
+mod situation;
+mod snapshot;
+mod snapshot_build;
+mod wording;
+
+pub use book::{Activity, Book, KillPhase, SignalEntry, StateReason};
+pub use core::{Engine, EngineSettings, Outcome, Setup, StateHash};
+pub use effect::Effect;
+pub use event::{Command, Event, Input, InputBody, RunInput, Seen, TapeRef, Ticket, WasClean};
+pub use history::{BarHistory, MarketState, Series};
+pub use proposal::Proposal;
+pub use record::{AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord};
+pub use snapshot::{
+    AccountView, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot, SnapshotRequest,
+};

@@ -1,0 +1,500 @@
+//! The book half of the state: a fold over records.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    AccountId, Actor, Alert, AlertId, Currency, DealId, Fill, InstrumentId, InstrumentTable, LedgerId, MarketTime, Mode, Money,
+    OrderId, Outcome, PositionId, Price, ProposalId, RunId, Severity, Signal, SignalId, SignalSource, TradingState, Validation,
+    WallTime,
+};
+use crate::engine::record::{
+    AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
+};
+use crate::engine::{Proposal, TapeRef, wording};
+use crate::orders::{OpenState, OrderManager, OrderState, OrderStep};
+use crate::portfolio::{Ledger, Performance, Valuation};
+use crate::risk::Breakers;
+use crate::signals::{Commentary, Scorecard, Tracker};
+
+/// The one account of a paper run.
+const ACCOUNT: AccountId = AccountId(1);
+const KEPT_SIGNALS: usize = 400;
+const KEPT_ALERTS: usize = 400;
+const KEPT_COMMENTS: usize = 120;
+const KEPT_ACTIVITY: usize = 300;
+
+/// How far the kill switch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KillPhase {
+    /// Not fired, or re-armed since.
+    #[default]
+    Idle,
+    /// Fired: waiting until every cancel is confirmed.
+    Cancelling,
+    /// Waiting until every position is closed.
+    Flattening,
+    /// Everything asked for is confirmed.
+    Finished,
+}
+
+/// Why the trading state is what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateReason {
+    /// Who set it.
+    pub who: Actor,
+    /// Why.
+    pub why: String,
+    /// When, in market time.
+    pub at: MarketTime,
+    /// When, on the wall clock.
+    pub wall: WallTime,
+}
+
+/// A signal with its verdicts and, later, its outcome.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignalEntry {
+    /// The signal.
+    pub signal: Signal,
+    /// The verdicts.
+    pub validation: Validation,
+    /// What came of it, once its horizon has ended.
+    pub outcome: Option<Outcome>,
+}
+
+/// One line of the activity log: what was done, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Its number; the screen shows what is new since the last one it knows.
+    pub number: u64,
+    /// When, in market time.
+    pub at: MarketTime,
+    /// How loud.
+    pub severity: Severity,
+    /// One sentence.
+    pub text: String,
+}
+
+/// Value of opening orders that have not traded yet, so that limits count what is on its way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct OnOrder {
+    by_order: BTreeMap<OrderId, (InstrumentId, i64)>,
+    by_instrument: BTreeMap<InstrumentId, i64>,
+    total: i64,
+}
+
+/// Everything that is decided rather than observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Book {
+    pub(super) run: RunId,
+    pub(super) ledger_id: LedgerId,
+    pub(super) tape: Option<TapeRef>,
+    pub(super) quiet_until: MarketTime,
+    pub(super) mode: Mode,
+    pub(super) state: TradingState,
+    pub(super) reason: Option<StateReason>,
+    pub(super) kill: KillPhase,
+    pub(super) rearm_requested: Option<WallTime>,
+    pub(super) breakers: Breakers,
+    pub(super) orders: OrderManager,
+    on_order: OnOrder,
+    pub(super) ledger: Ledger,
+    pub(super) valuation: Valuation,
+    pub(super) performance: Performance,
+    pub(super) trades_today: u32,
+    pub(super) signals: VecDeque<Arc<SignalEntry>>,
+    pub(super) scorecards: BTreeMap<SignalSource, Scorecard>,
+    pub(super) tracker: Tracker,
+    pub(super) proposals: BTreeMap<ProposalId, Proposal>,
+    pub(super) position_signals: BTreeMap<PositionId, SignalId>,
+    pub(super) alerts: VecDeque<Alert>,
+    pub(super) commentary: VecDeque<Arc<Commentary>>,
+    pub(super) activity: VecDeque<Arc<Activity>>,
+    pub(super) next_order: OrderId,
+    pub(super) next_signal: SignalId,
+    pub(super) next_proposal: ProposalId,
+    pub(super) next_alert: AlertId,
+    pub(super) next_deal: DealId,
+    next_activity: u64,
+}
+
+fn push_bounded<T>(ring: &mut VecDeque<T>, item: T, most: usize) {
+    ring.push_back(item);
+    if ring.len() > most {
+        ring.pop_front();
+    }
+}
+
+impl OnOrder {
+    fn set(&mut self, order: OrderId, instrument: InstrumentId, value: i64) {
+        let before = self.by_order.remove(&order).map_or(0, |(_, value)| value);
+        if value > 0 {
+            self.by_order.insert(order, (instrument, value));
+        }
+        let sum = self.by_instrument.entry(instrument).or_default();
+        *sum = sum.saturating_add(value - before);
+        if *sum == 0 {
+            self.by_instrument.remove(&instrument);
+        }
+        self.total = self.total.saturating_add(value - before);
+    }
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        let nothing = Money::zero(Currency::USD);
+        Self {
+            run: RunId(0),
+            ledger_id: LedgerId(0),
+            tape: None,
+            quiet_until: MarketTime(i64::MIN),
+            mode: Mode::ReadOnly,
+            state: TradingState::Active,
+            reason: None,
+            kill: KillPhase::Idle,
+            rearm_requested: None,
+            breakers: Breakers::default(),
+            orders: OrderManager::default(),
+            on_order: OnOrder::default(),
+            ledger: Ledger::new(ACCOUNT, nothing),
+            valuation: Valuation::default(),
+            performance: Performance::new(nothing),
+            trades_today: 0,
+            signals: VecDeque::new(),
+            scorecards: BTreeMap::new(),
+            tracker: Tracker::default(),
+            proposals: BTreeMap::new(),
+            position_signals: BTreeMap::new(),
+            alerts: VecDeque::new(),
+            commentary: VecDeque::new(),
+            activity: VecDeque::new(),
+            next_order: OrderId(1),
+            next_signal: SignalId(1),
+            next_proposal: ProposalId(1),
+            next_alert: AlertId(1),
+            next_deal: DealId(1),
+            next_activity: 1,
+        }
+    }
+}
+
+impl Book {
+    /// The run.
+    pub const fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// The ledger's number, part of every order mark.
+    pub const fn ledger_id(&self) -> LedgerId {
+        self.ledger_id
+    }
+
+    /// Where orders may go.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether trading is allowed.
+    pub const fn state(&self) -> TradingState {
+        self.state
+    }
+
+    /// Why.
+    pub const fn reason(&self) -> Option<&StateReason> {
+        self.reason.as_ref()
+    }
+
+    /// How far the kill switch is.
+    pub const fn kill(&self) -> KillPhase {
+        self.kill
+    }
+
+    /// The tape this run plays.
+    pub const fn tape(&self) -> Option<&TapeRef> {
+        self.tape.as_ref()
+    }
+
+    /// Orders.
+    pub const fn orders(&self) -> &OrderManager {
+        &self.orders
+    }
+
+    /// Cash and positions.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Values of positions.
+    pub const fn valuation(&self) -> &Valuation {
+        &self.valuation
+    }
+
+    /// Equity over time.
+    pub const fn performance(&self) -> &Performance {
+        &self.performance
+    }
+
+    /// Latched breakers.
+    pub const fn breakers(&self) -> &Breakers {
+        &self.breakers
+    }
+
+    /// Opening orders sent in this risk day.
+    pub const fn trades_today(&self) -> u32 {
+        self.trades_today
+    }
+
+    /// Proposals that wait.
+    pub const fn proposals(&self) -> &BTreeMap<ProposalId, Proposal> {
+        &self.proposals
+    }
+
+    /// Latest signals, oldest first.
+    pub const fn signals(&self) -> &VecDeque<Arc<SignalEntry>> {
+        &self.signals
+    }
+
+    /// Records of the sources.
+    pub const fn scorecards(&self) -> &BTreeMap<SignalSource, Scorecard> {
+        &self.scorecards
+    }
+
+    /// Latest alerts, oldest first.
+    pub const fn alerts(&self) -> &VecDeque<Alert> {
+        &self.alerts
+    }
+
+    /// The next number a broker's trade gets in paper trading.
+    pub const fn next_deal(&self) -> DealId {
+        self.next_deal
+    }
+
+    /// The next free order number.
+    pub const fn next_order(&self) -> OrderId {
+        self.next_order
+    }
+
+    /// Value of opening orders on their way in one instrument.
+    pub(super) fn on_order(&self, instrument: InstrumentId) -> Money {
+        let value = self.on_order.by_instrument.get(&instrument).copied().unwrap_or(0);
+        Money::from_nanos(value, self.ledger.currency())
+    }
+
+    /// Value of all opening orders on their way.
+    pub(super) const fn on_order_total(&self) -> Money {
+        Money::from_nanos(self.on_order.total, self.ledger.currency())
+    }
+
+    /// Applies one record. Total: an impossible record changes nothing.
+    pub(super) fn apply(&mut self, record: &Record, now: MarketTime, instruments: &InstrumentTable) {
+        let said = wording::describe(record, self, instruments);
+        match record {
+            Record::Run(record) => self.apply_run(record),
+            Record::Trading(record) => self.apply_trading(record),
+            Record::Signal(record) => self.apply_signal(record),
+            Record::Proposal(record) => self.apply_proposal(record),
+            Record::Order(record) => self.apply_order(record, now),
+            Record::Portfolio(record) => self.apply_portfolio(record),
+            Record::Alert(record) => self.apply_alert(record),
+            Record::Commentary(comment) => push_bounded(&mut self.commentary, Arc::new(comment.clone()), KEPT_COMMENTS),
+        }
+        if let Some((severity, text)) = said {
+            let line = Activity { number: self.next_activity, at: now, severity, text };
+            self.next_activity += 1;
+            push_bounded(&mut self.activity, Arc::new(line), KEPT_ACTIVITY);
+        }
+    }
+
+    fn apply_run(&mut self, record: &RunRecord) {
+        match record {
+            RunRecord::Opened { run, ledger, tape, capital, first_order, first_deal, quiet_until } => {
+                (self.run, self.ledger_id, self.quiet_until) = (*run, *ledger, *quiet_until);
+                self.tape = Some(tape.clone());
+                (self.next_order, self.next_deal) = (*first_order, *first_deal);
+                self.begin_account(*capital);
+            }
+            RunRecord::Resumed { .. } => {
+                self.mode = Mode::ReadOnly;
+                self.rearm_requested = None;
+            }
+            RunRecord::Jumped { until } => self.quiet_until = *until,
+        }
+    }
+
+    fn begin_account(&mut self, capital: Money) {
+        self.ledger = Ledger::new(ACCOUNT, capital);
+        self.performance = Performance::new(capital);
+        self.valuation.clear_holdings();
+        self.breakers = Breakers::default();
+        self.trades_today = 0;
+    }
+
+    fn apply_trading(&mut self, record: &TradingRecord) {
+        match record {
+            TradingRecord::ModeChanged { mode, .. } => self.mode = *mode,
+            TradingRecord::StateChanged { state, who, why, at, wall } => {
+                self.state = *state;
+                self.reason = Some(StateReason { who: *who, why: why.clone(), at: *at, wall: *wall });
+                self.rearm_requested = None;
+                self.kill = match (state, who) {
+                    (TradingState::Halted, Actor::Person | Actor::Outside) => KillPhase::Cancelling,
+                    (TradingState::Halted, Actor::Engine | Actor::Watchdog) => self.kill,
+                    (TradingState::Active | TradingState::Reducing, _) => KillPhase::Idle,
+                };
+            }
+            TradingRecord::BreakerTripped(trip) => self.breakers.latch(*trip),
+            TradingRecord::BreakerReleased { kind } => self.breakers.release(*kind),
+            TradingRecord::RearmRequested { wall } => self.rearm_requested = Some(*wall),
+            TradingRecord::FlattenAsked => self.kill = KillPhase::Flattening,
+            TradingRecord::KillFinished => self.kill = KillPhase::Finished,
+        }
+    }
+
+    fn apply_signal(&mut self, record: &SignalRecord) {
+        match record {
+            SignalRecord::Judged { signal, validation } => {
+                self.next_signal = SignalId(signal.id.0 + 1);
+                self.tracker.follow(signal);
+                let entry = SignalEntry { signal: signal.clone(), validation: validation.clone(), outcome: None };
+                push_bounded(&mut self.signals, Arc::new(entry), KEPT_SIGNALS);
+            }
+            SignalRecord::Resolved { signal, source, outcome } => {
+                self.scorecards.entry(*source).or_default().add(outcome.net_return);
+                if let Some(entry) = self.signals.iter_mut().rev().find(|entry| entry.signal.id == *signal) {
+                    Arc::make_mut(entry).outcome = Some(*outcome);
+                }
+            }
+        }
+    }
+
+    fn apply_proposal(&mut self, record: &ProposalRecord) {
+        match record {
+            ProposalRecord::Made(proposal) => {
+                self.next_proposal = self.next_proposal.max(ProposalId(proposal.id.0 + 1));
+                self.proposals.insert(proposal.id, proposal.clone());
+            }
+            ProposalRecord::Confirmed { proposal, order } => {
+                if let Some(made) = self.proposals.remove(proposal)
+                    && made.request.opens_exposure()
+                {
+                    self.position_signals.insert(PositionId(order.0), made.signal);
+                }
+            }
+            ProposalRecord::Declined { proposal } | ProposalRecord::Withdrawn { proposal, .. } => {
+                self.proposals.remove(proposal);
+            }
+        }
+    }
+
+    fn apply_order(&mut self, record: &OrderRecord, now: MarketTime) {
+        match record {
+            OrderRecord::Confirmed { order, .. } => {
+                let opens = order.request.opens_exposure();
+                self.next_order = OrderId(order.id.0 + if opens { 3 } else { 1 });
+                self.trades_today += u32::from(opens);
+                self.orders.insert(*order, OrderState::Confirmed, now);
+                self.note_on_order(order.id);
+            }
+            OrderRecord::Stepped { order, step, at, note, to: _ } => self.take_step(*order, *step, *at, note),
+            OrderRecord::Numbered { order, broker_ref } => self.orders.set_broker_ref(*order, *broker_ref),
+            OrderRecord::LegPlaced { order } => {
+                self.orders.insert(*order, OrderState::Open(OpenState::Working), now);
+            }
+            OrderRecord::TermsChanged { order, quantity, kind } => {
+                self.orders.set_terms(*order, *quantity, *kind);
+                self.note_on_order(*order);
+            }
+            OrderRecord::NumbersTaken { next } => self.next_order = *next,
+            OrderRecord::Refused { .. } | OrderRecord::Contradicted { .. } => {}
+        }
+    }
+
+    fn take_step(&mut self, order: OrderId, step: OrderStep, at: MarketTime, note: &str) {
+        let taken = self.orders.step(order, step, at, note);
+        debug_assert!(taken.is_ok(), "a recorded step was legal when it was decided: {taken:?}");
+        self.note_on_order(order);
+    }
+
+    /// Keeps the value on order equal to what is still to trade.
+    fn note_on_order(&mut self, id: OrderId) {
+        let Some(tracked) = self.orders.get(id) else { return };
+        let request = &tracked.order.request;
+        if !request.opens_exposure() {
+            return;
+        }
+        let price = request.named_price().or(tracked.order.reference);
+        let value = match (tracked.state.is_closed(), price) {
+            (false, Some(price)) => Money::notional(price, tracked.leaves(), self.ledger.currency()).map_or(0, Money::nanos),
+            (true, _) | (false, None) => 0,
+        };
+        self.on_order.set(id, request.instrument, value);
+    }
+
+    fn apply_portfolio(&mut self, record: &PortfolioRecord) {
+        match record {
+            PortfolioRecord::Filled { fill, protection, .. } => self.apply_fill(fill, *protection),
+            PortfolioRecord::FillContradicted { .. } => {}
+            PortfolioRecord::Protected { position, protection } => self.ledger.protect(*position, *protection),
+            PortfolioRecord::Reset { capital } => self.begin_account(*capital),
+        }
+    }
+
+    fn apply_fill(&mut self, fill: &Fill, protection: crate::domain::Protection) {
+        let Ok(result) = self.ledger.apply(fill, protection) else { return };
+        self.next_deal = self.next_deal.max(DealId(fill.deal.0 + 1));
+        if let Ok(value) = Money::notional(fill.price, fill.quantity, self.ledger.currency()) {
+            self.orders.add_fill(fill.order, fill.quantity, value);
+            self.note_on_order(fill.order);
+        }
+        if self.valuation.last(fill.instrument).is_none() {
+            self.valuation.mark(fill.instrument, fill.price);
+        }
+        self.valuation.reposition(fill.instrument, &self.ledger);
+        if result.closed {
+            self.position_signals.remove(&fill.position);
+        }
+        self.revalue();
+    }
+
+    /// Takes the equity anew after a price or a fill.
+    pub(super) fn revalue(&mut self) {
+        if let Ok(equity) = self.valuation.equity(&self.ledger) {
+            self.performance.observe(equity);
+        }
+    }
+
+    /// Takes a price. Returns whether the value of the book changed.
+    pub(super) fn mark(&mut self, instrument: InstrumentId, price: Price) -> bool {
+        let changed = self.valuation.mark(instrument, price);
+        if changed {
+            self.revalue();
+        }
+        changed
+    }
+
+    /// Notices a new risk day.
+    pub(super) fn turn_day(&mut self, now: MarketTime) -> bool {
+        let turned = self.performance.advance(now);
+        if turned {
+            self.trades_today = 0;
+        }
+        turned
+    }
+
+    fn apply_alert(&mut self, record: &AlertRecord) {
+        match record {
+            AlertRecord::Raised(alert) => {
+                self.next_alert = AlertId(alert.id.0 + 1);
+                push_bounded(&mut self.alerts, alert.clone(), KEPT_ALERTS);
+            }
+            AlertRecord::Acknowledged { from, to } => {
+                for alert in self.alerts.iter_mut().filter(|alert| (*from..=*to).contains(&alert.id)) {
+                    alert.acknowledged = true;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What a broker says, and what it means for orders, cash and positions.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    Actor, AlertTopic, BrokerReport, BrokerState, Fill, Order, OrderId, Origin, PositionId, Protection, Quantity, Severity,
+    TradingState,
+};
+use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record};
+use crate::engine::{Engine, Outcome};
+use crate::orders::{OrderState, OrderStep};
+use crate::portfolio::LedgerError;
+
+impl Engine {
+    pub(super) fn decide_on_report(&mut self, report: &BrokerReport, outcome: &mut Outcome) {
+        match report {
+            BrokerReport::Accepted { order, broker_ref } => {
+                if self.try_step(*order, OrderStep::Accept, "", outcome) {
+                    self.record(Record::Order(OrderRecord::Numbered { order: *order, broker_ref: *broker_ref }), outcome);
+                }
+            }
+            BrokerReport::Rejected { order, reason } => {
+                if self.try_step(*order, OrderStep::Reject, reason.as_str(), outcome) {
+                    let text = format!("order {order} rejected by the broker: {reason}");
+                    self.raise(Severity::Warning, AlertTopic::Order, None, text, outcome);
+                }
+            }
+            BrokerReport::Triggered { order } => {
+                self.try_step(*order, OrderStep::Trigger, "", outcome);
+            }
+            BrokerReport::Filled(fill) => self.take_fill(fill, outcome),
+            BrokerReport::Cancelled { order, reason } => {
+                self.try_step(*order, OrderStep::Cancel, reason.as_str(), outcome);
+            }
+            BrokerReport::Expired { order } => {
+                self.try_step(*order, OrderStep::Expire, "", outcome);
+            }
+            BrokerReport::Modified { order, quantity, kind } => {
+                if self.try_step(*order, OrderStep::Modify, &format!("{quantity} {kind}"), outcome) {
+                    let (order, quantity, kind) = (*order, *quantity, *kind);
+                    self.record(Record::Order(OrderRecord::TermsChanged { order, quantity, kind }), outcome);
+                }
+            }
+            BrokerReport::ModifyRefused { order, reason } => {
+                self.try_step(*order, OrderStep::RefuseModify, reason.as_str(), outcome);
+            }
+            BrokerReport::CancelRefused { order, reason } => {
+                self.try_step(*order, OrderStep::RefuseCancel, reason.as_str(), outcome);
+            }
+            BrokerReport::LegPlaced { order } => self.take_leg(order, outcome),
+            BrokerReport::State(state) => self.reconcile(state, outcome),
+        }
+        self.advance_kill(outcome);
+    }
+
+    /// Takes a step if the table allows it; otherwise records and shows the contradiction.
+    fn try_step(&mut self, order: OrderId, step: OrderStep, note: &str, outcome: &mut Outcome) -> bool {
+        if self.book.orders.would_allow(order, step).is_ok() {
+            self.step(order, step, note, outcome);
+            return true;
+        }
+        let state = self.book.orders.get(order).map(|tracked| tracked.state);
+        let repeated = matches!(
+            (state, step),
+            (Some(OrderState::Cancelled), OrderStep::Cancel)
+                | (Some(OrderState::Expired), OrderStep::Expire)
+                | (Some(OrderState::Rejected), OrderStep::Reject)
+        );
+        if !repeated {
+            self.record(Record::Order(OrderRecord::Contradicted { order, state, step }), outcome);
+            let text = format!("the broker's report {step:?} does not fit order {order}; nothing was changed");
+            self.raise(Severity::Critical, AlertTopic::Order, None, text, outcome);
+        }
+        false
+    }
+
+    fn take_fill(&mut self, fill: &Fill, outcome: &mut Outcome) {
+        let Some(tracked) = self.book.orders.get(fill.order).cloned() else {
+            self.contradict_fill(fill, "its order is not known here", outcome);
+            return;
+        };
+        let protection = if fill.closes { Protection::default() } else { tracked.order.request.protection };
+        let (position, cash) = match self.book.ledger.would_give(fill, protection) {
+            Ok(after) => after,
+            Err(LedgerError::Duplicate(_)) => return,
+            Err(error) => {
+                self.contradict_fill(fill, &error.to_string(), outcome);
+                return;
+            }
+        };
+        let leaves = tracked.leaves().minus(fill.quantity);
+        let step = if leaves.is_ok_and(Quantity::is_positive) { OrderStep::FillPart } else { OrderStep::FillAll };
+        if self.book.orders.would_allow(fill.order, step).is_err() {
+            self.contradict_fill(fill, "its order is filled already", outcome);
+            return;
+        }
+        self.record(Record::Portfolio(PortfolioRecord::Filled { fill: *fill, protection, position, cash }), outcome);
+        let decimals = self.instruments.get(fill.instrument).map_or(2, |known| usize::from(known.decimals));
+        self.step(fill.order, step, &format!("{} at {:.decimals$}", fill.quantity, fill.price), outcome);
+        self.after_fill(fill, tracked.order.request.origin, outcome);
+    }
+
+    fn after_fill(&mut self, fill: &Fill, origin: Origin, outcome: &mut Outcome) {
+        if let Origin::Protective(_) = origin {
+            let symbol = self.instruments.symbol(fill.instrument);
+            let text = format!("{} of {symbol} traded: {} {} at {}", origin.word(), fill.side, fill.quantity, fill.price);
+            self.raise(Severity::Warning, AlertTopic::Order, Some(fill.instrument), text, outcome);
+        }
+        if fill.closes && self.book.ledger.position(fill.position).is_none() {
+            self.withdraw_closes_of(fill.position, outcome);
+        }
+    }
+
+    fn withdraw_closes_of(&mut self, position: PositionId, outcome: &mut Outcome) {
+        let of_position = |request: &crate::domain::OrderRequest| request.closes == Some(position);
+        let found = self.book.proposals.values().find(|proposal| of_position(&proposal.request)).map(|proposal| proposal.id);
+        if let Some(proposal) = found {
+            let why = "its position is closed".to_owned();
+            self.record(Record::Proposal(ProposalRecord::Withdrawn { proposal, why }), outcome);
+        }
+    }
+
+    fn contradict_fill(&mut self, fill: &Fill, why: &str, outcome: &mut Outcome) {
+        let text = format!("a trade of order {} does not fit ({why}); opening trades are held", fill.order);
+        self.record(Record::Portfolio(PortfolioRecord::FillContradicted { fill: *fill, why: why.to_owned() }), outcome);
+        self.raise(Severity::Critical, AlertTopic::Order, Some(fill.instrument), text.clone(), outcome);
+        if self.book.state == TradingState::Active {
+            self.change_state(TradingState::Reducing, Actor::Engine, &text, outcome);
+        }
+    }
+
+    fn take_leg(&mut self, order: &Order, outcome: &mut Outcome) {
+        if self.book.orders.get(order.id).is_none() && order.request.origin.is_protective() {
+            self.record(Record::Order(OrderRecord::LegPlaced { order: *order }), outcome);
+        }
+    }
+
+    /// Compares the union of ours and the broker's. Twice in a row, the second finds nothing to do.
+    fn reconcile(&mut self, theirs: &BrokerState, outcome: &mut Outcome) {
+        let ours: Vec<(OrderId, OrderState)> =
+            self.book.orders.open().values().map(|tracked| (tracked.order.id, tracked.state)).collect();
+        for (id, state) in ours {
+            let is_there = theirs.orders.binary_search(&id).is_ok();
+            match (state, is_there) {
+                (OrderState::Unknown, true) => self.step(id, OrderStep::Accept, "found at the broker", outcome),
+                (OrderState::Unknown, false) => {
+                    self.step(id, OrderStep::ProveAbsent, "the broker's complete answer does not hold it", outcome);
+                }
+                (OrderState::Open(_) | OrderState::PendingCancel(_) | OrderState::PendingModify(_), false) => {
+                    self.step(id, OrderStep::Cancel, "no longer at the broker", outcome);
+                }
+                (_, true) | (_, false) => {}
+            }
+        }
+        let mine: BTreeMap<PositionId, Quantity> =
+            self.book.ledger.positions().values().map(|position| (position.id, position.quantity)).collect();
+        let same = mine.len() == theirs.positions.len() && theirs.positions.iter().all(|(id, held)| mine.get(id) == Some(held));
+        if !same {
+            let text = "positions here and at the broker differ; trading is halted until a person has looked".to_owned();
+            self.raise(Severity::Critical, AlertTopic::Order, None, text.clone(), outcome);
+            if self.book.state != TradingState::Halted {
+                self.change_state(TradingState::Halted, Actor::Watchdog, &text, outcome);
+            }
+        }
+    }
+}

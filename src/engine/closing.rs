@@ -1,0 +1,97 @@
+//! Changing and reducing what is open: cancel, modify, close, protect.
+
+use crate::domain::{Actor, OrderId, OrderKind, Origin, PositionId, Protection, Quantity};
+use crate::domain::{Mode, OrderRequest, TradingState};
+use crate::engine::judging::closing_request;
+use crate::engine::record::{OrderRecord, PortfolioRecord, Record};
+use crate::engine::{Effect, Engine, Outcome};
+use crate::exchange::LegIds;
+use crate::orders::OrderStep;
+use crate::risk::{self, Acknowledged, Check, CheckOutcome};
+
+impl Engine {
+    pub(super) fn cancel(&mut self, id: OrderId, outcome: &mut Outcome) {
+        let cancellable = self.book.orders.get(id).is_some_and(|tracked| tracked.state.is_cancellable());
+        if !cancellable {
+            self.tell(format!("order {id} cannot be cancelled: it is not working"), outcome);
+            return;
+        }
+        self.step(id, OrderStep::AskCancel, "", outcome);
+        outcome.effects.push(Effect::Cancel(id));
+    }
+
+    /// A change must pass the checks that the changed order would face, counted without the order as it stands.
+    pub(super) fn modify(&mut self, id: OrderId, quantity: Quantity, kind: OrderKind, outcome: &mut Outcome) {
+        let Some(tracked) = self.book.orders.get(id).filter(|tracked| tracked.state.is_modifiable()).cloned() else {
+            self.tell(format!("order {id} cannot be changed: it is not working"), outcome);
+            return;
+        };
+        let request = OrderRequest { quantity, kind, ..tracked.order.request };
+        let same_kind = std::mem::discriminant(&kind) == std::mem::discriminant(&tracked.order.request.kind);
+        if !same_kind || kind == OrderKind::Market || quantity <= tracked.filled {
+            self.tell(format!("order {id} not changed: the kind stays, and the quantity must exceed what has traded"), outcome);
+            return;
+        }
+        if let Some(refused) = self.refusal_of_change(&request, &tracked.order.request) {
+            self.tell(format!("order {id} not changed — {refused}"), outcome);
+            return;
+        }
+        self.step(id, OrderStep::AskModify, &format!("to {quantity} {kind}"), outcome);
+        outcome.effects.push(Effect::Modify { order: id, quantity, kind });
+    }
+
+    fn refusal_of_change(&self, request: &OrderRequest, before: &OrderRequest) -> Option<String> {
+        let mut situation = self.situation(request);
+        situation.trades_today = situation.trades_today.saturating_sub(1);
+        let price = before.named_price();
+        let value =
+            price.and_then(|price| crate::domain::Money::notional(price, before.quantity, situation.equity.currency()).ok());
+        if let Some(value) = value.filter(|_| before.opens_exposure()) {
+            for held in [
+                &mut situation.instrument_exposure,
+                &mut situation.sector_exposure,
+                &mut situation.gross_exposure,
+                &mut situation.cash_on_order,
+            ] {
+                *held = held.minus(value).unwrap_or(*held);
+            }
+        }
+        let failed = |result: &risk::CheckResult| result.outcome == CheckOutcome::Fail;
+        let results = risk::assess(request, &situation);
+        results.iter().find(|result| failed(result)).map(|result| format!("{}: {}", result.check.code(), result.check.sentence()))
+    }
+
+    pub(super) fn close_position(&mut self, actor: Actor, id: PositionId, quantity: Option<Quantity>, outcome: &mut Outcome) {
+        let Some(position) = self.book.ledger.position(id).cloned() else {
+            self.tell(format!("position {id} is not open"), outcome);
+            return;
+        };
+        let request = closing_request(&position, quantity.unwrap_or(position.quantity), Origin::Ticket);
+        self.place(actor, request, Acknowledged::Nothing, None, outcome);
+    }
+
+    pub(super) fn protect(&mut self, id: PositionId, protection: Protection, outcome: &mut Outcome) {
+        let Some(position) = self.book.ledger.position(id).cloned() else {
+            self.tell(format!("position {id} is not open"), outcome);
+            return;
+        };
+        let allowed = self.book.mode != Mode::ReadOnly && self.book.state != TradingState::Halted;
+        let mut probe = closing_request(&position, position.quantity, Origin::Ticket);
+        (probe.side, probe.protection) = (position.side.closing().opposite(), protection);
+        let situation = self.situation(&probe);
+        let fits = risk::assess(&probe, &situation)
+            .iter()
+            .all(|result| result.outcome == CheckOutcome::Pass || !matches!(result.check, Check::Price | Check::Protection));
+        if !allowed || !fits {
+            let why =
+                "levels not set: arm trading, keep the stop on the losing and the target on the winning side, on whole ticks";
+            self.tell(why.to_owned(), outcome);
+            return;
+        }
+        let next = self.book.next_order;
+        let legs = LegIds { stop: next, target: OrderId(next.0 + 1) };
+        self.record(Record::Order(OrderRecord::NumbersTaken { next: OrderId(next.0 + 2) }), outcome);
+        self.record(Record::Portfolio(PortfolioRecord::Protected { position: id, protection }), outcome);
+        outcome.effects.push(Effect::Protect { position: id, protection, legs });
+    }
+}

@@ -1,0 +1,243 @@
+//! The engine itself: its state, its two ways forward, and the dispatch. Decisions are in the files named after what wakes them.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::domain::{InstrumentTable, MarketEvent, Ratio, SeriesInfo, WallTime};
+use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, Record, RunInput};
+use crate::exchange::Terms;
+use crate::risk::Limits;
+use crate::signals::{Gates, Resolved, Strategy, StrategySettings, baselines};
+
+/// The settings decisions depend on. They are part of a run's first input and of every restart, so that a replay uses the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineSettings {
+    /// Limits of the account.
+    pub limits: Limits,
+    /// Thresholds of the layers.
+    pub gates: Gates,
+    /// Baseline strategies.
+    pub strategies: StrategySettings,
+    /// Costs.
+    pub terms: Terms,
+    /// How far a price may move between proposal and confirmation.
+    pub confirm_tolerance: Ratio,
+    /// A bar's move, in usual deviations, from which an alert is raised.
+    pub alert_deviations: Ratio,
+}
+
+/// What an engine is made of.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// All instruments.
+    pub instruments: Arc<InstrumentTable>,
+    /// The series of the tape or feed.
+    pub series: Vec<SeriesInfo>,
+    /// The settings.
+    pub settings: EngineSettings,
+}
+
+/// What one event led to. Reused between calls; [`Engine::handle`] clears it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Decisions, in order; to be made durable before any effect that reaches a broker.
+    pub records: Vec<Record>,
+    /// What to do then.
+    pub effects: Vec<Effect>,
+}
+
+/// SHA-256 of the whole state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StateHash([u8; 32]);
+
+/// The engine.
+pub struct Engine {
+    pub(super) instruments: Arc<InstrumentTable>,
+    pub(super) settings: EngineSettings,
+    pub(super) strategies: Vec<Box<dyn Strategy>>,
+    pub(super) market: MarketState,
+    pub(super) book: Book,
+    pub(super) wall: WallTime,
+}
+
+/// What a market event changed, for the decisions that follow.
+#[derive(Debug, Default)]
+pub(super) struct Noticed {
+    pub new_day: bool,
+    pub equity_changed: bool,
+    pub resolved: Vec<Resolved>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Engine").field("market", &self.market.now()).field("run", &self.book.run).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine before its first event.
+    pub fn new(setup: &Setup) -> Self {
+        Self {
+            instruments: Arc::clone(&setup.instruments),
+            settings: setup.settings,
+            strategies: baselines(&setup.settings.strategies),
+            market: MarketState::new(&setup.series, &setup.instruments),
+            book: Book::default(),
+            wall: WallTime(0),
+        }
+    }
+
+    /// Handles one event: the way forward in live trading, backtest and replay alike.
+    pub fn handle(&mut self, event: &Event, outcome: &mut Outcome) {
+        outcome.records.clear();
+        outcome.effects.clear();
+        match event {
+            Event::Market(event) => {
+                let noticed = self.observe_noticing(event);
+                self.decide_on_market(event, noticed, outcome);
+            }
+            Event::Input(input) => self.handle_input(input, outcome),
+        }
+    }
+
+    fn handle_input(&mut self, input: &Input, outcome: &mut Outcome) {
+        self.take_input(input);
+        match &input.body {
+            InputBody::Run(run) => self.decide_on_run(run, outcome),
+            InputBody::Command { actor, command } => self.decide_on_command(*actor, command, outcome),
+            InputBody::Broker(report) => self.decide_on_report(report, outcome),
+            InputBody::Commentary(comment) => self.record(Record::Commentary(comment.clone()), outcome),
+            InputBody::Timer => {}
+        }
+        self.decide_on_time(outcome);
+    }
+
+    /// Recovery: takes a market event without deciding anything.
+    pub fn observe(&mut self, event: &MarketEvent) {
+        let _: Noticed = self.observe_noticing(event);
+    }
+
+    /// Recovery: takes an input's time and settings without deciding anything.
+    pub fn take_input(&mut self, input: &Input) {
+        self.wall = self.wall.max(input.wall);
+        if let InputBody::Run(RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. }) = &input.body {
+            self.settings = *settings;
+            self.strategies = baselines(&settings.strategies);
+        }
+    }
+
+    /// Recovery: applies a decision that was recorded.
+    pub fn apply(&mut self, record: &Record) {
+        self.book.apply(record, self.market.now(), &self.instruments);
+    }
+
+    /// The earliest wall time at which something lapses, if anything waits; the runtime sends [`InputBody::Timer`] then.
+    pub fn next_deadline(&self) -> Option<WallTime> {
+        let proposals = self.book.proposals.values().map(|proposal| proposal.expires);
+        let rearm = self.book.rearm_requested.map(|asked| asked.plus(super::commands::REARM_WINDOW));
+        proposals.chain(rearm).min()
+    }
+
+    /// The decided half of the state.
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The observed half of the state.
+    pub const fn market(&self) -> &MarketState {
+        &self.market
+    }
+
+    /// The settings.
+    pub const fn settings(&self) -> &EngineSettings {
+        &self.settings
+    }
+
+    /// The instruments.
+    pub const fn instruments(&self) -> &Arc<InstrumentTable> {
+        &self.instruments
+    }
+
+    /// SHA-256 over the canonical text of the whole state.
+    pub fn state_hash(&self) -> StateHash {
+        struct Sink(Sha256);
+        impl io::Write for Sink {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.update(bytes);
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut sink = io::BufWriter::with_capacity(1 << 16, Sink(Sha256::new()));
+        let written = serde_json::to_writer(&mut sink, &(&self.market, &self.book, self.wall));
+        debug_assert!(written.is_ok(), "the state is plain data: {written:?}");
+        match sink.into_inner() {
+            Ok(Sink(hash)) => StateHash(hash.finalize().into()),
+            Err(_) => StateHash([0; 32]),
+        }
+    }
+
+    /// Makes a decision: applies it and hands it out.
+    pub(super) fn record(&mut self, record: Record, outcome: &mut Outcome) {
+        self.apply(&record);
+        outcome.records.push(record);
+    }
+
+    fn observe_noticing(&mut self, event: &MarketEvent) -> Noticed {
+        self.market.observe(event, &self.instruments);
+        let mut noticed = Noticed { new_day: self.book.turn_day(event.known_at()), ..Noticed::default() };
+        if noticed.new_day {
+            self.market.turn_day();
+        }
+        let price = match event {
+            MarketEvent::Quoted { quote, .. } => quote.last,
+            MarketEvent::BarOpened { instrument, open, stamp } => {
+                self.book.tracker.on_open(*instrument, *open, stamp.event_at);
+                *open
+            }
+            MarketEvent::BarClosed { bar, .. } => {
+                noticed.resolved = self.book.tracker.on_close(bar, self.settings.terms.round_trip());
+                bar.close
+            }
+        };
+        noticed.equity_changed = self.book.mark(event.instrument(), price);
+        noticed
+    }
+}
+
+impl fmt::Display for StateHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl From<StateHash> for String {
+    fn from(hash: StateHash) -> Self {
+        hash.to_string()
+    }
+}
+
+impl TryFrom<String> for StateHash {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let refuse = || format!("«{text}» is not a state hash of 64 hexadecimal digits");
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(refuse());
+        }
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            let digits = text.get(index * 2..index * 2 + 2).ok_or_else(refuse)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| refuse())?;
+        }
+        Ok(Self(bytes))
+    }
+}

@@ -1,0 +1,47 @@
+//! What is to be done once the decision is durable.
+
+use crate::domain::{Order, OrderId, OrderKind, PositionId, Protection, Quantity};
+use crate::exchange::LegIds;
+use crate::risk::Approved;
+use crate::signals::Facts;
+
+/// One effect. The runtime carries it out only after the records of the same outcome are durable.
+#[derive(Debug)]
+pub enum Effect {
+    /// Write the order to the broker, once.
+    Submit(Approved<Order>),
+    /// Ask the broker to cancel.
+    Cancel(OrderId),
+    /// Ask the broker to change a working order.
+    Modify {
+        /// Which.
+        order: OrderId,
+        /// New quantity.
+        quantity: Quantity,
+        /// New price.
+        kind: OrderKind,
+    },
+    /// Ask the broker to set a position's exit levels.
+    Protect {
+        /// Which position.
+        position: PositionId,
+        /// The levels.
+        protection: Protection,
+        /// Numbers for legs that do not exist yet.
+        legs: LegIds,
+    },
+    /// Ask the broker what is open.
+    QueryBroker,
+    /// Ask the analyst for a comment. Lossy: may be dropped under load.
+    Comment(Facts),
+}
+
+impl Effect {
+    /// Whether the effect reaches a broker and so must wait for durable records.
+    pub const fn reaches_broker(&self) -> bool {
+        match self {
+            Self::Submit(_) | Self::Cancel(_) | Self::Modify { .. } | Self::Protect { .. } | Self::QueryBroker => true,
+            Self::Comment(_) => false,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Everything that can wake the engine, as one closed enum.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Actor, BrokerReport, DealId, InstrumentId, LedgerId, MarketEvent, MarketTime, Money, OrderId, OrderKind, OrderSide,
+    PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime,
+};
+use crate::engine::{EngineSettings, StateHash};
+use crate::risk::Acknowledged;
+use crate::signals::Commentary;
+
+/// One event of the ordered stream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// What a market says. Recorded as a position on a tape.
+    Market(MarketEvent),
+    /// Anything else. Recorded in the journal word for word.
+    Input(Input),
+}
+
+/// A recorded input with the wall time at which it reached the engine: the engine's only clock for a person's and a wire's time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// When, on the wall clock.
+    pub wall: WallTime,
+    /// What.
+    pub body: InputBody,
+}
+
+/// The kinds of input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputBody {
+    /// The life of the run itself.
+    Run(RunInput),
+    /// Somebody wants something.
+    Command {
+        /// Who.
+        actor: Actor,
+        /// What.
+        command: Command,
+    },
+    /// A broker reports.
+    Broker(BrokerReport),
+    /// The analyst wrote something.
+    Commentary(Commentary),
+    /// A deadline the engine had asked for has passed.
+    Timer,
+}
+
+/// Which tape feeds a run, named by content so that a replay cannot use another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TapeRef {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of the file, in hex.
+    pub sha256: String,
+    /// Seed of the quotes drawn inside bars.
+    pub seed: u64,
+}
+
+/// The life of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunInput {
+    /// A new run begins with a fresh account.
+    Opened {
+        /// Its number.
+        run: RunId,
+        /// The ledger it is kept in.
+        ledger: LedgerId,
+        /// The tape.
+        tape: TapeRef,
+        /// Starting capital.
+        capital: Money,
+        /// Program version.
+        version: String,
+        /// The settings that decisions depend on.
+        settings: EngineSettings,
+        /// First order number that is free in this ledger.
+        first_order: OrderId,
+        /// First number of a trade that is free in this ledger.
+        first_deal: DealId,
+        /// Until then the tape is only warming up: no proposals, comments or price alerts.
+        quiet_until: MarketTime,
+    },
+    /// The process was started again on an unfinished run.
+    Resumed {
+        /// Program version.
+        version: String,
+        /// Whether the last process ended cleanly.
+        was_clean: WasClean,
+        /// The settings from now on.
+        settings: EngineSettings,
+    },
+    /// The state at this point, so that a replay has something to be held against.
+    Checkpoint {
+        /// Hash of the whole state.
+        state: StateHash,
+    },
+    /// The process is about to end in order.
+    Suspended,
+    /// A part of the runtime failed; trading stops.
+    Failed {
+        /// What, in one sentence.
+        what: String,
+    },
+}
+
+/// How the process before ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WasClean {
+    /// In order.
+    Yes,
+    /// Killed or crashed.
+    No,
+}
+
+/// What was on the screen when a person confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The last price shown.
+    pub price: Option<Price>,
+    /// The quantity shown.
+    pub quantity: Quantity,
+}
+
+/// A hand-written order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: OrderSide,
+    /// How much.
+    pub quantity: Quantity,
+    /// At what price.
+    pub kind: OrderKind,
+    /// For how long.
+    pub time_in_force: TimeInForce,
+    /// Exit levels.
+    pub protection: Protection,
+}
+
+/// What somebody wants, in the imperative.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Let orders go to the paper exchange.
+    ArmPaper,
+    /// Send nothing any more.
+    Disarm,
+    /// Send the order of a proposal.
+    ConfirmProposal {
+        /// Which.
+        proposal: ProposalId,
+        /// The revision on the screen; another one is refused.
+        revision: u32,
+        /// What was on the screen.
+        seen: Seen,
+    },
+    /// Drop a proposal.
+    DeclineProposal {
+        /// Which.
+        proposal: ProposalId,
+    },
+    /// Send a hand-written order.
+    PlaceOrder {
+        /// The order.
+        ticket: Ticket,
+        /// What was typed beyond the confirm key.
+        acknowledged: Acknowledged,
+        /// What was on the screen.
+        seen: Seen,
+    },
+    /// Change a working order.
+    ModifyOrder {
+        /// Which.
+        order: OrderId,
+        /// New quantity.
+        quantity: Quantity,
+        /// New price.
+        kind: OrderKind,
+    },
+    /// Take a working order out of the market.
+    CancelOrder {
+        /// Which.
+        order: OrderId,
+    },
+    /// Close a position at the next price.
+    ClosePosition {
+        /// Which.
+        position: PositionId,
+        /// How much; all of it where `None`.
+        quantity: Option<Quantity>,
+    },
+    /// Set the exit levels of a position.
+    ProtectPosition {
+        /// Which.
+        position: PositionId,
+        /// The levels; none removes the leg.
+        protection: Protection,
+    },
+    /// The kill switch: halt, and cancel everything that could open exposure.
+    Kill {
+        /// Why, in a word or two.
+        why: String,
+    },
+    /// After the kill switch: close every position at the next price.
+    Flatten,
+    /// First step of re-arming after a halt or a breaker.
+    RequestRearm,
+    /// Second step, within a minute of the first.
+    ConfirmRearm,
+    /// Mark one alert as seen.
+    AcknowledgeAlert {
+        /// Its number.
+        alert: crate::domain::AlertId,
+    },
+    /// Mark all alerts as seen.
+    AcknowledgeAll,
+    /// Begin the paper account anew; refused while anything is open.
+    ResetPaper {
+        /// New capital.
+        capital: Money,
+    },
+    /// The tape is about to run ahead to this instant.
+    JumpTo {
+        /// Where it stops.
+        until: MarketTime,
+    },
+}

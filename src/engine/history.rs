@@ -1,0 +1,259 @@
+//! The market half of the state: a fold over market events.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Bar, Calendar, Capabilities, Duration, Instrument, InstrumentId, InstrumentTable, MarketEvent, MarketTime, Price, Quote,
+    QuoteOrigin, Ratio, SeriesInfo,
+};
+use crate::signals::AsOf;
+
+/// Bars per sealed chunk; a snapshot shares sealed chunks and copies at most one.
+const CHUNK: usize = 256;
+/// Closes kept for statistics; the oldest are dropped in one go at twice as many.
+const KEPT_CLOSES: usize = 640;
+/// A price is stale after this many bar periods without news.
+const STALE_PERIODS: i64 = 5;
+
+/// All bars of a series in shared chunks: a clone copies pointers, never history.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BarHistory {
+    sealed: Arc<Vec<Arc<Vec<Bar>>>>,
+    tail: Arc<Vec<Bar>>,
+}
+
+impl BarHistory {
+    fn push(&mut self, bar: Bar) {
+        let tail = Arc::make_mut(&mut self.tail);
+        tail.push(bar);
+        if tail.len() == CHUNK {
+            let full = std::mem::take(tail);
+            Arc::make_mut(&mut self.sealed).push(Arc::new(full));
+        }
+    }
+
+    /// How many bars.
+    pub fn len(&self) -> usize {
+        self.sealed.len() * CHUNK + self.tail.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The last `count` bars, oldest first.
+    pub fn last(&self, count: usize) -> Vec<Bar> {
+        let skip = self.len().saturating_sub(count);
+        self.iter().skip(skip).copied().collect()
+    }
+
+    /// All bars, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Bar> {
+        self.sealed.iter().flat_map(|chunk| chunk.iter()).chain(self.tail.iter())
+    }
+}
+
+/// What is known of one instrument's market.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// What the series carries.
+    pub capabilities: Capabilities,
+    /// The latest price.
+    pub quote: Option<Quote>,
+    /// When that price was known.
+    pub quoted_at: MarketTime,
+    /// The last close before the current risk day: the yardstick of "change".
+    pub day_reference: Option<Price>,
+    /// The bar that is forming: when it began and what was seen of it.
+    pub forming: Option<Forming>,
+    /// All closed bars.
+    pub bars: BarHistory,
+    closes: Vec<f64>,
+    period: Duration,
+    bars_per_year: f64,
+}
+
+/// A bar that has not closed yet, as far as drawn quotes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forming {
+    /// When it began.
+    pub open_at: MarketTime,
+    /// First price.
+    pub open: Price,
+    /// Highest so far.
+    pub high: Price,
+    /// Lowest so far.
+    pub low: Price,
+    /// Latest.
+    pub last: Price,
+}
+
+/// The market half of the state.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MarketState {
+    now: MarketTime,
+    consumed: u64,
+    series: Vec<Option<Series>>,
+}
+
+impl Series {
+    fn new(info: &SeriesInfo, instrument: Option<&Instrument>) -> Self {
+        let calendar = instrument.map_or(Calendar::Crypto247, |instrument| instrument.calendar);
+        Self {
+            instrument: info.instrument,
+            capabilities: info.capabilities,
+            quote: None,
+            quoted_at: MarketTime(0),
+            day_reference: None,
+            forming: None,
+            bars: BarHistory::default(),
+            closes: Vec::new(),
+            period: Duration::seconds(86_400),
+            bars_per_year: periods_per_year(calendar, Duration::seconds(86_400)),
+        }
+    }
+
+    /// History as of the last closed bar.
+    pub fn as_of(&self) -> AsOf<'_> {
+        AsOf::new(&self.closes)
+    }
+
+    /// Bars per year, for annualising.
+    pub const fn bars_per_year(&self) -> f64 {
+        self.bars_per_year
+    }
+
+    /// The last price, whatever its age.
+    pub fn last(&self) -> Option<Price> {
+        self.quote.map(|quote| quote.last)
+    }
+
+    /// Whether nothing was heard for longer than five bar periods.
+    pub fn is_stale(&self, now: MarketTime) -> bool {
+        self.quote.is_none() || now.since(self.quoted_at).0 > self.period.0 * STALE_PERIODS
+    }
+
+    /// Change since the last close before this risk day.
+    pub fn change(&self) -> Option<Ratio> {
+        self.last()?.change_from(self.day_reference?)
+    }
+
+    fn on_bar(&mut self, bar: &Bar, calendar: Calendar) {
+        if self.bars.is_empty() {
+            self.period = period(bar, calendar);
+            self.bars_per_year = periods_per_year(calendar, self.period);
+        }
+        self.bars.push(*bar);
+        self.forming = None;
+        if self.closes.len() >= 2 * KEPT_CLOSES {
+            self.closes.drain(..KEPT_CLOSES);
+        }
+        self.closes.push(bar.close.to_f64());
+    }
+
+    fn on_price(&mut self, price: Price) {
+        if let Some(forming) = &mut self.forming {
+            forming.high = forming.high.max(price);
+            forming.low = forming.low.min(price);
+            forming.last = price;
+        }
+    }
+}
+
+/// The usual time from one bar to the next: a session bar counts as a day.
+fn period(bar: &Bar, calendar: Calendar) -> Duration {
+    let length = bar.close_at.since(bar.open_at);
+    let day = Duration::seconds(86_400);
+    match calendar {
+        Calendar::UsEquity if length >= Duration::seconds(3 * 3600) => day,
+        Calendar::UsEquity | Calendar::Crypto247 | Calendar::Fx245 => length,
+    }
+}
+
+/// 252 sessions of 6.5 hours, 365 days of 24 hours, or 52 weeks of 120 hours.
+fn periods_per_year(calendar: Calendar, period: Duration) -> f64 {
+    let hours = period.as_seconds() / 3600.0;
+    match calendar {
+        Calendar::UsEquity if hours >= 24.0 => 252.0,
+        Calendar::UsEquity => 252.0 * 6.5 / hours,
+        Calendar::Crypto247 => 365.0 * 24.0 / hours,
+        Calendar::Fx245 if hours >= 24.0 => 260.0,
+        Calendar::Fx245 => 52.0 * 120.0 / hours,
+    }
+}
+
+impl MarketState {
+    /// An empty market with the series of a tape or feed.
+    pub fn new(series: &[SeriesInfo], instruments: &InstrumentTable) -> Self {
+        let mut state = Self::default();
+        for info in series {
+            let Ok(index) = usize::try_from(info.instrument.0) else { continue };
+            if index >= state.series.len() {
+                state.series.resize(index + 1, None);
+            }
+            if let Some(slot) = state.series.get_mut(index) {
+                *slot = Some(Series::new(info, instruments.get(info.instrument)));
+            }
+        }
+        state
+    }
+
+    /// Market time: that of the latest event.
+    pub const fn now(&self) -> MarketTime {
+        self.now
+    }
+
+    /// How many market events were consumed; a position on the tape.
+    pub const fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
+    /// One series.
+    pub fn get(&self, instrument: InstrumentId) -> Option<&Series> {
+        self.series.get(usize::try_from(instrument.0).ok()?)?.as_ref()
+    }
+
+    /// All series by instrument number.
+    pub fn iter(&self) -> impl Iterator<Item = &Series> {
+        self.series.iter().flatten()
+    }
+
+    /// Takes an event. An instrument that the tape did not announce is ignored.
+    pub(super) fn observe(&mut self, event: &MarketEvent, instruments: &InstrumentTable) {
+        self.now = event.known_at();
+        self.consumed += 1;
+        let index = usize::try_from(event.instrument().0).unwrap_or(usize::MAX);
+        let Some(Some(series)) = self.series.get_mut(index) else { return };
+        let printed =
+            |last: Price| Quote { instrument: event.instrument(), last, bid: None, ask: None, origin: QuoteOrigin::Venue };
+        series.quoted_at = event.known_at();
+        match event {
+            MarketEvent::Quoted { quote, .. } => {
+                series.on_price(quote.last);
+                series.quote = Some(*quote);
+            }
+            MarketEvent::BarOpened { open, stamp, .. } => {
+                let (open_at, open) = (stamp.event_at, *open);
+                series.forming = Some(Forming { open_at, open, high: open, low: open, last: open });
+                series.quote = Some(printed(open));
+            }
+            MarketEvent::BarClosed { bar, .. } => {
+                let calendar = instruments.get(bar.instrument).map_or(Calendar::Crypto247, |known| known.calendar);
+                series.on_bar(bar, calendar);
+                series.quote = Some(printed(bar.close));
+            }
+        }
+    }
+
+    /// Sets the yardstick of "change" when a risk day turns.
+    pub(super) fn turn_day(&mut self) {
+        for series in self.series.iter_mut().flatten() {
+            series.day_reference = series.last();
+        }
+    }
+}

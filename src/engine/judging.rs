@@ -1,0 +1,208 @@
+//! From a closed bar to a proposal: views, verdicts, size, and the proposal's later revisions.
+
+use crate::domain::{
+    Bar, Direction, InstrumentId, OrderKind, OrderRequest, OrderSide, Origin, Position, PositionSide, Probability, ProposalId,
+    Protection, Quantity, Ratio, RiskLevel, Signal, SignalId, TimeInForce, TradingState, Validation, View,
+};
+use crate::domain::{Duration, Money};
+use crate::engine::record::{ProposalRecord, Record, SignalRecord};
+use crate::engine::{Engine, Outcome, Proposal};
+use crate::portfolio::{self, SizingRule};
+use crate::signals::{self, BookFacts, Case};
+use crate::stats;
+
+/// Returns compared for the correlation with the book; aligned by bar count within series of one tape.
+const CORRELATION_BARS: usize = 60;
+
+impl Engine {
+    /// Asks every strategy about an instrument whose bar has closed.
+    pub(super) fn judge_views(&mut self, bar: &Bar, outcome: &mut Outcome) {
+        let tradable = self.instruments.get(bar.instrument).is_some_and(|instrument| instrument.tradable);
+        if !tradable {
+            return;
+        }
+        for index in 0..self.strategies.len() {
+            if let Some((signal, validation)) = self.judge_one(index, bar) {
+                self.record(
+                    Record::Signal(SignalRecord::Judged { signal: signal.clone(), validation: validation.clone() }),
+                    outcome,
+                );
+                self.propose(&signal, &validation, outcome);
+            }
+        }
+    }
+
+    fn judge_one(&self, strategy: usize, bar: &Bar) -> Option<(Signal, Validation)> {
+        let strategy = self.strategies.get(strategy)?;
+        let source = strategy.source();
+        if self.book.tracker.is_running(source, bar.instrument) {
+            return None;
+        }
+        let series = self.market.get(bar.instrument)?;
+        let as_of = series.as_of();
+        let thought = strategy.look(&as_of)?;
+        let view = View {
+            source,
+            instrument: bar.instrument,
+            direction: thought.direction,
+            strength: Ratio::from_f64(thought.strength)?,
+            horizon_bars: thought.horizon_bars,
+            probability: Probability::Uncalibrated,
+            as_of: bar.close_at,
+            reference: bar.close,
+            rationale: thought.rationale,
+        };
+        let record = self.book.scorecards.get(&source).copied().unwrap_or_default();
+        let book = self.book_facts(&view);
+        let (bars_per_year, gates) = (series.bars_per_year(), &self.settings.gates);
+        let validation = signals::judge(&Case { view: &view, as_of, bars_per_year, book, record, gates });
+        let risk = signals::risk_level(&as_of, bars_per_year).unwrap_or(RiskLevel::Extreme);
+        Some((Signal { id: self.book.next_signal, view, risk }, validation))
+    }
+
+    fn book_facts(&self, view: &View) -> BookFacts {
+        let equity = self.book.performance.equity();
+        let trade_value = self
+            .exploratory_quantity(view.instrument, view.reference)
+            .and_then(|quantity| Money::notional(view.reference, quantity, equity.currency()).ok());
+        let sector = self.sector_exposure(view.instrument);
+        let with_trade = trade_value.and_then(|value| sector.plus(value).ok());
+        BookFacts {
+            sector_share: with_trade.and_then(|value| value.ratio_to(equity)),
+            sector_limit: self.settings.limits.max_sector,
+            correlation: self.correlation_with_book(view),
+            is_held: self.book.ledger.positions().values().any(|position| position.instrument == view.instrument),
+            trade_value,
+            equity,
+        }
+    }
+
+    /// The highest correlation with anything held; a position on the other side counts with its sign turned.
+    fn correlation_with_book(&self, view: &View) -> Option<f64> {
+        let ours = self.market.get(view.instrument)?.as_of().last_returns(CORRELATION_BARS)?;
+        let with = |position: &Position| {
+            let theirs = self.market.get(position.instrument)?.as_of().last_returns(CORRELATION_BARS)?;
+            let same_side = (view.direction == Direction::Long) == (position.side == PositionSide::Long);
+            stats::correlation(&ours, &theirs).map(|value| if same_side { value } else { -value })
+        };
+        self.book.ledger.positions().values().filter_map(with).reduce(f64::max)
+    }
+
+    fn exploratory_quantity(&self, instrument: InstrumentId, price: crate::domain::Price) -> Option<Quantity> {
+        let known = self.instruments.get(instrument)?;
+        let (equity, share) = (self.book.performance.equity(), self.settings.gates.exploratory_size);
+        portfolio::exploratory(equity, share, price, known.lot, known.min_quantity).map(|sized| sized.quantity)
+    }
+
+    /// Turns a signal that passed into a proposal, if there is room and trading is allowed.
+    fn propose(&mut self, signal: &Signal, validation: &Validation, outcome: &mut Outcome) {
+        let waiting = u32::try_from(self.book.proposals.len()).unwrap_or(u32::MAX);
+        let is_free = !self.book.proposals.values().any(|proposal| proposal.request.instrument == signal.view.instrument);
+        let open = self.book.state == TradingState::Active && waiting < self.settings.gates.max_proposals && is_free;
+        if self.is_quiet() || !validation.passed() || !open {
+            return;
+        }
+        let id = self.book.next_proposal;
+        if let Some(request) = self.opening_request(&signal.view, id, signal.id) {
+            self.make(id, 1, signal.id, request, Some(SizingRule::Exploratory), outcome);
+        }
+    }
+
+    fn opening_request(&self, view: &View, proposal: ProposalId, signal: SignalId) -> Option<OrderRequest> {
+        let series = self.market.get(view.instrument)?;
+        let price = series.last()?;
+        let known = self.instruments.get(view.instrument)?;
+        let protection = signals::exit_levels(view, &series.as_of(), &self.settings.gates, price, known.tick)?;
+        Some(OrderRequest {
+            instrument: view.instrument,
+            side: OrderSide::from(view.direction),
+            quantity: self.exploratory_quantity(view.instrument, price)?,
+            kind: OrderKind::Market,
+            time_in_force: TimeInForce::GoodTillCancelled,
+            protection,
+            closes: None,
+            origin: Origin::Proposal { proposal, signal },
+        })
+    }
+
+    /// Proposes to close the position of a signal whose horizon has ended: the forecast's horizon is the holding time.
+    pub(super) fn propose_close(&mut self, signal: SignalId, outcome: &mut Outcome) {
+        let held = self.book.position_signals.iter().find(|(_, of)| **of == signal).map(|(position, _)| *position);
+        let Some(position) = held.and_then(|id| self.book.ledger.position(id)).cloned() else { return };
+        if self.book.state == TradingState::Halted {
+            return;
+        }
+        let id = self.book.next_proposal;
+        let request = closing_request(&position, position.quantity, Origin::Proposal { proposal: id, signal });
+        self.make(id, 1, signal, request, None, outcome);
+    }
+
+    fn make(
+        &mut self,
+        id: ProposalId,
+        revision: u32,
+        signal: SignalId,
+        request: OrderRequest,
+        sizing: Option<SizingRule>,
+        outcome: &mut Outcome,
+    ) {
+        let Some(reference) = self.market.get(request.instrument).and_then(|series| series.last()) else { return };
+        let lifetime = Duration::seconds(i64::from(self.settings.gates.proposal_seconds));
+        let before = self.book.proposals.get(&id).map(|proposal| proposal.expires);
+        let proposal = Proposal {
+            id,
+            revision,
+            signal,
+            request,
+            reference,
+            tolerance: self.settings.confirm_tolerance,
+            sizing,
+            made_at: self.market.now(),
+            expires: before.unwrap_or_else(|| self.wall.plus(lifetime)),
+        };
+        self.record(Record::Proposal(ProposalRecord::Made(proposal)), outcome);
+    }
+
+    /// Computes the proposals of an instrument anew at the current price: a new revision, or withdrawal.
+    pub(super) fn refresh_proposals(&mut self, instrument: InstrumentId, outcome: &mut Outcome) {
+        let of_instrument: Vec<Proposal> =
+            self.book.proposals.values().filter(|proposal| proposal.request.instrument == instrument).cloned().collect();
+        for proposal in of_instrument {
+            let request = match proposal.request.closes {
+                Some(position) => self
+                    .book
+                    .ledger
+                    .position(position)
+                    .map(|position| closing_request(position, position.quantity, proposal.request.origin)),
+                None => self.view_of(proposal.signal).and_then(|view| self.opening_request(&view, proposal.id, proposal.signal)),
+            };
+            match request {
+                Some(request) => {
+                    self.make(proposal.id, proposal.revision + 1, proposal.signal, request, proposal.sizing, outcome);
+                }
+                None => {
+                    let why = "its position or its price is gone".to_owned();
+                    self.record(Record::Proposal(ProposalRecord::Withdrawn { proposal: proposal.id, why }), outcome);
+                }
+            }
+        }
+    }
+
+    fn view_of(&self, signal: SignalId) -> Option<View> {
+        self.book.signals.iter().rev().find(|entry| entry.signal.id == signal).map(|entry| entry.signal.view.clone())
+    }
+}
+
+/// A market order that closes so much of a position.
+pub(super) fn closing_request(position: &Position, quantity: Quantity, origin: Origin) -> OrderRequest {
+    OrderRequest {
+        instrument: position.instrument,
+        side: position.side.closing(),
+        quantity,
+        kind: OrderKind::Market,
+        time_in_force: TimeInForce::GoodTillCancelled,
+        protection: Protection::default(),
+        closes: Some(position.id),
+        origin,
+    }
+}

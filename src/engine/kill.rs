@@ -1,0 +1,84 @@
+//! The kill switch: halt, cancel, and — as a second, separate act — flatten.
+//!
+//! Stops and targets of open positions are left at the broker until their position is flattened: they only reduce, and taking them away
+//! first would leave positions bare if anything after it failed.
+
+use crate::domain::{Actor, OrderId, Origin, Position, ProtectiveReason, TradingState};
+use crate::engine::judging::closing_request;
+use crate::engine::record::{Record, TradingRecord};
+use crate::engine::{Effect, Engine, KillPhase, Outcome};
+use crate::orders::{OrderState, OrderStep, TrackedOrder};
+use crate::risk::Acknowledged;
+
+fn is_cancelled_by_kill(tracked: &TrackedOrder) -> bool {
+    !tracked.order.request.origin.is_protective()
+}
+
+impl Engine {
+    pub(super) fn kill(&mut self, actor: Actor, why: &str, outcome: &mut Outcome) {
+        if self.book.state != TradingState::Halted || self.book.kill == KillPhase::Idle {
+            self.change_state(TradingState::Halted, actor, why, outcome);
+        }
+        self.withdraw_openings("the kill switch fired", outcome);
+        let cancellable: Vec<OrderId> = self
+            .book
+            .orders
+            .open()
+            .values()
+            .filter(|tracked| is_cancelled_by_kill(tracked) && tracked.state.is_cancellable())
+            .map(|tracked| tracked.order.id)
+            .collect();
+        for order in cancellable {
+            self.step(order, OrderStep::AskCancel, "kill switch", outcome);
+            outcome.effects.push(Effect::Cancel(order));
+        }
+        self.advance_kill(outcome);
+    }
+
+    pub(super) fn flatten(&mut self, outcome: &mut Outcome) {
+        if self.book.state != TradingState::Halted {
+            self.tell("flatten is the second step of the kill switch; fire that first".to_owned(), outcome);
+            return;
+        }
+        if self.book.kill != KillPhase::Flattening {
+            self.record(Record::Trading(TradingRecord::FlattenAsked), outcome);
+        }
+        self.advance_kill(outcome);
+    }
+
+    /// Goes on to the next phase once everything of this one is confirmed. Called after every report.
+    pub(super) fn advance_kill(&mut self, outcome: &mut Outcome) {
+        let cancels_open = self
+            .book
+            .orders
+            .open()
+            .values()
+            .any(|tracked| is_cancelled_by_kill(tracked) && !matches!(tracked.state, OrderState::Unknown));
+        match self.book.kill {
+            KillPhase::Idle | KillPhase::Finished => {}
+            KillPhase::Cancelling if cancels_open => {}
+            KillPhase::Cancelling => self.record(Record::Trading(TradingRecord::KillFinished), outcome),
+            KillPhase::Flattening if cancels_open => {}
+            KillPhase::Flattening if self.book.ledger.positions().is_empty() => {
+                self.record(Record::Trading(TradingRecord::KillFinished), outcome);
+            }
+            KillPhase::Flattening => self.close_all(outcome),
+        }
+    }
+
+    fn close_all(&mut self, outcome: &mut Outcome) {
+        let origin = Origin::Protective(ProtectiveReason::KillSwitch);
+        let closing = |position: &Position| {
+            self.book
+                .orders
+                .open()
+                .values()
+                .any(|tracked| tracked.order.request.closes == Some(position.id) && tracked.order.request.origin == origin)
+        };
+        let left: Vec<Position> = self.book.ledger.positions().values().filter(|position| !closing(position)).cloned().collect();
+        for position in left {
+            let request = closing_request(&position, position.quantity, origin);
+            self.place(Actor::Engine, request, Acknowledged::Nothing, None, outcome);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What was decided, in the past tense. One nested enum per room, so that no list becomes everybody's.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Actor, Alert, AlertId, BrokerRef, DealId, Fill, LedgerId, MarketTime, Mode, Money, Order, OrderId, OrderKind, OrderRequest,
+    Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource, TradingState, Validation,
+    WallTime,
+};
+use crate::engine::Proposal;
+use crate::engine::event::{Seen, TapeRef, WasClean};
+use crate::orders::{OrderState, OrderStep};
+use crate::risk::{BreakerKind, Refusal, Trip};
+use crate::signals::Commentary;
+
+/// A decision. Applying all of them in order gives the book.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// About the run.
+    Run(RunRecord),
+    /// About mode, trading state, breakers and the kill switch.
+    Trading(TradingRecord),
+    /// About signals.
+    Signal(SignalRecord),
+    /// About proposals.
+    Proposal(ProposalRecord),
+    /// About orders.
+    Order(OrderRecord),
+    /// About cash and positions.
+    Portfolio(PortfolioRecord),
+    /// About alerts.
+    Alert(AlertRecord),
+    /// The analyst's words.
+    Commentary(Commentary),
+}
+
+/// About the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunRecord {
+    /// A run began.
+    Opened {
+        /// Its number.
+        run: RunId,
+        /// The ledger.
+        ledger: LedgerId,
+        /// The tape.
+        tape: TapeRef,
+        /// Starting capital.
+        capital: Money,
+        /// First free order number.
+        first_order: OrderId,
+        /// First free number of a trade.
+        first_deal: DealId,
+        /// End of the warm-up.
+        quiet_until: MarketTime,
+    },
+    /// A process took the run up again.
+    Resumed {
+        /// How the one before ended.
+        was_clean: WasClean,
+        /// When.
+        wall: WallTime,
+    },
+    /// The tape runs ahead.
+    Jumped {
+        /// Where to.
+        until: MarketTime,
+    },
+}
+
+/// About mode, trading state, breakers and the kill switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TradingRecord {
+    /// Orders go elsewhere now.
+    ModeChanged {
+        /// Where to.
+        mode: Mode,
+        /// Who.
+        who: Actor,
+    },
+    /// Trading is allowed, reduced or halted now.
+    StateChanged {
+        /// The new state.
+        state: TradingState,
+        /// Who.
+        who: Actor,
+        /// Why.
+        why: String,
+        /// When, in market time.
+        at: MarketTime,
+        /// When, on the wall clock.
+        wall: WallTime,
+    },
+    /// A breaker latched.
+    BreakerTripped(Trip),
+    /// A breaker let go.
+    BreakerReleased {
+        /// Which.
+        kind: BreakerKind,
+    },
+    /// The first step of re-arming.
+    RearmRequested {
+        /// When, on the wall clock.
+        wall: WallTime,
+    },
+    /// The kill switch asks for flat.
+    FlattenAsked,
+    /// The kill switch is done.
+    KillFinished,
+}
+
+/// About signals.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalRecord {
+    /// A view became a signal and was judged.
+    Judged {
+        /// The signal.
+        signal: Signal,
+        /// The verdicts.
+        validation: Validation,
+    },
+    /// A horizon ended.
+    Resolved {
+        /// Which signal.
+        signal: SignalId,
+        /// Whose.
+        source: SignalSource,
+        /// What came of it.
+        outcome: crate::domain::Outcome,
+    },
+}
+
+/// About proposals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProposalRecord {
+    /// A new one, or a new revision.
+    Made(Proposal),
+    /// A person confirmed it.
+    Confirmed {
+        /// Which.
+        proposal: ProposalId,
+        /// The order it became.
+        order: OrderId,
+    },
+    /// A person dropped it.
+    Declined {
+        /// Which.
+        proposal: ProposalId,
+    },
+    /// It lapsed, or its reason went away.
+    Withdrawn {
+        /// Which.
+        proposal: ProposalId,
+        /// Why.
+        why: String,
+    },
+}
+
+/// About orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderRecord {
+    /// Approved and durable.
+    Confirmed {
+        /// The order.
+        order: Order,
+        /// Who confirmed it.
+        who: Actor,
+        /// When, on the wall clock.
+        wall: WallTime,
+        /// What was on the screen, where a person looked at one.
+        seen: Option<Seen>,
+    },
+    /// Refused by a check.
+    Refused {
+        /// What was wanted.
+        request: OrderRequest,
+        /// Every check.
+        refusal: Refusal,
+    },
+    /// An order took a step.
+    Stepped {
+        /// Which.
+        order: OrderId,
+        /// The step.
+        step: OrderStep,
+        /// Where the order stands after it.
+        to: OrderState,
+        /// When, in market time.
+        at: MarketTime,
+        /// More words, where there are any.
+        note: String,
+    },
+    /// The broker's number is known.
+    Numbered {
+        /// Which.
+        order: OrderId,
+        /// The number.
+        broker_ref: BrokerRef,
+    },
+    /// The broker placed a protective leg.
+    LegPlaced {
+        /// The leg.
+        order: Order,
+    },
+    /// Price or quantity changed.
+    TermsChanged {
+        /// Which.
+        order: OrderId,
+        /// Quantity now.
+        quantity: Quantity,
+        /// Price now.
+        kind: OrderKind,
+    },
+    /// A report did not fit the order's state.
+    Contradicted {
+        /// Which.
+        order: OrderId,
+        /// The state, where the order is known.
+        state: Option<OrderState>,
+        /// What was reported.
+        step: OrderStep,
+    },
+    /// Numbers were given away for new legs.
+    NumbersTaken {
+        /// The next free number.
+        next: OrderId,
+    },
+}
+
+/// About cash and positions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortfolioRecord {
+    /// A trade changed cash and a position.
+    Filled {
+        /// The trade.
+        fill: Fill,
+        /// Exit levels of the position it opens.
+        protection: Protection,
+        /// The position after it; its quantity is zero when it is closed.
+        position: Position,
+        /// Cash after it.
+        cash: Money,
+    },
+    /// A trade did not fit the ledger.
+    FillContradicted {
+        /// The trade.
+        fill: Fill,
+        /// Why not.
+        why: String,
+    },
+    /// A position's exit levels changed.
+    Protected {
+        /// Which.
+        position: PositionId,
+        /// The levels.
+        protection: Protection,
+    },
+    /// The account began anew.
+    Reset {
+        /// New capital.
+        capital: Money,
+    },
+}
+
+/// About alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertRecord {
+    /// A new alert.
+    Raised(Alert),
+    /// Seen, up to and including this number.
+    Acknowledged {
+        /// The first seen.
+        from: AlertId,
+        /// The last seen.
+        to: AlertId,
+    },
+}

@@ -1,0 +1,80 @@
+//! Begin, restart, checkpoint and failure of a run.
+
+use crate::domain::{Actor, AlertTopic, OrderId, Severity, TradingState};
+use crate::engine::event::{RunInput, WasClean};
+use crate::engine::record::{ProposalRecord, Record, RunRecord};
+use crate::engine::{Effect, Engine, Outcome};
+use crate::orders::{OrderState, OrderStep};
+
+impl Engine {
+    pub(super) fn decide_on_run(&mut self, input: &RunInput, outcome: &mut Outcome) {
+        match input {
+            RunInput::Opened { run, ledger, tape, capital, first_order, first_deal, quiet_until, version: _, settings: _ } => {
+                let opened = RunRecord::Opened {
+                    run: *run,
+                    ledger: *ledger,
+                    tape: tape.clone(),
+                    capital: *capital,
+                    first_order: *first_order,
+                    first_deal: *first_deal,
+                    quiet_until: *quiet_until,
+                };
+                self.record(Record::Run(opened), outcome);
+            }
+            RunInput::Resumed { was_clean, .. } => self.resume(*was_clean, outcome),
+            RunInput::Checkpoint { .. } | RunInput::Suspended => {}
+            RunInput::Failed { what } => self.fail(what, outcome),
+        }
+    }
+
+    /// A restart: read-only, proposals are gone, what was never sent is not sent, what has no reply is unknown until the broker answers.
+    fn resume(&mut self, was_clean: WasClean, outcome: &mut Outcome) {
+        let wall = self.wall;
+        self.record(Record::Run(RunRecord::Resumed { was_clean, wall }), outcome);
+        for proposal in self.book.proposals.keys().copied().collect::<Vec<_>>() {
+            let why = "the workstation was restarted".to_owned();
+            self.record(Record::Proposal(ProposalRecord::Withdrawn { proposal, why }), outcome);
+        }
+        let open: Vec<(OrderId, OrderState)> =
+            self.book.orders.open().values().map(|tracked| (tracked.order.id, tracked.state)).collect();
+        for (order, state) in &open {
+            match state {
+                OrderState::Confirmed => self.step(*order, OrderStep::FindUnsent, "", outcome),
+                OrderState::Sending => self.step(*order, OrderStep::LoseReply, "the process ended before a reply", outcome),
+                OrderState::PendingModify(_) => self.step(*order, OrderStep::RefuseModify, "lost in the restart", outcome),
+                OrderState::PendingCancel(_) => {
+                    self.step(*order, OrderStep::RefuseCancel, "lost in the restart; ask again", outcome);
+                }
+                _ => {}
+            }
+        }
+        self.report_findings(was_clean, outcome);
+        outcome.effects.push(Effect::QueryBroker);
+    }
+
+    fn report_findings(&mut self, was_clean: WasClean, outcome: &mut Outcome) {
+        let (orders, positions, unknown) =
+            (self.book.orders.open().len(), self.book.ledger.positions().len(), self.book.orders.unknown());
+        let before = match was_clean {
+            WasClean::Yes => "Taken up again",
+            WasClean::No => "The last process was killed; restored from the journal",
+        };
+        let severity = if unknown > 0 || was_clean == WasClean::No { Severity::Warning } else { Severity::Info };
+        let text = format!("{before}: {positions} positions, {orders} open orders, {unknown} unknown; nothing was sent again");
+        self.raise(severity, AlertTopic::Engine, None, text, outcome);
+        if self.book.state == TradingState::Halted {
+            let text = "trading is still HALTED from before; re-arm in two steps".to_owned();
+            self.raise(Severity::Critical, AlertTopic::Risk, None, text, outcome);
+            if matches!(self.book.kill, crate::engine::KillPhase::Cancelling | crate::engine::KillPhase::Flattening) {
+                self.kill(Actor::Watchdog, "the kill switch had not finished", outcome);
+            }
+        }
+    }
+
+    fn fail(&mut self, what: &str, outcome: &mut Outcome) {
+        self.raise(Severity::Critical, AlertTopic::Engine, None, what.to_owned(), outcome);
+        if self.book.state != TradingState::Halted {
+            self.change_state(TradingState::Halted, Actor::Watchdog, what, outcome);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What the screen sees: an immutable picture of the engine, made at most thirty times a second.
+//!
+//! History is shared, never copied: bars, orders, signals and comments are behind shared pointers.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::PositionSide;
+use crate::domain::{
+    Alert, Capabilities, InstrumentId, MarketTime, Mode, Money, OrderRequest, PositionId, Price, ProposalId, Protection,
+    Quantity, QuoteOrigin, Ratio, RunId, SignalSource, TradingState, WallTime,
+};
+use crate::engine::history::Forming;
+use crate::engine::{Activity, BarHistory, KillPhase, Proposal, SignalEntry, StateReason};
+use crate::orders::TrackedOrder;
+use crate::portfolio::DayResult;
+use crate::risk::{CheckResult, Gauge, Trip};
+use crate::signals::{Commentary, Scorecard};
+
+/// What the screen wants to see beyond the usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SnapshotRequest {
+    /// The order whose preview is open.
+    pub preview: Option<PreviewSubject>,
+}
+
+/// An order under a person's eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PreviewSubject {
+    /// A waiting proposal.
+    Proposal(ProposalId),
+    /// A hand-written order.
+    Request(OrderRequest),
+}
+
+/// One instrument's row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuoteRow {
+    /// Which.
+    pub instrument: InstrumentId,
+    /// Last price.
+    pub last: Option<Price>,
+    /// Best bid, where the source has one.
+    pub bid: Option<Price>,
+    /// Best ask, where the source has one.
+    pub ask: Option<Price>,
+    /// Change since the last close before this risk day.
+    pub change: Option<Ratio>,
+    /// When the price was known.
+    pub known_at: MarketTime,
+    /// Whether it is stale.
+    pub is_stale: bool,
+    /// Real, or drawn inside a bar.
+    pub origin: Option<QuoteOrigin>,
+    /// What the series carries.
+    pub capabilities: Capabilities,
+    /// All closed bars, shared.
+    pub bars: BarHistory,
+    /// The bar that is forming.
+    pub forming: Option<Forming>,
+}
+
+/// One open position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PositionRow {
+    /// Which.
+    pub id: PositionId,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Long or short.
+    pub side: PositionSide,
+    /// How much.
+    pub quantity: Quantity,
+    /// Average entry, derived.
+    pub entry: Option<Price>,
+    /// Last price.
+    pub mark: Option<Price>,
+    /// Signed value.
+    pub value: Option<Money>,
+    /// Open profit before closing costs.
+    pub open_profit: Option<Money>,
+    /// Open profit as a share of the basis.
+    pub open_return: Option<Ratio>,
+    /// Profit of closed parts.
+    pub realised: Money,
+    /// Exit levels.
+    pub protection: Protection,
+    /// When it was opened.
+    pub opened_at: MarketTime,
+}
+
+/// A proposal with what the person must know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProposalRow {
+    /// The proposal.
+    pub proposal: Proposal,
+    /// The signal behind it, if still at hand.
+    pub signal: Option<Arc<SignalEntry>>,
+}
+
+/// A source's record.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ScoreRow {
+    /// Whose.
+    pub source: SignalSource,
+    /// The record.
+    pub card: Scorecard,
+}
+
+/// An order preview with every check as of now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderPreview {
+    /// Which order.
+    pub subject: PreviewSubject,
+    /// The order.
+    pub request: OrderRequest,
+    /// Its proposal, where it has one.
+    pub proposal: Option<ProposalRow>,
+    /// Last price.
+    pub last: Option<Price>,
+    /// Value at the named or last price.
+    pub notional: Option<Money>,
+    /// Value as a share of equity.
+    pub share_of_equity: Option<Ratio>,
+    /// Cost and slippage of this side.
+    pub estimated_cost: Option<Money>,
+    /// Loss if the stop trades at its level.
+    pub loss_at_stop: Option<Money>,
+    /// Every check.
+    pub checks: Vec<CheckResult>,
+}
+
+/// The account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Cash.
+    pub cash: Money,
+    /// Equity.
+    pub equity: Money,
+    /// What it began with.
+    pub starting_capital: Money,
+    /// Profit of closed trades, before costs.
+    pub realised: Money,
+    /// Costs so far.
+    pub costs: Money,
+    /// Open profit.
+    pub open_profit: Money,
+    /// Largest drawdown so far.
+    pub max_drawdown: Ratio,
+}
+
+/// The picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The run.
+    pub run: RunId,
+    /// The tape's name.
+    pub tape: String,
+    /// Market time.
+    pub market_now: MarketTime,
+    /// Wall time the engine last heard of.
+    pub wall: WallTime,
+    /// Market events consumed.
+    pub consumed: u64,
+    /// Whether the tape is warming up or running ahead.
+    pub is_quiet: bool,
+    /// Where orders may go.
+    pub mode: Mode,
+    /// Whether trading is allowed.
+    pub state: TradingState,
+    /// Why.
+    pub reason: Option<StateReason>,
+    /// How far the kill switch is.
+    pub kill: KillPhase,
+    /// When re-arming was asked for.
+    pub rearm_requested: Option<WallTime>,
+    /// Latched breakers.
+    pub breakers: Vec<Trip>,
+    /// The account.
+    pub account: AccountView,
+    /// Quotes by instrument number.
+    pub quotes: Vec<QuoteRow>,
+    /// Open positions by number.
+    pub positions: Vec<PositionRow>,
+    /// Orders: open ones first, then the latest closed ones.
+    pub orders: Vec<Arc<TrackedOrder>>,
+    /// How many orders are open in all.
+    pub open_orders: usize,
+    /// Orders whose fate is unknown.
+    pub unknown_orders: u32,
+    /// Proposals by number.
+    pub proposals: Vec<ProposalRow>,
+    /// Signals, newest first.
+    pub signals: Vec<Arc<SignalEntry>>,
+    /// Records by source.
+    pub scores: Vec<ScoreRow>,
+    /// Gauges.
+    pub gauges: Vec<Gauge>,
+    /// Results by day, oldest first.
+    pub days: Vec<DayResult>,
+    /// Alerts, newest first.
+    pub alerts: Vec<Alert>,
+    /// Alerts nobody has seen.
+    pub unacknowledged: usize,
+    /// Comments, newest first.
+    pub commentary: Vec<Arc<Commentary>>,
+    /// Activity, newest first.
+    pub activity: Vec<Arc<Activity>>,
+    /// The open preview.
+    pub preview: Option<OrderPreview>,
+}

@@ -1,0 +1,156 @@
+//! Makes the picture.
+
+use std::sync::Arc;
+
+use crate::domain::{Money, OrderRequest, OrderSide, Position, Ratio};
+use crate::engine::history::Series;
+use crate::engine::snapshot::{
+    AccountView, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot, SnapshotRequest,
+};
+use crate::engine::{Engine, Proposal};
+use crate::orders::TrackedOrder;
+use crate::risk;
+
+/// Orders shown; more open ones are counted.
+const SHOWN_ORDERS: usize = 200;
+
+impl Engine {
+    /// A picture of everything the screen shows.
+    pub fn snapshot(&self, request: &SnapshotRequest) -> Snapshot {
+        let book = &self.book;
+        let positions: Vec<PositionRow> = book.ledger.positions().values().map(|position| self.position_row(position)).collect();
+        Snapshot {
+            run: book.run,
+            tape: book.tape.as_ref().map_or_else(String::new, |tape| tape.name.clone()),
+            market_now: self.market.now(),
+            wall: self.wall,
+            consumed: self.market.consumed(),
+            is_quiet: self.is_quiet(),
+            mode: book.mode,
+            state: book.state,
+            reason: book.reason.clone(),
+            kill: book.kill,
+            rearm_requested: book.rearm_requested,
+            breakers: book.breakers.latched().to_vec(),
+            account: self.account_view(&positions),
+            quotes: self.market.iter().map(|series| self.quote_row(series)).collect(),
+            positions,
+            orders: self.shown_orders(),
+            open_orders: book.orders.open().len(),
+            unknown_orders: book.orders.unknown(),
+            proposals: book.proposals.values().map(|proposal| self.proposal_row(proposal)).collect(),
+            signals: book.signals.iter().rev().cloned().collect(),
+            scores: book.scorecards.iter().map(|(source, card)| ScoreRow { source: *source, card: *card }).collect(),
+            gauges: self.gauges(),
+            days: book.performance.days().iter().copied().collect(),
+            alerts: book.alerts.iter().rev().cloned().collect(),
+            unacknowledged: book.alerts.iter().filter(|alert| !alert.acknowledged).count(),
+            commentary: book.commentary.iter().rev().cloned().collect(),
+            activity: book.activity.iter().rev().cloned().collect(),
+            preview: request.preview.as_ref().and_then(|subject| self.preview(subject)),
+        }
+    }
+
+    fn quote_row(&self, series: &Series) -> QuoteRow {
+        QuoteRow {
+            instrument: series.instrument,
+            last: series.last(),
+            bid: series.quote.and_then(|quote| quote.bid),
+            ask: series.quote.and_then(|quote| quote.ask),
+            change: series.change(),
+            known_at: series.quoted_at,
+            is_stale: series.is_stale(self.market.now()),
+            origin: series.quote.map(|quote| quote.origin),
+            capabilities: series.capabilities,
+            bars: series.bars.clone(),
+            forming: series.forming,
+        }
+    }
+
+    fn position_row(&self, position: &Position) -> PositionRow {
+        let mark = self.book.valuation.last(position.instrument);
+        PositionRow {
+            id: position.id,
+            instrument: position.instrument,
+            side: position.side,
+            quantity: position.quantity,
+            entry: position.entry(),
+            mark,
+            value: mark.and_then(|mark| position.value_at(mark).ok()),
+            open_profit: mark.and_then(|mark| position.open_profit_at(mark).ok()),
+            open_return: mark.and_then(|mark| position.return_at(mark)),
+            realised: position.realised,
+            protection: position.protection,
+            opened_at: position.opened_at,
+        }
+    }
+
+    fn account_view(&self, positions: &[PositionRow]) -> AccountView {
+        let ledger = &self.book.ledger;
+        let nothing = Money::zero(ledger.currency());
+        let open = positions.iter().filter_map(|row| row.open_profit).try_fold(nothing, Money::plus);
+        AccountView {
+            cash: ledger.cash(),
+            equity: self.book.performance.equity(),
+            starting_capital: ledger.starting_capital(),
+            realised: ledger.realised(),
+            costs: ledger.costs(),
+            open_profit: open.unwrap_or(nothing),
+            max_drawdown: self.book.performance.max_drawdown(),
+        }
+    }
+
+    fn shown_orders(&self) -> Vec<Arc<TrackedOrder>> {
+        let orders = &self.book.orders;
+        orders.open().values().rev().chain(orders.closed_newest_first()).take(SHOWN_ORDERS).cloned().collect()
+    }
+
+    fn proposal_row(&self, proposal: &Proposal) -> ProposalRow {
+        let signal = self.book.signals.iter().rev().find(|entry| entry.signal.id == proposal.signal).cloned();
+        ProposalRow { proposal: proposal.clone(), signal }
+    }
+
+    fn gauges(&self) -> Vec<risk::Gauge> {
+        let book = &self.book;
+        let nothing = Money::zero(book.ledger.currency());
+        let gross = book.valuation.gross(&book.ledger).unwrap_or(nothing);
+        let exposure = |series: &Series| book.valuation.exposure(series.instrument, &book.ledger).map(|held| held.gross);
+        let largest = self.market.iter().filter_map(|series| exposure(series).ok()).max_by_key(|held| held.nanos());
+        risk::gauges(&book.performance, gross, largest.unwrap_or(nothing), book.trades_today, &self.settings.limits)
+    }
+
+    fn preview(&self, subject: &PreviewSubject) -> Option<OrderPreview> {
+        let (request, proposal) = match subject {
+            PreviewSubject::Proposal(id) => {
+                let proposal = self.book.proposals.get(id)?;
+                (proposal.request, Some(self.proposal_row(proposal)))
+            }
+            PreviewSubject::Request(request) => (*request, None),
+        };
+        let last = self.market.get(request.instrument).and_then(Series::last);
+        let price = request.named_price().or(last);
+        let equity = self.book.performance.equity();
+        let notional = price.and_then(|price| Money::notional(price, request.quantity, equity.currency()).ok());
+        let allowance = Ratio::from_nanos(self.settings.terms.round_trip().nanos() / 2);
+        Some(OrderPreview {
+            subject: *subject,
+            request,
+            proposal,
+            last,
+            notional,
+            share_of_equity: notional.and_then(|value| value.ratio_to(equity)),
+            estimated_cost: notional.and_then(|value| value.times(allowance).ok()),
+            loss_at_stop: price.and_then(|price| loss_at_stop(&request, price, equity)),
+            checks: risk::assess(&request, &self.situation(&request)),
+        })
+    }
+}
+
+fn loss_at_stop(request: &OrderRequest, price: crate::domain::Price, like: Money) -> Option<Money> {
+    let stop = request.protection.stop_loss?;
+    let distance = match request.side {
+        OrderSide::Buy => price.minus(stop),
+        OrderSide::Sell => stop.minus(price),
+    };
+    Money::notional(distance.ok()?, request.quantity, like.currency()).ok()
+}

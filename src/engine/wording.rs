@@ -1,0 +1,137 @@
+//! The one place that puts records into words for the activity log.
+
+use crate::domain::{Fill, InstrumentTable, OrderId, Severity};
+use crate::engine::Book;
+use crate::engine::event::WasClean;
+use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, TradingRecord};
+use crate::orders::OrderStep;
+
+/// One sentence on a record, or `None` where another record already says it. Reads the book as it was before the record.
+pub(super) fn describe(record: &Record, book: &Book, instruments: &InstrumentTable) -> Option<(Severity, String)> {
+    match record {
+        Record::Run(record) => Some(run(record)),
+        Record::Trading(record) => Some(trading(record)),
+        Record::Proposal(record) => proposal(record, book, instruments),
+        Record::Order(record) => order(record, book, instruments),
+        Record::Portfolio(record) => portfolio(record, instruments),
+        Record::Signal(_) | Record::Alert(_) | Record::Commentary(_) => None,
+    }
+}
+
+fn run(record: &RunRecord) -> (Severity, String) {
+    match record {
+        RunRecord::Opened { run, tape, capital, .. } => {
+            (Severity::Info, format!("{run} opened on tape {} with {capital:.2} {}", tape.name, capital.currency()))
+        }
+        RunRecord::Resumed { was_clean: WasClean::Yes, .. } => (Severity::Info, "run taken up again; read-only".to_owned()),
+        RunRecord::Resumed { was_clean: WasClean::No, .. } => {
+            (Severity::Warning, "the last process was killed; state restored from the journal; read-only".to_owned())
+        }
+        RunRecord::Jumped { until } => (Severity::Info, format!("the tape runs ahead to {until}")),
+    }
+}
+
+fn trading(record: &TradingRecord) -> (Severity, String) {
+    match record {
+        TradingRecord::ModeChanged { mode, who } => (Severity::Info, format!("mode {} by {who}", mode.badge())),
+        TradingRecord::StateChanged { state, who, why, .. } => (Severity::Critical, format!("trading {state} by {who}: {why}")),
+        TradingRecord::BreakerTripped(trip) => {
+            (Severity::Critical, format!("breaker {}: {:.2} % of {:.2} %", trip.kind.words(), trip.value, trip.limit))
+        }
+        TradingRecord::BreakerReleased { kind } => (Severity::Info, format!("breaker {} released", kind.words())),
+        TradingRecord::RearmRequested { .. } => (Severity::Info, "re-arming asked for; confirm within 60 s".to_owned()),
+        TradingRecord::FlattenAsked => (Severity::Critical, "kill switch: closing all positions".to_owned()),
+        TradingRecord::KillFinished => (Severity::Warning, "kill switch: everything asked for is confirmed".to_owned()),
+    }
+}
+
+fn proposal(record: &ProposalRecord, book: &Book, instruments: &InstrumentTable) -> Option<(Severity, String)> {
+    let about =
+        |id| book.proposals().get(&id).map_or_else(String::new, |proposal| instruments.symbol(proposal.request.instrument));
+    match record {
+        ProposalRecord::Made(made) if made.revision > 1 => None,
+        ProposalRecord::Made(made) => {
+            let request = &made.request;
+            let symbol = instruments.symbol(request.instrument);
+            Some((Severity::Info, format!("proposal {}: {} {} {symbol}", made.id, request.side, request.quantity)))
+        }
+        ProposalRecord::Confirmed { proposal, order } => {
+            Some((Severity::Info, format!("proposal {proposal} {} confirmed as order {order}", about(*proposal))))
+        }
+        ProposalRecord::Declined { proposal } => {
+            Some((Severity::Info, format!("proposal {proposal} {} declined", about(*proposal))))
+        }
+        ProposalRecord::Withdrawn { proposal, why } => {
+            Some((Severity::Info, format!("proposal {proposal} {} withdrawn: {why}", about(*proposal))))
+        }
+    }
+}
+
+fn order(record: &OrderRecord, book: &Book, instruments: &InstrumentTable) -> Option<(Severity, String)> {
+    match record {
+        OrderRecord::Confirmed { order, who, .. } => {
+            let request = &order.request;
+            let symbol = instruments.symbol(request.instrument);
+            let (id, side, quantity, kind, origin) =
+                (order.id, request.side, request.quantity, request.kind, request.origin.word());
+            Some((Severity::Info, format!("order {id} {side} {quantity} {symbol} {kind} ({origin}) confirmed by {who}")))
+        }
+        OrderRecord::Refused { request, refusal } => {
+            let symbol = instruments.symbol(request.instrument);
+            Some((Severity::Warning, format!("{} {} {symbol} refused — {}", request.side, request.quantity, refusal.sentence())))
+        }
+        OrderRecord::Stepped { order, step, note, .. } => stepped(*order, *step, note, book, instruments),
+        OrderRecord::Contradicted { order, state, step } => {
+            let state = state.map_or("not known here", |state| state.word());
+            Some((Severity::Critical, format!("a report does not fit: {step:?} for order {order}, which is {state}")))
+        }
+        OrderRecord::Numbered { .. }
+        | OrderRecord::LegPlaced { .. }
+        | OrderRecord::TermsChanged { .. }
+        | OrderRecord::NumbersTaken { .. } => None,
+    }
+}
+
+fn stepped(id: OrderId, step: OrderStep, note: &str, book: &Book, instruments: &InstrumentTable) -> Option<(Severity, String)> {
+    let (severity, what) = match step {
+        OrderStep::Send | OrderStep::Accept | OrderStep::FillPart | OrderStep::FillAll | OrderStep::Trigger => return None,
+        OrderStep::AskModify => (Severity::Info, "change asked for"),
+        OrderStep::Modify => (Severity::Info, "changed"),
+        OrderStep::RefuseModify => (Severity::Warning, "change refused by the broker"),
+        OrderStep::AskCancel => (Severity::Info, "cancel asked for"),
+        OrderStep::Cancel => (Severity::Info, "cancelled"),
+        OrderStep::RefuseCancel => (Severity::Warning, "cancel refused by the broker"),
+        OrderStep::Expire => (Severity::Info, "expired"),
+        OrderStep::Reject => (Severity::Warning, "rejected by the broker"),
+        OrderStep::LoseReply => (Severity::Critical, "UNKNOWN: sent, and no reply"),
+        OrderStep::FindUnsent => (Severity::Warning, "was never sent; ask again if you still want it"),
+        OrderStep::ProveAbsent => (Severity::Warning, "never reached the broker; it is not sent again"),
+    };
+    let symbol = book.orders().get(id).map_or_else(String::new, |tracked| instruments.symbol(tracked.order.request.instrument));
+    let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+    Some((severity, format!("order {id} {symbol} {what}{note}")))
+}
+
+fn portfolio(record: &PortfolioRecord, instruments: &InstrumentTable) -> Option<(Severity, String)> {
+    match record {
+        PortfolioRecord::Filled { fill, .. } => Some((Severity::Info, filled(fill, instruments))),
+        PortfolioRecord::FillContradicted { fill, why } => {
+            Some((Severity::Critical, format!("trade {} of order {} does not fit: {why}", fill.deal, fill.order)))
+        }
+        PortfolioRecord::Protected { position, protection } => {
+            let level = |price: Option<crate::domain::Price>| price.map_or_else(|| "none".to_owned(), |price| price.to_string());
+            let (stop, target) = (level(protection.stop_loss), level(protection.take_profit));
+            Some((Severity::Info, format!("position {position}: stop {stop}, target {target} asked for")))
+        }
+        PortfolioRecord::Reset { capital } => {
+            Some((Severity::Warning, format!("paper account begun anew with {capital:.2} {}", capital.currency())))
+        }
+    }
+}
+
+fn filled(fill: &Fill, instruments: &InstrumentTable) -> String {
+    let symbol = instruments.symbol(fill.instrument);
+    let decimals = instruments.get(fill.instrument).map_or(2, |instrument| usize::from(instrument.decimals));
+    let (order, side, quantity, price, cost) = (fill.order, fill.side, fill.quantity, fill.price, fill.cost);
+    format!("order {order} filled: {side} {quantity} {symbol} at {price:.decimals$}, cost {cost:.2}")
+}

@@ -1,0 +1,15 @@
+//! Floor 5: where market events come from. Today: tapes of real history; live providers join here.
+//!
+//! A tape holds bars. For the eye, quotes are drawn inside each bar along a seeded path (see `path`), labelled *synthesised from bars*;
+//! signals and fills come from the bars alone. The room decides nothing about trading and reads no clock: pacing belongs to `runtime/`.
+//! What must stay true: the same tape and seed give the same events; nothing of a bar but its open is said before the bar closes, except
+//! drawn quotes, at which nothing trades.
+
+mod catalogue;
+mod path;
+mod player;
+mod tape;
+
+pub use catalogue::{BUNDLED, bundled, load};
+pub use player::Player;
+pub use tape::{SeriesMeta, Tape, TapeError, TapeMeta};

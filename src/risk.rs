@@ -1,0 +1,18 @@
+//! Floor 3: may this order leave?
+//!
+//! The only maker of [`Approved`]: a broker takes nothing else, so an order that was not checked here cannot be sent.
+//! It does not know who asks beyond the order's own origin, talks to nobody and holds no positions; it reads a [`Situation`].
+//! What must stay true: every limit of the configuration is evaluated here or in [`Breakers`]; a check that lacks its number refuses;
+//! a protective order is refused only if it would not reduce exposure.
+
+mod breakers;
+mod checks;
+mod gauges;
+mod limits;
+mod pretrade;
+
+pub use breakers::{Breaker, BreakerKind, Breakers, Trip};
+pub use checks::{Check, CheckOutcome, CheckResult};
+pub use gauges::{Gauge, GaugeKind, gauges};
+pub use limits::Limits;
+pub use pretrade::{Acknowledged, Approved, Refusal, Situation, assess, check};

@@ -1,0 +1,34 @@
+//! Floor 6: wiring. Threads, clocks, files, configuration, recovery.
+//!
+//! The engine thread owns engine, tape player and broker; a journal thread owns the database; the screen shares only [`Frame`] and
+//! [`Request`] with them. What must stay true: records are durable before their effects leave (the kill switch alone latches first);
+//! a failed commit stops trading and leaves the screen alive; nothing here draws.
+
+mod clock;
+mod config;
+mod files;
+mod home;
+mod instruments;
+mod journal;
+mod kill;
+mod logging;
+mod pace;
+mod recovery;
+mod replay;
+mod session;
+mod supervise;
+mod trouble;
+
+pub use clock::wall_now;
+pub use config::{Config, Named, Palette, ScreenSettings, load as load_config, settings_of};
+pub use files::write_atomically;
+pub use home::{Home, Lock};
+pub use instruments::instruments;
+pub use kill::KillLatch;
+pub use logging::start as start_logging;
+pub use pace::Speed;
+pub use recovery::{Opened, RunTerms, open_ledger, open_run, restore};
+pub use replay::{ReplayReport, replay};
+pub use session::{Frame, JournalHealth, Playback, Request, Session, TapeControl, Wiring};
+pub use supervise::{TaskDeath, install_panic_hook, on_death, spawn_named};
+pub use trouble::Trouble;

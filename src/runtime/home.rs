@@ -1,0 +1,122 @@
+//! Where pmax keeps its files, and the lock that keeps a second one out.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+
+use crate::runtime::Trouble;
+
+/// The folders in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    config: PathBuf,
+    state: PathBuf,
+}
+
+/// Held while this process is the one writer of the ledger.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Home {
+    /// The folder given by `--home` or `PMAX_HOME`, else the system's usual places. Creates them, for the owner only.
+    pub fn find(given: Option<&Path>) -> Result<Self, Trouble> {
+        let home = match given {
+            Some(folder) => Self { config: folder.to_owned(), state: folder.to_owned() },
+            None => {
+                let dirs = ProjectDirs::from("", "", "pmax").ok_or_else(|| {
+                    Trouble::new("No home folder is known for this user", "Nothing was changed", "Name one with --home FOLDER")
+                })?;
+                let state = dirs.state_dir().unwrap_or_else(|| dirs.data_dir());
+                Self { config: dirs.config_dir().to_owned(), state: state.to_owned() }
+            }
+        };
+        for folder in [&home.config, &home.state] {
+            create_private(folder).map_err(|error| {
+                Trouble::new(
+                    format!("The folder {} cannot be created: {error}", folder.display()),
+                    "Nothing was changed",
+                    "Choose another with --home FOLDER",
+                )
+            })?;
+        }
+        Ok(home)
+    }
+
+    /// The person's configuration file; it need not exist.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("pmax.toml")
+    }
+
+    /// The ledger database.
+    pub fn ledger_file(&self) -> PathBuf {
+        self.state.join("ledger.db")
+    }
+
+    /// The kill file: while it exists, trading is halted.
+    pub fn kill_file(&self) -> PathBuf {
+        self.state.join("KILL")
+    }
+
+    /// Layout, groups and sort order of the screen.
+    pub fn screen_file(&self) -> PathBuf {
+        self.state.join("screen.json")
+    }
+
+    /// The folder of log files.
+    pub fn log_folder(&self) -> PathBuf {
+        self.state.join("log")
+    }
+
+    /// The folder that holds the ledger.
+    pub fn state_folder(&self) -> &Path {
+        &self.state
+    }
+
+    /// Takes the writer's lock, or says which process has it.
+    pub fn lock(&self) -> Result<Lock, Trouble> {
+        let path = self.state.join("lock");
+        let refuse = |what: String| {
+            Trouble::new(
+                what,
+                "The other process and the ledger were not touched",
+                "Close it first, or use another folder with --home",
+            )
+        };
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| refuse(format!("{} cannot be opened: {error}", path.display())))?;
+        match file.try_lock() {
+            Ok(()) => {
+                let text = format!("{}\n", std::process::id());
+                let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
+                written.map_err(|error| refuse(format!("{} cannot be written: {error}", path.display())))?;
+                Ok(Lock { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let named = file.read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
+                let holder = if named { format!("process {}", holder.trim()) } else { "another process".to_owned() };
+                Err(refuse(format!("pmax is already running in {} ({holder})", self.state.display())))
+            }
+            Err(TryLockError::Error(error)) => Err(refuse(format!("{} cannot be locked: {error}", path.display()))),
+        }
+    }
+}
+
+fn create_private(folder: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    }
+    #[cfg(not(unix))]
+    fs::create_dir_all(folder)
+}

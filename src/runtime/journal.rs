@@ -1,0 +1,138 @@
+//! The journal thread: the one writer of the ledger, with group commit.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::domain::RunId;
+use crate::runtime::supervise::spawn_named;
+use crate::store::{Entry, LedgerFile};
+
+/// Batches that may wait. When it is full the engine waits (and still hears the kill switch): nothing is ever dropped.
+const QUEUE: usize = 4_096;
+/// Entries written in one transaction at most.
+const GROUP: usize = 512;
+/// How often the chain's end is anchored beside the database.
+const ANCHOR_EVERY: Duration = Duration::from_secs(2);
+
+/// The engine thread's side of the journal.
+#[derive(Debug)]
+pub(super) struct Journal {
+    sender: Option<SyncSender<Vec<Entry>>>,
+    sent: u64,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    committed: AtomicU64,
+    last_seq: AtomicU64,
+    commit_micros: AtomicU64,
+    failure: Mutex<Option<String>>,
+}
+
+/// The queue is full.
+pub(super) struct Full(pub Vec<Entry>);
+
+impl Journal {
+    /// Takes over the ledger on a thread of its own.
+    pub fn start(file: LedgerFile, run: RunId) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let shared = Arc::new(Shared::default());
+        shared.last_seq.store(file.last_seq().0, Ordering::Release);
+        let theirs = Arc::clone(&shared);
+        let thread = spawn_named("journal", move || write_all(file, run, &receiver, &theirs))?;
+        Ok(Self { sender: Some(sender), sent: 0, shared, thread: Some(thread) })
+    }
+
+    /// Hands over a batch without waiting. Batches are written in order.
+    pub fn try_send(&mut self, batch: Vec<Entry>) -> Result<(), Full> {
+        let Some(sender) = &self.sender else { return Ok(()) };
+        match sender.try_send(batch) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {
+                self.sent += 1;
+                Ok(())
+            }
+            Err(TrySendError::Full(batch)) => Err(Full(batch)),
+        }
+    }
+
+    /// Whether everything handed over is on the disk.
+    pub fn is_durable(&self) -> bool {
+        self.shared.committed.load(Ordering::Acquire) >= self.sent
+    }
+
+    /// What went wrong, if anything did. Nothing is written after a failure.
+    pub fn failure(&self) -> Option<String> {
+        let dead = self.thread.as_ref().is_some_and(JoinHandle::is_finished) && self.sender.is_some();
+        let said = self.shared.failure.lock().ok().and_then(|slot| slot.clone());
+        said.or_else(|| dead.then(|| "the journal thread has ended".to_owned()))
+    }
+
+    /// Number of the last entry on the disk.
+    pub fn last_seq(&self) -> u64 {
+        self.shared.last_seq.load(Ordering::Acquire)
+    }
+
+    /// Batches that wait.
+    pub fn waiting(&self) -> u64 {
+        self.sent.saturating_sub(self.shared.committed.load(Ordering::Acquire))
+    }
+
+    /// How long the last commit took.
+    pub fn last_commit(&self) -> Duration {
+        Duration::from_micros(self.shared.commit_micros.load(Ordering::Acquire))
+    }
+
+    /// Writes what waits, anchors the chain and ends the thread.
+    pub fn finish(&mut self) {
+        self.sender = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(target: "pmax::journal", "the journal thread panicked");
+        }
+    }
+}
+
+fn write_all(mut file: LedgerFile, run: RunId, receiver: &Receiver<Vec<Entry>>, shared: &Shared) {
+    let mut anchored = Instant::now();
+    while let Ok(first) = receiver.recv() {
+        let (mut entries, mut batches) = (first, 1);
+        while entries.len() < GROUP
+            && let Ok(mut next) = receiver.try_recv()
+        {
+            entries.append(&mut next);
+            batches += 1;
+        }
+        let began = Instant::now();
+        let written = file.append(run, &entries).and_then(|seq| {
+            if anchored.elapsed() >= ANCHOR_EVERY {
+                file.anchor()?;
+                anchored = Instant::now();
+            }
+            Ok(seq)
+        });
+        match written {
+            Ok(seq) => {
+                let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                shared.commit_micros.store(micros, Ordering::Release);
+                shared.last_seq.store(seq.0, Ordering::Release);
+                shared.committed.fetch_add(batches, Ordering::AcqRel);
+            }
+            Err(error) => {
+                tracing::error!(target: "pmax::journal", "commit failed: {error}");
+                if let Ok(mut slot) = shared.failure.lock() {
+                    *slot = Some(error.to_string());
+                }
+                return;
+            }
+        }
+    }
+    if let Err(error) = file.anchor() {
+        tracing::error!(target: "pmax::journal", "the chain's end was not anchored: {error}");
+    }
+}

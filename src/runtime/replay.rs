@@ -1,0 +1,128 @@
+//! Replay: handles a run's inputs again and holds every decision against the journal.
+
+use serde::Serialize;
+
+use crate::domain::RunId;
+use crate::engine::{Engine, Event, InputBody, Outcome, Record, RunInput, Setup, StateHash};
+use crate::market::{Player, Tape};
+use crate::runtime::Trouble;
+use crate::runtime::recovery::{opens_run, restore};
+use crate::store::{Body, LedgerFile, StoredEntry};
+
+/// What a replay found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReplayReport {
+    /// The run.
+    pub run: RunId,
+    /// Market events handled.
+    pub market_events: u64,
+    /// Inputs handled.
+    pub inputs: u64,
+    /// Decisions that came out as recorded.
+    pub decisions: u64,
+    /// Checkpoints whose state hash agreed.
+    pub checkpoints: u64,
+    /// The state at the end.
+    pub state: StateHash,
+    /// The state by applying the recorded decisions, as a restart does.
+    pub recovered: StateHash,
+}
+
+/// A replay in progress.
+struct Replayer {
+    engine: Engine,
+    player: Player,
+    outcome: Outcome,
+    /// Decisions that came out and were not yet found in the journal.
+    decided: std::collections::VecDeque<Record>,
+    report: ReplayReport,
+}
+
+/// Replays a run. The first difference is trouble that names its entry.
+pub fn replay(file: &LedgerFile, run: RunId, tape: &Tape, setup: &Setup) -> Result<ReplayReport, Trouble> {
+    let row = file.run(run)?;
+    let player = || Player::new(tape, row.tape.seed);
+    let nothing = Engine::new(setup).state_hash();
+    let report =
+        ReplayReport { run, market_events: 0, inputs: 0, decisions: 0, checkpoints: 0, state: nothing, recovered: nothing };
+    let mut replayer = Replayer {
+        engine: Engine::new(setup),
+        player: player(),
+        outcome: Outcome::default(),
+        decided: Default::default(),
+        report,
+    };
+    let mut difference = None;
+    file.read_run(run, |stored| {
+        if difference.is_none() {
+            difference = replayer.take(&stored).err();
+        }
+        Ok(())
+    })?;
+    if let Some(trouble) = difference {
+        return Err(trouble);
+    }
+    let mut recovered = Engine::new(setup);
+    restore(&mut recovered, &mut player(), file, run)?;
+    let Replayer { engine, mut report, .. } = replayer;
+    (report.state, report.recovered) = (engine.state_hash(), recovered.state_hash());
+    report.market_events = engine.market().consumed();
+    Ok(report)
+}
+
+impl Replayer {
+    fn take(&mut self, stored: &StoredEntry) -> Result<(), Trouble> {
+        while self.engine.market().consumed() < stored.entry.market_index {
+            let Some(event) = self.player.next() else {
+                return Err(differs(stored, "the tape ends before the journal does"));
+            };
+            self.handle(&Event::Market(event));
+        }
+        match &stored.entry.body {
+            Body::Input(input) => {
+                if let Some(record) = self.decided.front() {
+                    return Err(differs(stored, &format!("this program decides something more before it: {record:?}")));
+                }
+                if opens_run(&input.body) && self.report.inputs > 0 {
+                    return Err(differs(stored, "a run begins twice"));
+                }
+                self.check_state(stored, &input.body)?;
+                self.report.inputs += 1;
+                self.handle(&Event::Input(input.clone()));
+                Ok(())
+            }
+            Body::Record(recorded) => match self.decided.pop_front() {
+                Some(decided) if decided == *recorded => {
+                    self.report.decisions += 1;
+                    Ok(())
+                }
+                Some(decided) => Err(differs(stored, &format!("this program decides {decided:?}"))),
+                None => Err(differs(stored, "this program decides nothing here")),
+            },
+        }
+    }
+
+    fn handle(&mut self, event: &Event) {
+        self.engine.handle(event, &mut self.outcome);
+        self.decided.extend(self.outcome.records.drain(..));
+    }
+
+    fn check_state(&mut self, stored: &StoredEntry, body: &InputBody) -> Result<(), Trouble> {
+        if let InputBody::Run(RunInput::Checkpoint { state }) = body {
+            let found = self.engine.state_hash();
+            if found != *state {
+                return Err(differs(stored, &format!("the state here is {found}, recorded was {state}")));
+            }
+            self.report.checkpoints += 1;
+        }
+        Ok(())
+    }
+}
+
+fn differs(stored: &StoredEntry, how: &str) -> Trouble {
+    Trouble::new(
+        format!("The replay of {} differs at journal entry {}: {how}", stored.run, stored.seq),
+        "The journal was only read",
+        "If the program is newer than the run, its decisions may rightly differ; otherwise keep the journal and report this",
+    )
+}

@@ -1,0 +1,650 @@
+//! The engine thread: one loop that feeds the engine and carries out what it decides.
+//!
+//! Order of attention: kill switch, requests of the screen and broker reports, deadlines, market events, pictures for the screen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::broker::{Broker, Paper};
+use crate::domain::{Actor, BrokerReport, CleanText, MarketTime, TradingState};
+use crate::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Snapshot, SnapshotRequest};
+use crate::market::Player;
+use crate::runtime::journal::{Full, Journal};
+use crate::runtime::pace::Pace;
+use crate::runtime::recovery::Opened;
+use crate::runtime::supervise::spawn_named;
+use crate::runtime::{KillLatch, Speed, Trouble, wall_now};
+use crate::signals::{Analyst, RuleAnalyst};
+use crate::store::{Body, Entry};
+
+/// Requests that may wait. A person cannot fill it; a full queue is reported to the sender.
+const INBOX: usize = 1_024;
+/// Market events between two looks at everything else.
+const SLICE: usize = 256;
+/// Pictures for the screen: at most thirty a second.
+const FRAME_EVERY: Duration = Duration::from_millis(33);
+/// How often the kill file of a second process is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(150);
+/// How long a decision may wait to become durable before trading stops.
+const DURABLE_WITHIN: Duration = Duration::from_secs(5);
+/// How often the tape's position is noted in the journal.
+const NOTE_EVERY: Duration = Duration::from_secs(5);
+/// How often the state hash is noted in the journal.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+
+/// What the screen asks of the engine thread.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// A command, recorded and handled in order.
+    Command(Actor, Command),
+    /// The tape.
+    Tape(TapeControl),
+    /// What the pictures should contain; an open preview holds the tape.
+    Show(SnapshotRequest),
+    /// A part of the runtime died: trading stops.
+    Died(String),
+    /// End in order.
+    Quit,
+}
+
+/// What can be done to the tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TapeControl {
+    /// Pause, or go on.
+    TogglePause,
+    /// One event of the tape while paused.
+    Step,
+    /// On to the next closed bar while paused.
+    StepBar,
+    /// The next faster speed.
+    Faster,
+    /// The next slower speed.
+    Slower,
+    /// This speed.
+    Set(Speed),
+    /// Run ahead to this instant.
+    Jump(MarketTime),
+}
+
+/// How the tape plays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Playback {
+    /// Paused by a person.
+    pub is_paused: bool,
+    /// Held because an order preview is open.
+    pub is_held: bool,
+    /// The speed.
+    pub speed: Speed,
+    /// Nothing is left.
+    pub is_at_end: bool,
+    /// Events given out, of how many.
+    pub position: (usize, usize),
+}
+
+/// How the journal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalHealth {
+    /// Number of the last entry on the disk.
+    pub last_seq: u64,
+    /// Batches that wait.
+    pub waiting: u64,
+    /// How long the last commit took.
+    pub last_commit: Duration,
+    /// What went wrong, if anything did.
+    pub failure: Option<String>,
+}
+
+/// One picture with the runtime's own facts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// The engine's picture.
+    pub snapshot: Snapshot,
+    /// The tape.
+    pub playback: Playback,
+    /// The journal.
+    pub journal: JournalHealth,
+}
+
+/// What a session is made of besides the opened run.
+#[derive(Debug, Clone)]
+pub struct Wiring {
+    /// The kill latch.
+    pub latch: KillLatch,
+    /// Speed to begin with.
+    pub speed: Speed,
+}
+
+/// The screen's side of a running engine.
+#[derive(Debug)]
+pub struct Session {
+    requests: SyncSender<Request>,
+    /// The latest picture.
+    pub frames: watch::Receiver<Arc<Frame>>,
+    /// The kill latch: works without the engine thread's attention.
+    pub latch: KillLatch,
+    heartbeat: Arc<AtomicI64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Session {
+    /// Starts engine and journal threads on an opened run.
+    pub fn start(opened: Opened, wiring: Wiring) -> Result<Self, Trouble> {
+        let refuse = |error: std::io::Error| {
+            Trouble::new(format!("A thread cannot be started: {error}"), "Nothing was sent", "Free some memory and try again")
+        };
+        let (requests, inbox) = sync_channel(INBOX);
+        let heartbeat = Arc::new(AtomicI64::new(wall_now().0));
+        let latch = wiring.latch.clone();
+        let mut running = Running::new(opened, wiring, inbox, Arc::clone(&heartbeat)).map_err(refuse)?;
+        let frames = running.frames.subscribe();
+        let thread = spawn_named("engine", move || running.run()).map_err(refuse)?;
+        Ok(Self { requests, frames, latch, heartbeat, thread: Some(thread) })
+    }
+
+    /// Sends a request without waiting; `false` when the engine does not take it.
+    #[must_use]
+    pub fn request(&self, request: Request) -> bool {
+        match self.requests.try_send(request) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    /// A way to send requests from elsewhere.
+    pub fn requester(&self) -> SyncSender<Request> {
+        self.requests.clone()
+    }
+
+    /// How long ago the engine thread last went round its loop.
+    pub fn heartbeat_age(&self) -> Duration {
+        let age = wall_now().0.saturating_sub(self.heartbeat.load(Ordering::Relaxed));
+        Duration::from_nanos(age.max(0).unsigned_abs())
+    }
+
+    /// Ends in order and waits for it, at most so long. Returns whether the thread ended.
+    pub fn finish(mut self, within: Duration) -> bool {
+        let asked = self.requests.send(Request::Quit).is_ok();
+        let Some(thread) = self.thread.take() else { return true };
+        let deadline = Instant::now() + within;
+        while !thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        asked && thread.is_finished() && thread.join().is_ok()
+    }
+}
+
+/// Everything the engine thread owns.
+struct Running {
+    engine: Engine,
+    player: Player,
+    broker: Paper,
+    analyst: RuleAnalyst,
+    journal: Journal,
+    latch: KillLatch,
+    inbox: Receiver<Request>,
+    frames: watch::Sender<Arc<Frame>>,
+    heartbeat: Arc<AtomicI64>,
+    pace: Pace,
+    show: SnapshotRequest,
+    is_paused: bool,
+    jump: Option<MarketTime>,
+    kill_handled: bool,
+    journal_failed: bool,
+    is_dirty: bool,
+    outcome: Outcome,
+    reports: Vec<BrokerReport>,
+    first: Option<RunInput>,
+    last_frame: Instant,
+    last_look: Instant,
+    last_note: (Instant, u64),
+    last_checkpoint: (Instant, u64),
+}
+
+impl Running {
+    fn new(opened: Opened, wiring: Wiring, inbox: Receiver<Request>, heartbeat: Arc<AtomicI64>) -> std::io::Result<Self> {
+        let Opened { engine, player, file, run, first, .. } = opened;
+        let (book, terms) = (engine.book(), engine.settings().terms);
+        let broker = Paper::from_ledger(terms, book.ledger(), book.orders(), book.next_deal(), engine.market().now());
+        let journal = Journal::start(file, run)?;
+        let (now, show) = (Instant::now(), SnapshotRequest::default());
+        let frame = Frame {
+            snapshot: engine.snapshot(&show),
+            playback: Playback {
+                is_paused: false,
+                is_held: false,
+                speed: wiring.speed,
+                is_at_end: false,
+                position: (player.position(), player.len()),
+            },
+            journal: JournalHealth { last_seq: 0, waiting: 0, last_commit: Duration::ZERO, failure: None },
+        };
+        let (frames, _) = watch::channel(Arc::new(frame));
+        let consumed = engine.market().consumed();
+        Ok(Self {
+            engine,
+            player,
+            broker,
+            analyst: RuleAnalyst,
+            journal,
+            latch: wiring.latch,
+            inbox,
+            frames,
+            heartbeat,
+            pace: Pace::new(wiring.speed),
+            show,
+            is_paused: false,
+            jump: None,
+            kill_handled: false,
+            journal_failed: false,
+            is_dirty: true,
+            outcome: Outcome::default(),
+            reports: Vec::new(),
+            first: Some(first),
+            last_frame: now,
+            last_look: now,
+            last_note: (now, consumed),
+            last_checkpoint: (now, consumed),
+        })
+    }
+
+    fn run(&mut self) {
+        self.begin();
+        loop {
+            self.heartbeat.store(wall_now().0, Ordering::Relaxed);
+            self.attend_to_kill();
+            if !self.attend_to_inbox() {
+                break;
+            }
+            self.attend_to_deadlines();
+            self.attend_to_journal();
+            self.play();
+            self.publish();
+            if !self.wait() {
+                break;
+            }
+        }
+        self.end();
+    }
+
+    fn begin(&mut self) {
+        if let Some(first) = self.first.take() {
+            if let RunInput::Opened { quiet_until, .. } = &first {
+                self.jump = Some(*quiet_until);
+            }
+            let body = InputBody::Run(first);
+            self.input(body);
+            let (book, terms) = (self.engine.book(), self.engine.settings().terms);
+            if self.engine.market().consumed() == 0 {
+                let now = self.engine.market().now();
+                self.broker = Paper::from_ledger(terms, book.ledger(), book.orders(), book.next_deal(), now);
+            }
+        }
+        let now = self.engine.market().now();
+        let quiet = self.engine.snapshot(&self.show).is_quiet;
+        if quiet && self.jump.is_none() {
+            tracing::info!(target: "pmax::session", "resumed inside a stretch that was running ahead, at {now}");
+        }
+    }
+
+    /// The kill switch: handled before anything else, its effects leave at once, it is journalled after.
+    fn attend_to_kill(&mut self) {
+        if self.last_look.elapsed() >= LOOK_EVERY {
+            self.last_look = Instant::now();
+            self.latch.look();
+        }
+        if !self.latch.is_fired() {
+            self.kill_handled = false;
+            return;
+        }
+        if self.kill_handled {
+            return;
+        }
+        self.kill_handled = true;
+        let why = self.latch.why();
+        let actor = if why.starts_with("outside") { Actor::Outside } else { Actor::Person };
+        self.urgent(InputBody::Command { actor, command: Command::Kill { why } });
+    }
+
+    /// Handles an input whose effects do not wait for the journal.
+    fn urgent(&mut self, body: InputBody) {
+        let entries = self.decide(body);
+        self.carry_out();
+        self.write(entries);
+        self.take_reports();
+        self.is_dirty = true;
+        self.last_frame = Instant::now().checked_sub(FRAME_EVERY).unwrap_or(self.last_frame);
+    }
+
+    /// Handles an input; effects that reach the broker wait until its records are durable.
+    fn input(&mut self, body: InputBody) {
+        let entries = self.decide(body);
+        self.write(entries);
+        self.carry_out_when_durable();
+        self.take_reports();
+        self.is_dirty = true;
+    }
+
+    /// Lets the engine decide on an input and returns what is to be written.
+    fn decide(&mut self, body: InputBody) -> Vec<Entry> {
+        let input = Input { wall: wall_now(), body };
+        self.engine.handle(&Event::Input(input.clone()), &mut self.outcome);
+        let mut entries = vec![self.entry(Body::Input(input))];
+        let records = std::mem::take(&mut self.outcome.records);
+        entries.extend(records.into_iter().map(|record| self.entry(Body::Record(record))));
+        entries
+    }
+
+    fn entry(&self, body: Body) -> Entry {
+        Entry { market_index: self.engine.market().consumed(), market_at: self.engine.market().now(), body }
+    }
+
+    /// Hands entries to the journal, waiting for room if need be; the kill switch is heard meanwhile.
+    fn write(&mut self, entries: Vec<Entry>) {
+        if entries.is_empty() || self.journal_failed {
+            return;
+        }
+        let mut batch = entries;
+        while let Err(Full(back)) = self.journal.try_send(batch) {
+            batch = back;
+            if self.journal.failure().is_some() {
+                return;
+            }
+            self.heartbeat.store(wall_now().0, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn carry_out_when_durable(&mut self) {
+        if !self.outcome.effects.iter().any(Effect::reaches_broker) {
+            self.carry_out();
+            return;
+        }
+        let effects = std::mem::take(&mut self.outcome.effects);
+        let deadline = Instant::now() + DURABLE_WITHIN;
+        while !self.journal.is_durable() {
+            let failed = self.journal.failure().is_some() || Instant::now() > deadline;
+            if failed || (self.latch.look() && !self.kill_handled) {
+                self.hold_back(effects, if failed { "the journal did not confirm it" } else { "the kill switch fired" });
+                return;
+            }
+            self.heartbeat.store(wall_now().0, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        self.outcome.effects = effects;
+        self.carry_out();
+    }
+
+    /// Drops effects that must not leave. Orders among them are reported as refused here: they were never written to the wire.
+    fn hold_back(&mut self, effects: Vec<Effect>, why: &str) {
+        for effect in effects {
+            match effect {
+                Effect::Submit(order) => {
+                    let reason = CleanText::from_outside(&format!("not sent: {why}"));
+                    self.reports.push(BrokerReport::Rejected { order: order.get().id, reason });
+                }
+                Effect::Cancel(order) => {
+                    self.reports.push(BrokerReport::CancelRefused { order, reason: CleanText::from_outside(why) });
+                }
+                Effect::Modify { order, .. } => {
+                    self.reports.push(BrokerReport::ModifyRefused { order, reason: CleanText::from_outside(why) });
+                }
+                Effect::Protect { .. } | Effect::QueryBroker | Effect::Comment(_) => {}
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        let now = self.engine.market().now();
+        let mut comments = Vec::new();
+        for effect in std::mem::take(&mut self.outcome.effects) {
+            match effect {
+                Effect::Submit(order) => self.broker.submit(order, now),
+                Effect::Cancel(order) => self.broker.cancel(order),
+                Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
+                Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
+                Effect::QueryBroker => self.broker.query(),
+                Effect::Comment(facts) => comments.extend(self.analyst.comment(&facts)),
+            }
+        }
+        for comment in comments {
+            self.input(InputBody::Commentary(comment));
+        }
+    }
+
+    /// Hands every broker report to the engine, in order, until there are none.
+    fn take_reports(&mut self) {
+        loop {
+            let mut reports = std::mem::take(&mut self.reports);
+            self.broker.poll(&mut reports);
+            if reports.is_empty() {
+                return;
+            }
+            for report in reports {
+                let entries = self.decide(InputBody::Broker(report));
+                self.write(entries);
+                self.carry_out_when_durable();
+            }
+            self.is_dirty = true;
+        }
+    }
+
+    /// Returns `false` when it is time to end.
+    fn attend_to_inbox(&mut self) -> bool {
+        for _ in 0..64 {
+            match self.inbox.try_recv() {
+                Ok(request) => {
+                    if !self.attend_to(request) {
+                        return false;
+                    }
+                }
+                Err(std::sync::mpsc::TryRecvError::Empty) => return true,
+                Err(std::sync::mpsc::TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    fn attend_to(&mut self, request: Request) -> bool {
+        match request {
+            Request::Command(actor, command) => self.command(actor, command),
+            Request::Tape(control) => self.control(control),
+            Request::Show(show) => {
+                let was_held = self.is_held();
+                self.show = show;
+                if was_held && !self.is_held() {
+                    self.pace.rest();
+                }
+            }
+            Request::Died(what) => self.urgent(InputBody::Run(RunInput::Failed { what })),
+            Request::Quit => return false,
+        }
+        self.is_dirty = true;
+        self.last_frame = Instant::now().checked_sub(FRAME_EVERY).unwrap_or(self.last_frame);
+        true
+    }
+
+    fn command(&mut self, actor: Actor, command: Command) {
+        if self.journal_failed
+            && !matches!(command, Command::Kill { .. } | Command::AcknowledgeAlert { .. } | Command::AcknowledgeAll)
+        {
+            return;
+        }
+        let (was, rearms) = (self.engine.book().state(), command == Command::ConfirmRearm);
+        self.input(InputBody::Command { actor, command });
+        if rearms && was != TradingState::Active && self.engine.book().state() == TradingState::Active {
+            self.latch.release();
+        }
+    }
+
+    fn control(&mut self, control: TapeControl) {
+        match control {
+            TapeControl::TogglePause => self.is_paused = !self.is_paused,
+            TapeControl::Step => {
+                self.is_paused = true;
+                self.play_one();
+            }
+            TapeControl::StepBar => {
+                self.is_paused = true;
+                self.play_to_next_close();
+            }
+            TapeControl::Faster => self.pace.set(self.pace.speed().faster()),
+            TapeControl::Slower => self.pace.set(self.pace.speed().slower()),
+            TapeControl::Set(speed) => self.pace.set(speed),
+            TapeControl::Jump(until) => {
+                if until > self.engine.market().now() {
+                    self.input(InputBody::Command { actor: Actor::Person, command: Command::JumpTo { until } });
+                    self.jump = Some(until);
+                }
+            }
+        }
+        self.pace.rest();
+    }
+
+    fn attend_to_deadlines(&mut self) {
+        if self.engine.next_deadline().is_some_and(|deadline| deadline <= wall_now()) {
+            self.input(InputBody::Timer);
+        }
+        let consumed = self.engine.market().consumed();
+        if self.last_checkpoint.0.elapsed() >= CHECKPOINT_EVERY && self.last_checkpoint.1 != consumed {
+            self.checkpoint();
+        } else if self.last_note.0.elapsed() >= NOTE_EVERY && self.last_note.1 != consumed {
+            self.last_note = (Instant::now(), consumed);
+            self.input(InputBody::Timer);
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        let (now, consumed) = (Instant::now(), self.engine.market().consumed());
+        (self.last_checkpoint, self.last_note) = ((now, consumed), (now, consumed));
+        let state = self.engine.state_hash();
+        self.input(InputBody::Run(RunInput::Checkpoint { state }));
+    }
+
+    /// A failed journal stops trading and leaves the screen alive to say so.
+    fn attend_to_journal(&mut self) {
+        if self.journal_failed {
+            return;
+        }
+        if let Some(failure) = self.journal.failure() {
+            self.journal_failed = true;
+            self.is_paused = true;
+            let what = format!("the journal cannot be written ({failure}); trading is halted and nothing more is recorded");
+            self.urgent(InputBody::Run(RunInput::Failed { what }));
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        self.show.preview.is_some()
+    }
+
+    fn may_play(&self) -> bool {
+        !self.is_paused && !self.is_held()
+    }
+
+    /// Plays what is due, at most a slice.
+    fn play(&mut self) {
+        let began = Instant::now();
+        for _ in 0..SLICE {
+            let Some(at) = self.player.next_at() else { return };
+            if self.jump.is_some_and(|until| at >= until) {
+                self.jump = None;
+                self.pace.rest();
+            }
+            if !self.may_play() && self.jump.is_none() {
+                return;
+            }
+            let now = Instant::now();
+            let due = if self.jump.is_some() { now } else { self.pace.due(at, now) };
+            if due > now || now.duration_since(began) > Duration::from_millis(8) {
+                return;
+            }
+            self.play_one();
+            self.pace.played(at, due, now);
+        }
+    }
+
+    fn play_one(&mut self) {
+        let Some(event) = self.player.next() else { return };
+        self.broker.on_market(&event);
+        self.engine.handle(&Event::Market(event), &mut self.outcome);
+        self.is_dirty = true;
+        if !self.outcome.records.is_empty() {
+            let records = std::mem::take(&mut self.outcome.records);
+            let entries = records.into_iter().map(|record| self.entry(Body::Record(record))).collect();
+            self.write(entries);
+        }
+        if !self.outcome.effects.is_empty() {
+            self.carry_out_when_durable();
+        }
+        self.take_reports();
+    }
+
+    fn play_to_next_close(&mut self) {
+        let before: usize = self.bars();
+        while self.player.next_at().is_some() && self.bars() == before && !self.latch.is_fired() {
+            self.play_one();
+        }
+    }
+
+    fn bars(&self) -> usize {
+        self.engine.market().iter().map(|series| series.bars.len()).sum()
+    }
+
+    fn publish(&mut self) {
+        if !self.is_dirty || self.last_frame.elapsed() < FRAME_EVERY {
+            return;
+        }
+        (self.is_dirty, self.last_frame) = (false, Instant::now());
+        let frame = Frame {
+            snapshot: self.engine.snapshot(&self.show),
+            playback: Playback {
+                is_paused: self.is_paused,
+                is_held: self.is_held(),
+                speed: self.pace.speed(),
+                is_at_end: self.player.next_at().is_none(),
+                position: (self.player.position(), self.player.len()),
+            },
+            journal: JournalHealth {
+                last_seq: self.journal.last_seq(),
+                waiting: self.journal.waiting(),
+                last_commit: self.journal.last_commit(),
+                failure: self.journal.failure(),
+            },
+        };
+        self.frames.send_replace(Arc::new(frame));
+    }
+
+    /// Sleeps until something is due. Returns `false` when it is time to end.
+    fn wait(&mut self) -> bool {
+        let now = Instant::now();
+        let next_event = self.player.next_at().filter(|_| self.may_play() || self.jump.is_some());
+        let due = next_event.map(|at| if self.jump.is_some() { now } else { self.pace.due(at, now) });
+        let frame = self.is_dirty.then(|| self.last_frame + FRAME_EVERY);
+        let until = [due, frame, Some(now + LOOK_EVERY)].into_iter().flatten().min().unwrap_or(now);
+        let wait = until.saturating_duration_since(now);
+        if wait.is_zero() {
+            return true;
+        }
+        match self.inbox.recv_timeout(wait) {
+            Ok(request) => self.attend_to(request),
+            Err(RecvTimeoutError::Timeout) => true,
+            Err(RecvTimeoutError::Disconnected) => false,
+        }
+    }
+
+    fn end(&mut self) {
+        if !self.journal_failed {
+            self.checkpoint();
+            self.input(InputBody::Run(RunInput::Suspended));
+        }
+        self.journal.finish();
+        self.is_dirty = true;
+        self.last_frame = Instant::now().checked_sub(FRAME_EVERY).unwrap_or(self.last_frame);
+        self.publish();
+    }
+}

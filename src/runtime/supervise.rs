@@ -1,0 +1,58 @@
+//! Threads by name, and what happens when one dies.
+//!
+//! A panic outside the screen's thread must not touch the terminal: the screen is still drawing on it, and its kill key must keep
+//! working. It is logged and reported as a [`TaskDeath`]; whoever listens halts trading.
+
+use std::panic;
+use std::sync::{Mutex, OnceLock};
+use std::thread;
+
+/// A thread that ended by a panic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskDeath {
+    /// Its name.
+    pub task: String,
+    /// What it said.
+    pub message: String,
+}
+
+type Listener = Box<dyn Fn(TaskDeath) + Send>;
+
+/// The panic hook is process-wide, so what it reports to must be too.
+static LISTENER: OnceLock<Mutex<Option<Listener>>> = OnceLock::new();
+
+/// Whom to tell when a thread dies.
+pub fn on_death(listener: impl Fn(TaskDeath) + Send + 'static) {
+    if let Ok(mut slot) = LISTENER.get_or_init(Mutex::default).lock() {
+        *slot = Some(Box::new(listener));
+    }
+}
+
+/// Installs the process-wide panic hook. `on_screen_panic` runs first when the panicking thread is the one that calls this.
+pub fn install_panic_hook(on_screen_panic: impl Fn() + Send + Sync + 'static) {
+    let screen = thread::current().id();
+    panic::set_hook(Box::new(move |info| {
+        let message = info.to_string();
+        tracing::error!(target: "pmax::panic", "{message}");
+        if thread::current().id() == screen {
+            on_screen_panic();
+            eprintln!("pmax: the screen failed: {message}");
+            return;
+        }
+        let task = thread::current().name().unwrap_or("unnamed").to_owned();
+        if let Some(slot) = LISTENER.get()
+            && let Ok(listener) = slot.lock()
+            && let Some(tell) = listener.as_ref()
+        {
+            tell(TaskDeath { task, message });
+        }
+    }));
+}
+
+/// Starts a named thread.
+pub fn spawn_named<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> std::io::Result<thread::JoinHandle<T>> {
+    thread::Builder::new().name(name.to_owned()).spawn(work)
+}

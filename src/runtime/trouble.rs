@@ -1,0 +1,72 @@
+//! The one place that turns an error into what a person reads: what, what is safe, what to do.
+
+use std::fmt;
+
+use crate::market::TapeError;
+use crate::store::StoreError;
+
+/// Trouble in plain words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What happened, where and why.
+    pub what: String,
+    /// What is safe.
+    pub safe: String,
+    /// What to do.
+    pub todo: String,
+}
+
+impl Trouble {
+    /// Trouble from its three sentences.
+    pub fn new(what: impl Into<String>, safe: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self { what: what.into(), safe: safe.into(), todo: todo.into() }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}. {}. {}.", self.what, self.safe, self.todo)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        let untouched = "Nothing was changed and nothing was sent";
+        let todo = match &error {
+            StoreError::OldSqlite { .. } => "Build pmax with its bundled SQLite (the default)",
+            StoreError::NewerSchema { .. } | StoreError::NewerEntry { .. } => {
+                "Start the newer pmax, or choose another folder with --home"
+            }
+            StoreError::Damaged { .. } | StoreError::Chain { .. } | StoreError::Decode { .. } => {
+                "Keep the file, look at it with `pmax journal verify`, and start afresh with --home NEW_FOLDER; \
+                 `pmax journal export` saves what is readable"
+            }
+            StoreError::NoRun(_) => "`pmax status` lists the runs",
+            StoreError::Sqlite(_) | StoreError::Io { .. } | StoreError::Pragma { .. } | StoreError::Encode(_) => {
+                "Check the disk and the folder's rights (`pmax info` prints where it is), or choose another with --home"
+            }
+        };
+        Self::new(sentence(&error.to_string()), untouched, todo)
+    }
+}
+
+impl From<TapeError> for Trouble {
+    fn from(error: TapeError) -> Self {
+        let todo = match &error {
+            TapeError::NoTape { .. } => "`pmax tapes` lists the bundled ones; a path to a .parquet file works too",
+            TapeError::Io { .. } => "Check the path",
+            TapeError::Parquet { .. } | TapeError::Layout { .. } | TapeError::Bar { .. } => {
+                "Make the tape again (assets/README.md says how), or play a bundled one with --tape crash-2020"
+            }
+        };
+        Self::new(sentence(&error.to_string()), "Your ledger was not touched", todo)
+    }
+}
+
+/// First letter large, no full stop at the end.
+fn sentence(text: &str) -> String {
+    let mut characters = text.trim_end_matches('.').chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}

@@ -1,0 +1,20 @@
+//! Floor 3: opinions, how they are judged, and what became of them.
+//!
+//! Strategies turn history into views; five layers judge each view; a tracker follows every signal, refused ones too, to its outcome;
+//! scorecards remember what each source earned after cost. An analyst puts computed facts into words.
+//! It never places an order and never sizes one. What must stay true: a strategy sees history only through [`AsOf`], which ends at the
+//! bar that has just closed; abstaining is `None`, never a "hold"; the horizon of a view is how long a trade on it is held.
+
+mod analyst;
+mod scorecard;
+mod settings;
+mod strategies;
+mod tracker;
+mod validation;
+
+pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst};
+pub use scorecard::Scorecard;
+pub use settings::{Gates, StrategySettings};
+pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines};
+pub use tracker::{Resolved, Tracker};
+pub use validation::{BookFacts, Case, exit_levels, judge, risk_level};

@@ -1,0 +1,97 @@
+//! Settings of strategies and gates, as `config/pmax.toml` states them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Ratio;
+
+/// `[strategies]`: the baselines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategySettings {
+    /// Bars over which the momentum baseline measures the mean return.
+    pub momentum_bars: u32,
+    /// t statistic of that mean from which it has a view.
+    pub momentum_threshold: Ratio,
+    /// Bars it looks ahead.
+    pub momentum_horizon: u32,
+    /// Bars of the move the reversal baseline fades.
+    pub reversal_bars: u32,
+    /// Size of the move, in its own standard deviations, from which it has a view.
+    pub reversal_threshold: Ratio,
+    /// Bars it looks ahead.
+    pub reversal_horizon: u32,
+}
+
+/// `[gates]`: thresholds of the five layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gates {
+    /// Layer 1: strength below this refuses.
+    pub minimum_strength: Ratio,
+    /// Layer 2: current volatility above this percentile of its own history warns.
+    pub volatility_percentile_warn: Ratio,
+    /// Layer 2: and above this one refuses.
+    pub volatility_percentile_fail: Ratio,
+    /// Layer 3: annualised volatility above this refuses.
+    pub max_volatility: Ratio,
+    /// Layer 3: loss at the stop, as a share of equity, above this refuses.
+    pub max_loss_at_stop: Ratio,
+    /// Layer 4: correlation with a held instrument above this warns.
+    pub correlation_warn: Ratio,
+    /// Layer 4: and above this refuses.
+    pub correlation_fail: Ratio,
+    /// Layer 5: outcomes needed before a record counts at all.
+    pub proven_after: u32,
+    /// Distance of the stop, in standard deviations over the horizon.
+    pub stop_deviations: Ratio,
+    /// Distance of the target, in standard deviations over the horizon.
+    pub target_deviations: Ratio,
+    /// Share of equity for a trade whose source is not proven.
+    pub exploratory_size: Ratio,
+    /// Seconds a proposal waits for a person, in wall time.
+    pub proposal_seconds: u32,
+    /// Proposals that may wait at once.
+    pub max_proposals: u32,
+}
+
+impl StrategySettings {
+    /// Settings that make no sense, in words.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let bars = [self.momentum_bars, self.reversal_bars, self.momentum_horizon, self.reversal_horizon];
+        if bars.iter().any(|count| !(1..=250).contains(count)) {
+            return Some("bars and horizons under [strategies] must be between 1 and 250");
+        }
+        if self.momentum_bars < 5 {
+            return Some("strategies.momentum_bars must be at least 5");
+        }
+        let thresholds = [self.momentum_threshold, self.reversal_threshold];
+        thresholds.iter().any(|level| *level <= Ratio::ZERO).then_some("thresholds under [strategies] must be above 0")
+    }
+}
+
+impl Gates {
+    /// Settings that make no sense, in words.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let shares = [
+            self.volatility_percentile_warn,
+            self.volatility_percentile_fail,
+            self.max_loss_at_stop,
+            self.correlation_warn,
+            self.correlation_fail,
+            self.exploratory_size,
+        ];
+        if shares.iter().any(|share| *share <= Ratio::ZERO || *share > Ratio::ONE) {
+            return Some("shares, percentiles and correlations under [gates] must be above 0 and at most 1");
+        }
+        if self.volatility_percentile_warn > self.volatility_percentile_fail || self.correlation_warn > self.correlation_fail {
+            return Some("a warning level under [gates] must not lie above the level that refuses");
+        }
+        if self.stop_deviations <= Ratio::ZERO || self.target_deviations <= Ratio::ZERO {
+            return Some("gates.stop_deviations and gates.target_deviations must be above 0");
+        }
+        if !(5..=86_400).contains(&self.proposal_seconds) || !(1..=50).contains(&self.max_proposals) {
+            return Some("gates.proposal_seconds must be 5 to 86400 and gates.max_proposals 1 to 50");
+        }
+        (self.proven_after < 10).then_some("gates.proven_after must be at least 10: fewer outcomes prove nothing")
+    }
+}
