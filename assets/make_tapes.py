@@ -4,7 +4,9 @@
     python3 assets/make_tapes.py --data HISTORY [--out assets/tapes]
 
 HISTORY holds `daily/` and `intraday/` with the CSV files named in assets/README.md. Prices are read as decimals, never as
-floats. A bar that cannot be (high below close, a date twice, ...) stops the script with the file and row. Needs pyarrow.
+floats. A bar that cannot be (high below close, a date twice, an empty cell where the series knows none, ...) stops the script
+with the file and row, counted from the header as row 1; no tape is written then. The same history and the same pyarrow give
+the same bytes. Needs Python 3.11 or later and pyarrow.
 """
 
 import argparse
@@ -21,39 +23,47 @@ import pyarrow.parquet as pq
 
 NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
 UTC = dt.timezone.utc
+# Days on which the New York exchanges closed at 13:00, within the years of the tapes.
 EARLY_CLOSES = {
     "2007-07-03", "2007-11-23", "2007-12-24", "2008-07-03", "2008-11-28", "2008-12-24",
     "2019-07-03", "2019-11-29", "2019-12-24",
 }
+# Numbers of config/instruments.toml.
 US20 = "AAPL AMD BAC BBY CVX GE HD JNJ JPM KO LLY MRK MSFT PEP PFE PG RRC UNH WMT XOM".split()
 IDS = {name: number for number, name in enumerate("SPX NVDA AMZN XAUUSD BTCUSD EURUSD WTI GOOG IBM".split(), 1)}
 IDS.update({name: number for number, name in enumerate(US20, 10)})
-STAMPED = "The source carries no time of day; the close is stamped at the US equity close."
+STAMPED = "The source carries no time of day; bars are stamped with the US equity session."
 
 
 class Refused(Exception):
     """A row that cannot be used, in one sentence."""
 
 
-def nanos(text, where):
-    """A decimal text as a whole number of 1e-9 units."""
+def number(text, where, what):
+    """A cell as a decimal."""
     try:
-        value = decimal.Decimal(text) * 1_000_000_000
+        value = decimal.Decimal(text)
     except decimal.InvalidOperation:
-        raise Refused(f"{where}: «{text}» is not a number") from None
-    if value != value.to_integral_value():
-        value = value.quantize(decimal.Decimal(1), rounding=decimal.ROUND_HALF_EVEN)
-    if value <= 0:
-        raise Refused(f"{where}: a price must be above zero, found {text}")
+        value = decimal.Decimal("NaN")
+    if not value.is_finite():
+        raise Refused(f"{where}: {what} «{text}» is not a number")
+    return value
+
+
+def nanos(text, where, what):
+    """A price as a whole number of 1e-9 units; nothing is rounded."""
+    value = number(text, where, what) * 1_000_000_000
+    if value <= 0 or value != value.to_integral_value():
+        raise Refused(f"{where}: {what} {text} must be above zero and have at most nine decimals")
     return int(value)
 
 
 def milli(text, where):
-    """A volume as a whole number of thousandths."""
-    try:
-        return int((decimal.Decimal(text) * 1000).quantize(decimal.Decimal(1), rounding=decimal.ROUND_HALF_EVEN))
-    except decimal.InvalidOperation:
-        raise Refused(f"{where}: «{text}» is not a volume") from None
+    """A volume as a whole number of thousandths, rounded half to even."""
+    value = number(text, where, "volume")
+    if value < 0:
+        raise Refused(f"{where}: the volume {text} is below zero")
+    return int((value * 1000).to_integral_value(decimal.ROUND_HALF_EVEN))
 
 
 def instant(moment):
@@ -95,33 +105,57 @@ class Series:
         self.adjusted = how.get("adjusted", False)
         self.bar = how.get("bar", "1d")
         self.only = how.get("only")
-        self.missing = how.get("missing", ("",))
+        self.missing = how.get("missing")
         self.note = how.get("note", "")
 
     def read(self, folder, first, last):
         """Rows of the tape between two dates, both included."""
-        rows, before = [], None
+        rows = []
         with open(folder / self.file, newline="", encoding="utf-8") as handle:
-            for line, record in enumerate(csv.DictReader(handle), 2):
+            reader = csv.DictReader(handle)
+            self.check_header(reader.fieldnames or ())
+            for line, record in enumerate(reader, 2):
                 where = f"{self.file}, row {line}"
-                stamp = record[self.stamp]
-                if not first <= stamp[:10] <= last or (self.only and record["symbol"] != self.only):
+                if None in record or None in record.values():
+                    raise Refused(f"{where}: it has not as many cells as the header")
+                if self.only and record["symbol"] != self.only:
                     continue
-                if record[self.close] in self.missing:
+                times = self.instants(record[self.stamp], where)
+                if not first <= record[self.stamp][:10] <= last or self.is_missing(record):
                     continue
-                row = self.row(record, where, *self.times(stamp))
-                if before is not None and row[1] < before:
+                row = self.row(record, where, *times)
+                if rows and row[1] < rows[-1][2]:
                     raise Refused(f"{where}: the bar begins before the one above it ends")
-                before = row[2]
                 rows.append(row)
         if not rows:
             raise Refused(f"{self.file}: nothing between {first} and {last}")
         return rows
 
+    def columns(self):
+        """Columns of the file that hold the bar's numbers."""
+        return (("open", "high", "low") if self.ohlc else ()) + (self.close,) + (("volume",) if self.volume else ())
+
+    def check_header(self, header):
+        """Refuses a file without a column that the series reads."""
+        for column in (self.stamp, *self.columns(), *(("symbol",) if self.only else ())):
+            if column not in header:
+                raise Refused(f"{self.file}, row 1: there is no column «{column}»")
+
+    def is_missing(self, record):
+        """Whether the source states, in all its cells, that it has no bar here."""
+        return self.missing is not None and all(record[column] == self.missing for column in self.columns())
+
+    def instants(self, stamp, where):
+        """Open and close of the bar that carries this stamp."""
+        try:
+            return self.times(stamp)
+        except ValueError:
+            raise Refused(f"{where}: «{stamp}» is not a date or an instant") from None
+
     def row(self, record, where, open_at, close_at):
         """One row in the order of the tape's columns."""
-        close = nanos(record[self.close], where)
-        open_, high, low = (nanos(record[name], where) for name in ("open", "high", "low")) if self.ohlc else (None,) * 3
+        open_, high, low = (nanos(record[name], where, name) for name in ("open", "high", "low")) if self.ohlc else (None,) * 3
+        close = nanos(record[self.close], where, self.close)
         if self.ohlc and not (high >= max(open_, close) and low <= min(open_, close)):
             raise Refused(f"{where}: high and low do not contain open and close")
         volume = milli(record["volume"], where) if self.volume else None
@@ -129,11 +163,11 @@ class Series:
 
     def describe(self, rows):
         """The series as the tape announces it."""
-        date = lambda at: dt.datetime.fromtimestamp(at / 1e9, UTC).date().isoformat()
+        date = lambda at: dt.datetime.fromtimestamp(at // 1_000_000_000, UTC).date().isoformat()
         return {
             "instrument": IDS[self.symbol], "symbol": self.symbol, "bar": self.bar, "ohlc": self.ohlc, "volume": self.volume,
             "adjusted": self.adjusted, "first": date(rows[0][1]), "last": date(rows[-1][1]), "rows": len(rows),
-            "source": self.source, "licence": self.licence, "note": self.note,
+            "source": f"{self.source}, {self.file}", "licence": self.licence, "note": self.note,
         }
 
 
@@ -143,24 +177,42 @@ BOKEH = ("PyPI bokeh-sampledata 2026.1", "BSD-3-Clause")
 VEGA = ("npm vega-datasets 3.2.1", "BSD-3-Clause")
 
 
-def stock(symbol, file):
-    return Series(symbol, file, *TSD, adjusted=True, note="Adjusted for splits, not for dividends.")
+WHOLE_INDEX = "Index level; cannot be bought itself. Volume is that of the index's members."
+NVDA_SPLITS = "Adjusted for all splits up to February 2025, not for dividends: prices are {factor} of those of the day."
+AMZN_SPLITS = "Adjusted for splits by its source; the last one was in 1999, so these are the prices of the day."
+TURNOVER = "Volume is turnover in US dollars, not in coins"
 
 
 def closes_of_20(without=()):
-    note = "Adjusted close only; survivors only. " + STAMPED
+    note = "Close only, adjusted for splits, dividends and spin-offs, those of 2023 included; survivors only. " + STAMPED
+    how = {"ohlc": False, "volume": False, "adjusted": True, "note": note}
     return [
-        Series(name, "daily/us20_adjclose_1990_2022.csv", *SKFOLIO, close=name, ohlc=False, volume=False, adjusted=True, note=note)
-        for name in US20 if name not in without
+        Series(name, "daily/us20_adjclose_1990_2022.csv", *SKFOLIO, close=name, **how) for name in US20 if name not in without
     ]
 
 
+def nvda(factor):
+    return Series("NVDA", "daily/nvda_ohlcv_1999_2025.csv", *TSD, adjusted=True, note=NVDA_SPLITS.format(factor=factor))
+
+
+def amzn():
+    return Series("AMZN", "daily/amzn_ohlcv_1997_2020.csv", *TSD, adjusted=True, note=AMZN_SPLITS)
+
+
 def as_traded(symbol):
-    return Series(symbol, "daily/us5_ohlcv_2000_2013.csv", *BOKEH, only=symbol, note="As traded, unadjusted; no split falls into the tape.")
+    note = "As traded, unadjusted; no split falls into the tape."
+    return Series(symbol, "daily/us5_ohlcv_2000_2013.csv", *BOKEH, only=symbol, note=note)
 
 
-def close_only(symbol, file, source, column, missing=("",)):
-    return Series(symbol, file, *source, close=column, ohlc=False, volume=False, missing=missing, note=STAMPED)
+def gold():
+    note = "US dollars an ounce, close only, every weekday including US holidays. " + STAMPED
+    return Series("XAUUSD", "daily/gold_usd_1979_2020.csv", *TSD, close="gold_usd_oz", ohlc=False, volume=False, note=note)
+
+
+def wti():
+    note = "US dollars a barrel, spot, close only; days the source marks as missing are skipped. " + STAMPED
+    return Series("WTI", "daily/wti_spot_1986_2019.csv", "PyPI arch 8.0.0 (FRED)", "NCSA", close="wti_usd_bbl", ohlc=False,
+                  volume=False, missing=".", note=note)
 
 
 TAPES = [
@@ -170,10 +222,9 @@ TAPES = [
         "description": "S&P 500, NVDA, AMZN, gold, BTC and 20 US stocks, daily, June 2019 to July 2020. "
                        "The 20 stocks and gold are closes only; gold ends 2020-03-13, the bitcoin series begins 2020-01-01.",
         "series": [
-            Series("SPX", "daily/spx_ohlcv_2015_2020.csv", *TSD, note="Index level; cannot be traded itself."),
-            stock("NVDA", "daily/nvda_ohlcv_1999_2025.csv"), stock("AMZN", "daily/amzn_ohlcv_1997_2020.csv"),
-            close_only("XAUUSD", "daily/gold_usd_1979_2020.csv", TSD, "gold_usd_oz"),
-            Series("BTCUSD", "daily/btcusd_ohlcv_2020_2021.csv", *TSD, times=utc_day, note="UTC days; empty rows of the source are skipped."),
+            Series("SPX", "daily/spx_ohlcv_2015_2020.csv", *TSD, note=WHOLE_INDEX), nvda("1/40"), amzn(), gold(),
+            Series("BTCUSD", "daily/btcusd_ohlcv_2020_2021.csv", *TSD, times=utc_day, missing="",
+                   note="UTC days; days the source leaves empty are skipped. " + TURNOVER + "."),
             *closes_of_20(),
         ],
     },
@@ -183,11 +234,9 @@ TAPES = [
         "description": "S&P 500, AAPL, GOOG, IBM, MSFT, NVDA, AMZN with ranges, 18 US stocks, gold and WTI as closes, "
                        "daily, June 2007 to June 2009.",
         "series": [
-            Series("SPX", "daily/spx_ohlcv_2000_2020.csv", *VEGA, note="Index level; cannot be traded itself."),
-            stock("NVDA", "daily/nvda_ohlcv_1999_2025.csv"), stock("AMZN", "daily/amzn_ohlcv_1997_2020.csv"),
-            close_only("XAUUSD", "daily/gold_usd_1979_2020.csv", TSD, "gold_usd_oz"),
-            close_only("WTI", "daily/wti_spot_1986_2019.csv", ("PyPI arch 8.0.0 (FRED)", "NCSA"), "wti_usd_bbl", ("", ".")),
-            as_traded("GOOG"), as_traded("IBM"), as_traded("AAPL"), as_traded("MSFT"), *closes_of_20(("AAPL", "MSFT")),
+            Series("SPX", "daily/spx_ohlcv_2000_2020.csv", *VEGA, note=WHOLE_INDEX),
+            nvda("1/60 (until 2007-09-10) or 1/40"), amzn(), gold(), wti(), as_traded("GOOG"), as_traded("IBM"),
+            as_traded("AAPL"), as_traded("MSFT"), *closes_of_20(without=("AAPL", "MSFT")),
         ],
     },
     {
@@ -195,16 +244,18 @@ TAPES = [
         "title": "EUR/USD by the hour, 2017",
         "description": "Hourly ask prices with volume, 2017. The bid side and so the spread are unknown.",
         "series": [Series("EURUSD", "intraday/eurusd_1h_ask_2017.csv", "PyPI gym-anytrading 2.0.0", "MIT", stamp="ts_utc",
-                          times=intraday(60), bar="1h", note="Ask side only; UTC bar start.")],
+                          times=intraday(60), bar="1h",
+                          note="Ask side only, spread unknown; volume is the notional of one venue's ticks. UTC bar start.")],
     },
     {
         "name": "btc-2021", "first": "2021-09-27", "last": "2021-12-29", "start": "2021-11-08T00:10:00Z", "speed": 300,
         "title": "Bitcoin by the quarter hour, autumn 2021",
         "description": "15-minute bars around the top of November 2021. Gaps of the source are left as gaps.",
         "series": [Series("BTCUSD", "intraday/btcusd_15m_2021q4.csv", *TSD, stamp="ts_utc", times=intraday(15), bar="15m",
-                          note="UTC bar start; gaps left as gaps.")],
+                          note="UTC bar start; gaps left as gaps. " + TURNOVER + ", and often 0 where trade went on.")],
     },
 ]
+# Plain integers: prices in 1e-9, volumes in 1e-3, instants in nanoseconds since the Unix epoch.
 SCHEMA = pa.schema([
     pa.field("instrument", pa.int32(), nullable=False), pa.field("open_at", pa.int64(), nullable=False),
     pa.field("close_at", pa.int64(), nullable=False), pa.field("open", pa.int64()), pa.field("high", pa.int64()),
@@ -212,21 +263,28 @@ SCHEMA = pa.schema([
 ])
 
 
-def build(tape, folder, out):
-    """Writes one tape and prints what it holds."""
+def build(tape, folder):
+    """Reads one tape: its rows by close, then instrument, and its description."""
     rows, described = [], []
     for series in tape["series"]:
         read = series.read(folder, tape["first"], tape["last"])
         rows.extend(read)
         described.append(series.describe(read))
     rows.sort(key=lambda row: (row[2], row[0]))
-    about = {"format": 1, **{key: tape[key] for key in ("name", "title", "description", "start", "speed")}, "series": described}
+    named = {key: tape[key] for key in ("name", "title", "description", "start", "speed")}
+    return rows, {"format": 1, **named, "series": described}
+
+
+def write(rows, about, path):
+    """Writes one tape: one row group, and its description in the footer."""
+    table = pa.table([pa.array(column, field.type) for column, field in zip(zip(*rows), SCHEMA)], schema=SCHEMA)
     text = json.dumps(about, ensure_ascii=False, separators=(",", ":"))
-    schema = SCHEMA.with_metadata({"pmax.tape": text})
-    table = pa.table([pa.array(column, field.type) for column, field in zip(zip(*rows), schema)], schema=schema)
-    path = out / f"{tape['name']}.parquet"
-    pq.write_table(table, path, compression="zstd", compression_level=19, use_dictionary=False, store_schema=False)
-    print(f"{path.name}: {len(described)} series, {len(rows)} bars, {path.stat().st_size} bytes")
+    how = {"compression": "zstd", "compression_level": 19, "use_dictionary": False, "store_schema": False}
+    with pq.ParquetWriter(path, SCHEMA, **how) as writer:
+        writer.write_table(table, row_group_size=len(rows))
+        # `store_schema=False` keeps Arrow's own copy of the schema out, and the schema's metadata with it.
+        writer.add_key_value_metadata({"pmax.tape": text})
+    print(f"{path.name}: {len(about['series'])} series, {len(rows)} bars, {path.stat().st_size} bytes")
 
 
 def main():
@@ -235,12 +293,14 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "tapes")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    for tape in TAPES:
-        build(tape, chosen.data, chosen.out)
+    for rows, about in [build(tape, chosen.data) for tape in TAPES]:
+        write(rows, about, chosen.out / f"{about['name']}.parquet")
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (Refused, OSError) as refused:
+    except Refused as refused:
         sys.exit(str(refused))
+    except OSError as failed:
+        sys.exit(f"{failed.filename}: {failed.strerror}")

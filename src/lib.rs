@@ -3,6 +3,7 @@
 //! Rooms stand on floors; a room uses only rooms below it (`tests/it/floors.rs` holds the table). See ARCHITECTURE.md.
 
 pub mod broker;
+pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod exchange;
@@ -14,3 +15,4 @@ pub mod runtime;
 pub mod signals;
 pub mod stats;
 pub mod store;
+pub mod ui;

@@ -7,6 +7,7 @@
 mod clock;
 mod config;
 mod files;
+mod headless;
 mod home;
 mod instruments;
 mod journal;
@@ -22,6 +23,7 @@ mod trouble;
 pub use clock::wall_now;
 pub use config::{Config, Named, Palette, ScreenSettings, load as load_config, settings_of};
 pub use files::write_atomically;
+pub use headless::Headless;
 pub use home::{Home, Lock};
 pub use instruments::instruments;
 pub use kill::KillLatch;

@@ -1,0 +1,61 @@
+//! Floor 7: the command line. Each command is a thin call into a room.
+
+mod args;
+mod drill;
+mod journal;
+mod open;
+mod render;
+mod status;
+mod tapes;
+mod workstation;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::args::{Args, JournalVerb, Verb};
+use crate::runtime::Trouble;
+
+/// Everything went well.
+pub const OK: u8 = 0;
+/// Something could not be done; one sentence says what.
+pub const TROUBLE: u8 = 1;
+/// The command line made no sense (clap's own code).
+pub const USAGE: u8 = 2;
+/// A verification or replay found a difference.
+pub const DIFFERENT: u8 = 3;
+/// The engine did not stop in time.
+pub const UNCLEAN: u8 = 4;
+
+/// Runs the program and gives its exit code.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match &args.verb {
+        None => workstation::run(&args),
+        Some(Verb::Tapes { format }) => tapes::run(*format),
+        Some(Verb::Replay { run, format }) => journal::replay_run(&args, *run, *format),
+        Some(Verb::Journal { verb: JournalVerb::Verify { format } }) => journal::verify_chain(&args, *format),
+        Some(Verb::Journal { verb: JournalVerb::Export { run, format } }) => journal::export_run(&args, *run, *format),
+        Some(Verb::Kill { why }) => status::kill(&args, why),
+        Some(Verb::Status { format }) => status::status(&args, *format),
+        Some(Verb::Info) => status::info(&args),
+        Some(Verb::Render(render)) => render::run(&args, render),
+        Some(Verb::Drill { orders_per_second }) => drill::run(&args, *orders_per_second),
+    };
+    ExitCode::from(done.unwrap_or_else(|trouble: Trouble| {
+        eprintln!("pmax: {trouble}");
+        TROUBLE
+    }))
+}
+
+/// How a command ends: an exit code, or trouble in words.
+pub type Done = Result<u8, Trouble>;
+
+/// Prints a line to standard output; a closed pipe ends quietly.
+fn say(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{text}").is_err() {
+        std::process::exit(i32::from(OK));
+    }
+}

@@ -1,0 +1,157 @@
+//! What can be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// pmax — a trading workstation that lives in a terminal.
+///
+/// Without a command it opens the workstation on real market history. Every start is READ-ONLY; `p` arms paper trading,
+/// F12 twice is the kill switch, `?` shows all keys. Nothing here is advice.
+///
+/// Exit codes: 0 done · 1 trouble (one sentence says what, what is safe, what to do) · 2 wrong usage · 3 a verification or replay
+/// found a difference · 4 the engine did not stop in time · 128+n ended by signal n.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about, max_term_width = 110)]
+pub struct Args {
+    /// Folder for configuration, ledger and logs [default: the system's usual places]
+    #[arg(long, value_name = "DIR", env = "PMAX_HOME", global = true)]
+    pub home: Option<PathBuf>,
+    /// Configuration file [default: pmax.toml in the configuration folder]
+    #[arg(long, value_name = "FILE", env = "PMAX_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+    /// Set one setting, e.g. `--set risk.daily_loss=0.03`; may be repeated
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", global = true)]
+    pub sets: Vec<String>,
+    /// Tape to play: a name from `pmax tapes` or the path of a .parquet file
+    #[arg(long, value_name = "NAME", global = true)]
+    pub tape: Option<String>,
+    /// Begin a new run with fresh capital instead of taking up the last one
+    #[arg(long)]
+    pub new: bool,
+    /// Where a new run begins to play, e.g. 2020-03-09; earlier history is warm-up
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<String>,
+    /// Speed: market seconds per wall second, or `max`
+    #[arg(long, value_name = "N|max")]
+    pub speed: Option<String>,
+    /// What to do instead of opening the workstation
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List the bundled tapes with their coverage
+    Tapes {
+        /// For people or for scripts
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Handle a run's inputs again and compare every decision and the state hash (exit 3 on a difference)
+    Replay {
+        /// Number of the run; `pmax status` lists them
+        run: u64,
+        /// For people or for scripts
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Look after the journal
+    Journal {
+        /// What to do
+        #[command(subcommand)]
+        verb: JournalVerb,
+    },
+    /// Fire the kill switch of a running workstation, or keep the next start halted
+    Kill {
+        /// Why, for the journal
+        #[arg(default_value = "pmax kill")]
+        why: String,
+    },
+    /// Say whether a workstation runs, and what its ledger holds
+    Status {
+        /// For people or for scripts
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Say where configuration, ledger and logs are, and what this program is made of
+    Info,
+    /// Draw the real screen without a terminal
+    Render(Render),
+    /// Trade at random on paper and print every acknowledged order: a drill for `kill -9` and what comes after
+    Drill {
+        /// Orders per second to aim at
+        #[arg(long, default_value_t = 20)]
+        orders_per_second: u32,
+    },
+}
+
+/// What can be done with the journal.
+#[derive(Debug, Subcommand)]
+pub enum JournalVerb {
+    /// Walk the hash chain from the first entry to the last (exit 3 when it does not hold)
+    Verify {
+        /// For people or for scripts
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Write the entries to standard output
+    Export {
+        /// Only this run
+        #[arg(long)]
+        run: Option<u64>,
+        /// Layout
+        #[arg(long, value_enum, default_value_t = ExportAs::Jsonl)]
+        format: ExportAs,
+    },
+}
+
+/// Options of `render`.
+#[derive(Debug, clap::Args)]
+pub struct Render {
+    /// Columns and rows
+    #[arg(long, value_name = "WxH", default_value = "160x45")]
+    pub size: String,
+    /// Market time of the picture [default: the tape's start]
+    #[arg(long, value_name = "DATE")]
+    pub at: Option<String>,
+    /// Layout of the output
+    #[arg(long, value_enum, default_value_t = RenderAs::Text)]
+    pub format: RenderAs,
+    /// Keys to press first, separated by spaces; `+90m`, `+2d` play the tape on, e.g. "p n +1s y +1d 4"
+    #[arg(long, default_value = "")]
+    pub keys: String,
+    /// Without colour
+    #[arg(long)]
+    pub mono: bool,
+}
+
+/// For people or for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Sentences and tables.
+    Text,
+    /// One JSON value.
+    Json,
+}
+
+/// Layouts of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportAs {
+    /// One JSON object per line.
+    Jsonl,
+    /// Comma-separated values.
+    Csv,
+}
+
+/// Layouts of a rendered screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RenderAs {
+    /// Characters only.
+    Text,
+    /// With terminal colours.
+    Ansi,
+    /// A picture.
+    Svg,
+}

@@ -1,0 +1,91 @@
+//! `pmax replay` and `pmax journal`.
+
+use crate::cli::args::{Args, ExportAs, Format};
+use crate::cli::open::Base;
+use crate::cli::{DIFFERENT, Done, OK, say};
+use crate::domain::RunId;
+use crate::runtime::{self, Trouble};
+use crate::store::{self, ExportFormat, LedgerFile, StoreError};
+
+/// Opens the ledger beside a possibly running workstation.
+pub fn ledger(base: &Base) -> Result<LedgerFile, Trouble> {
+    let path = base.home.ledger_file();
+    if !path.exists() {
+        return Err(Trouble::new(
+            format!("There is no ledger at {} yet", path.display()),
+            "Nothing was changed",
+            "Start the workstation once, or name its folder with --home",
+        ));
+    }
+    Ok(LedgerFile::open_to_read(&path)?)
+}
+
+/// Replays a run.
+pub fn replay_run(args: &Args, run: u64, format: Format) -> Done {
+    let mut base = Base::open(args)?;
+    let file = ledger(&base)?;
+    let row = file.run(RunId(run))?;
+    if args.tape.is_none() {
+        base.config.tape.name.clone_from(&row.tape.name);
+    }
+    let tape = base.tape()?;
+    if tape.sha256 != row.tape.sha256 {
+        return Err(Trouble::new(
+            format!("Run {run} was played on another tape {} (SHA-256 {})", row.tape.name, row.tape.sha256),
+            "The journal was only read",
+            "Name that file with --tape PATH",
+        ));
+    }
+    match runtime::replay(&file, RunId(run), &tape, &base.setup(&tape)) {
+        Err(trouble) => {
+            eprintln!("pmax: {trouble}");
+            Ok(DIFFERENT)
+        }
+        Ok(report) => {
+            let agrees = report.state == report.recovered;
+            if format == Format::Json {
+                say(&serde_json::to_string(&report).unwrap_or_else(|error| error.to_string()));
+            } else {
+                say(&format!("{}: {} market events, {} inputs", report.run, report.market_events, report.inputs));
+                say(&format!("{} decisions as recorded, {} checkpoints agree", report.decisions, report.checkpoints));
+                say(&format!("state     {}", report.state));
+                say(&format!("recovered {}{}", report.recovered, if agrees { "" } else { "  DIFFERS" }));
+            }
+            Ok(if agrees { OK } else { DIFFERENT })
+        }
+    }
+}
+
+/// Walks the chain.
+pub fn verify_chain(args: &Args, format: Format) -> Done {
+    let base = Base::open(args)?;
+    let verified = LedgerFile::open_to_read(&base.home.ledger_file()).and_then(|file| store::verify(&file));
+    match verified {
+        Ok(report) if format == Format::Json => {
+            say(&format!(r#"{{"holds":true,"entries":{},"head":"{}"}}"#, report.entries, report.head))
+        }
+        Ok(report) => say(&format!("the chain holds: {} entries, head {}", report.entries, report.head)),
+        Err(error @ (StoreError::Chain { .. } | StoreError::Decode { .. } | StoreError::Damaged { .. })) => {
+            if format == Format::Json {
+                say(&format!(r#"{{"holds":false,"reason":{}}}"#, serde_json::json!(error.to_string())));
+            }
+            eprintln!("pmax: {}", Trouble::from(error));
+            return Ok(DIFFERENT);
+        }
+        Err(error) => return Err(Trouble::from(error)),
+    }
+    Ok(OK)
+}
+
+/// Writes the entries.
+pub fn export_run(args: &Args, run: Option<u64>, format: ExportAs) -> Done {
+    let base = Base::open(args)?;
+    let file = ledger(&base)?;
+    let format = match format {
+        ExportAs::Jsonl => ExportFormat::JsonLines,
+        ExportAs::Csv => ExportFormat::Csv,
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    store::export(&file, run, format, &mut out)?;
+    Ok(OK)
+}

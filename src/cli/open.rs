@@ -1,0 +1,85 @@
+//! What most commands need first: folders, configuration, tape, setup.
+
+use std::sync::Arc;
+
+use crate::cli::args::Args;
+use crate::domain::{InstrumentTable, MarketTime};
+use crate::engine::Setup;
+use crate::market::{self, Tape};
+use crate::runtime::{self, Config, Home, Named, RunTerms, Speed, Trouble};
+
+/// Folders and settings.
+pub struct Base {
+    pub home: Home,
+    pub config: Config,
+    pub instruments: Arc<InstrumentTable>,
+}
+
+impl Base {
+    /// Finds folders and reads all layers of the configuration.
+    pub fn open(args: &Args) -> Result<Self, Trouble> {
+        let home = Home::find(args.home.as_deref())?;
+        let (file, named) = match &args.config {
+            Some(file) => (file.clone(), Named::ByPerson),
+            None => (home.config_file(), Named::ByDefault),
+        };
+        let environment: Vec<(String, String)> = std::env::vars().collect();
+        let mut config = runtime::load_config(&file, named, &environment, &args.sets)?;
+        if let Some(tape) = &args.tape {
+            config.tape.name.clone_from(tape);
+        }
+        Ok(Self { home, config, instruments: runtime::instruments()? })
+    }
+
+    /// The tape of the configuration, checked against the instrument table.
+    pub fn tape(&self) -> Result<Tape, Trouble> {
+        let tape = market::load(&self.config.tape.name)?;
+        match tape
+            .meta
+            .series
+            .iter()
+            .find(|series| self.instruments.get(crate::domain::InstrumentId(series.instrument)).is_none())
+        {
+            None => Ok(tape),
+            Some(stranger) => Err(Trouble::new(
+                format!(
+                    "Tape {} holds instrument {} ({}), which config/instruments.toml does not know",
+                    tape.meta.name, stranger.instrument, stranger.symbol
+                ),
+                "Your ledger was not touched",
+                "Add the instrument, or play another tape",
+            )),
+        }
+    }
+
+    /// What an engine on this tape is made of.
+    pub fn setup(&self, tape: &Tape) -> Setup {
+        Setup { instruments: Arc::clone(&self.instruments), series: tape.series(), settings: runtime::settings_of(&self.config) }
+    }
+
+    /// How a new run begins.
+    pub fn terms(&self, args: &Args) -> Result<RunTerms, Trouble> {
+        let start = args.from.as_deref().map(date).transpose()?;
+        let fresh = args.new || start.is_some();
+        Ok(RunTerms { seed: u64::from(self.config.tape.seed), capital: self.config.paper.capital, fresh, start })
+    }
+
+    /// The speed: the command line's, the configuration's, or the tape's own.
+    pub fn speed(&self, args: &Args, tape: &Tape) -> Result<Speed, Trouble> {
+        match (args.speed.as_deref(), self.config.tape.speed) {
+            (Some("max"), _) => Ok(Speed::Max),
+            (Some(text), _) => text.parse().ok().filter(|times| *times > 0).map(Speed::Times).ok_or_else(|| {
+                Trouble::new(format!("--speed «{text}» is not a speed"), "Nothing was started", "Write a number above 0, or max")
+            }),
+            (None, 0) => Ok(Speed::Times(tape.meta.speed)),
+            (None, times) => Ok(Speed::Times(times)),
+        }
+    }
+}
+
+/// Reads a date from the command line.
+pub fn date(text: &str) -> Result<MarketTime, Trouble> {
+    MarketTime::parse(text).ok_or_else(|| {
+        Trouble::new(format!("«{text}» is not a date"), "Nothing was started", "Write e.g. 2020-03-16 or 2020-03-16T20:00 (UTC)")
+    })
+}

@@ -1,0 +1,98 @@
+//! `pmax kill`, `pmax status` and `pmax info`.
+
+use serde_json::json;
+
+use crate::cli::args::{Args, Format};
+use crate::cli::journal::ledger;
+use crate::cli::open::Base;
+use crate::cli::{Done, OK, say};
+use crate::runtime::{Home, KillLatch, Trouble};
+use crate::store::RunStatus;
+
+/// Fires the kill switch through its file. Needs no configuration, so that a damaged one cannot be in the way.
+pub fn kill(args: &Args, why: &str) -> Done {
+    let home = Home::find(args.home.as_deref())?;
+    let is_running = home.lock().is_err();
+    let latch = KillLatch::new(home.kill_file());
+    latch.fire(&format!("outside: {why}")).map_err(|error| {
+        Trouble::new(
+            format!("The kill file {} cannot be written: {error}", home.kill_file().display()),
+            "Nothing was halted",
+            "Press F12 twice in the workstation, or stop the process",
+        )
+    })?;
+    if is_running {
+        say("kill switch fired: the running workstation halts and cancels its orders");
+    } else {
+        say("no workstation runs here; the next start will be HALTED until a person re-arms it");
+    }
+    Ok(OK)
+}
+
+/// What runs and what the ledger holds.
+pub fn status(args: &Args, format: Format) -> Done {
+    let base = Base::open(args)?;
+    let is_running = base.home.lock().is_err();
+    let is_killed = base.home.kill_file().exists();
+    if !base.home.ledger_file().exists() {
+        match format {
+            Format::Json => say(&json!({"running": is_running, "killed": is_killed, "runs": []}).to_string()),
+            Format::Text => say("no ledger yet: start the workstation once"),
+        }
+        return Ok(OK);
+    }
+    let file = ledger(&base)?;
+    let runs = file.runs()?;
+    let mut rows = Vec::new();
+    for run in &runs {
+        let (positions, orders) = file.count_open(run.run)?;
+        let status = match run.status {
+            RunStatus::Suspended => "suspended",
+            RunStatus::Running => "running or killed",
+        };
+        rows.push((run, positions, orders, status));
+    }
+    if format == Format::Json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(run, positions, orders, status)| {
+                json!({"run": run.run.0, "tape": run.tape.name, "capital": run.capital.to_string(), "status": status,
+                       "open_positions": positions, "open_orders": orders, "version": run.version})
+            })
+            .collect();
+        say(&json!({"running": is_running, "killed": is_killed, "last_entry": file.last_seq().0, "runs": rows}).to_string());
+        return Ok(OK);
+    }
+    say(if is_running { "a workstation is running" } else { "no workstation is running" });
+    if is_killed {
+        say("the kill switch has fired: trading is HALTED until a person re-arms it");
+    }
+    say(&format!("journal: {} entries", file.last_seq()));
+    for (run, positions, orders, status) in rows {
+        say(&format!(
+            "{:<8} {:<12} {status:<18} {positions} positions, {orders} orders open",
+            run.run.to_string(),
+            run.tape.name
+        ));
+    }
+    Ok(OK)
+}
+
+/// Where things are.
+pub fn info(args: &Args) -> Done {
+    let home = Home::find(args.home.as_deref())?;
+    let config = args.config.clone().unwrap_or_else(|| home.config_file());
+    let exists = |path: &std::path::Path| if path.exists() { "" } else { " (not there)" };
+    say(&format!("pmax          {}", env!("CARGO_PKG_VERSION")));
+    say(&format!("SQLite        {}", rusqlite::version()));
+    for (name, path) in [
+        ("configuration", config),
+        ("ledger", home.ledger_file()),
+        ("kill file", home.kill_file()),
+        ("screen", home.screen_file()),
+        ("logs", home.log_folder()),
+    ] {
+        say(&format!("{name:<13} {}{}", path.display(), exists(&path)));
+    }
+    Ok(OK)
+}

@@ -1,0 +1,118 @@
+//! `pmax`: the workstation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cli::args::Args;
+use crate::cli::open::Base;
+use crate::cli::{Done, OK, UNCLEAN};
+use crate::runtime::{self, KillLatch, Request, Session, Trouble, Wiring, install_panic_hook, on_death, open_ledger, open_run};
+use crate::ui::{self, Context, Ended, Keymap, Overlay, ScreenFile, TerminalProblem, UiState};
+
+/// How long the engine gets to stop in order.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Opens the workstation.
+pub fn run(args: &Args) -> Done {
+    let base = Base::open(args)?;
+    let keymap = Keymap::new(&base.config.keys)
+        .map_err(|error| Trouble::new(format!("Configuration: {error}"), "Nothing was started", "Mend that line under [keys]"))?;
+    refuse_without_terminal()?;
+    let _lock = base.home.lock()?;
+    let _log = runtime::start_logging(&base.home.log_folder());
+    install_panic_hook(ui::restore_now);
+    let session = start_session(&base, args)?;
+    let requester = session.requester();
+    on_death(move |death| {
+        let what = format!("the task «{}» failed ({}); trading is halted", death.task, death.message);
+        drop(requester.try_send(Request::Died(what)));
+    });
+    let remembered = ScreenFile::load(&base.home.screen_file());
+    let mut state = UiState::default();
+    remembered.restore(&mut state, base.config.screen.palette);
+    if !remembered.notice_seen() {
+        state.overlays.push(Overlay::Notice);
+    }
+    let context =
+        Context { instruments: Arc::clone(&base.instruments), keymap: Arc::new(keymap), groups: base.config.groups.clone() };
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Trouble::new(format!("The screen's loop cannot start: {error}"), "Nothing was sent", "Free some memory and try again")
+    })?;
+    let ran = executor.block_on(ui::run(state, context, session, base.config.screen.bell));
+    executor.shutdown_background();
+    finish(&base, ran)
+}
+
+fn refuse_without_terminal() -> Result<(), Trouble> {
+    use std::io::IsTerminal;
+    let problem = if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        TerminalProblem::NotATerminal
+    } else if std::env::var("TERM").is_ok_and(|term| term == "dumb") {
+        TerminalProblem::Dumb
+    } else {
+        return Ok(());
+    };
+    Err(no_screen(&problem))
+}
+
+fn no_screen(problem: &TerminalProblem) -> Trouble {
+    Trouble::new(
+        format!("The workstation has no screen: {problem}"),
+        "Nothing was started",
+        "Run it in a terminal, or look at it with `pmax render --size 160x45 --format text`",
+    )
+}
+
+/// Opens ledger, tape and run, and starts the engine.
+pub fn start_session(base: &Base, args: &Args) -> Result<Session, Trouble> {
+    let tape = base.tape()?;
+    let file = open_ledger(&base.home)?;
+    let opened = open_run(file, &tape, &base.setup(&tape), &base.terms(args)?)?;
+    let wiring = Wiring { latch: KillLatch::new(base.home.kill_file()), speed: base.speed(args, &tape)? };
+    Session::start(opened, wiring)
+}
+
+type Ran = Result<(Ended, UiState, Session), (TerminalProblem, Session)>;
+
+fn finish(base: &Base, ran: Ran) -> Done {
+    let (ended, session) = match ran {
+        Ok((ended, state, session)) => {
+            if let Err(error) = ScreenFile::of(&state).save(&base.home.screen_file()) {
+                tracing::warn!(target: "pmax::screen", "the screen's layout was not saved: {error}");
+            }
+            (ended, session)
+        }
+        Err((problem, session)) => {
+            session.finish(STOP_WITHIN);
+            return Err(no_screen(&problem));
+        }
+    };
+    let frame = Arc::clone(&session.frames.borrow());
+    let stopped = session.finish(STOP_WITHIN);
+    if ended != Ended::TerminalGone {
+        farewell(&frame.snapshot);
+    }
+    if !stopped {
+        eprintln!(
+            "pmax: The engine did not stop within 5 s. The journal is intact up to its last commit. The next start tells what it found."
+        );
+        return Ok(UNCLEAN);
+    }
+    Ok(match ended {
+        Ended::Quit | Ended::TerminalGone => OK,
+        Ended::Signal(number) => u8::try_from(128 + number).unwrap_or(UNCLEAN),
+        Ended::EngineGone => UNCLEAN,
+    })
+}
+
+/// What stays open and how it is protected, after the screen is gone.
+fn farewell(snapshot: &crate::engine::Snapshot) {
+    let bare = snapshot.positions.iter().filter(|row| row.protection.stop_loss.is_none()).count();
+    eprintln!(
+        "pmax: {} · equity {:.2} · {} positions open ({bare} without a stop) · {} orders open",
+        snapshot.run,
+        snapshot.account.equity,
+        snapshot.positions.len(),
+        snapshot.open_orders
+    );
+}

@@ -1,0 +1,131 @@
+//! The same engine without threads, files or a wall clock: for rendering, benches and tests.
+
+use crate::broker::{Broker, Paper};
+use crate::domain::{Actor, BrokerReport, Currency, DealId, LedgerId, MarketTime, Money, OrderId, RunId, WallTime};
+use crate::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Setup, SnapshotRequest, TapeRef};
+use crate::market::{Player, Tape};
+use crate::runtime::{Frame, JournalHealth, Playback, Speed};
+use crate::signals::{Analyst, RuleAnalyst};
+
+/// An engine on a tape whose wall clock is the tape's own time.
+#[derive(Debug)]
+pub struct Headless {
+    engine: Engine,
+    player: Player,
+    broker: Paper,
+    analyst: RuleAnalyst,
+    outcome: Outcome,
+    records: u64,
+}
+
+impl Headless {
+    /// A fresh run. Up to `quiet_until` the tape only warms up.
+    pub fn new(tape: &Tape, setup: &Setup, seed: u64, capital: Money, quiet_until: MarketTime) -> Self {
+        let engine = Engine::new(setup);
+        let terms = setup.settings.terms;
+        let (book, start) = (engine.book(), MarketTime(0));
+        let broker = Paper::from_ledger(terms, book.ledger(), book.orders(), book.next_deal(), start);
+        let player = Player::new(tape, seed);
+        let mut headless = Self { engine, player, broker, analyst: RuleAnalyst, outcome: Outcome::default(), records: 0 };
+        headless.input(InputBody::Run(RunInput::Opened {
+            run: RunId(1),
+            ledger: LedgerId(1),
+            tape: TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed },
+            capital,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            settings: setup.settings,
+            first_order: OrderId(1),
+            first_deal: DealId(1),
+            quiet_until,
+        }));
+        headless
+    }
+
+    /// A run with the usual capital.
+    pub fn with_usual_capital(tape: &Tape, setup: &Setup, quiet_until: MarketTime) -> Self {
+        let capital = Money::whole(100_000, Currency::USD).unwrap_or(Money::zero(Currency::USD));
+        Self::new(tape, setup, 1, capital, quiet_until)
+    }
+
+    /// The engine.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// How many records were decided.
+    pub const fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Now, on the stand-in wall clock: market time.
+    pub const fn now(&self) -> WallTime {
+        WallTime(self.engine.market().now().0)
+    }
+
+    /// Plays every event known before `until`.
+    pub fn play_until(&mut self, until: MarketTime) {
+        while self.player.next_at().is_some_and(|at| at < until) {
+            self.play_one();
+        }
+    }
+
+    /// Plays one event. Returns whether there was one.
+    pub fn play_one(&mut self) -> bool {
+        let Some(event) = self.player.next() else { return false };
+        self.broker.on_market(&event);
+        self.engine.handle(&Event::Market(event), &mut self.outcome);
+        self.follow_up();
+        true
+    }
+
+    /// Handles a person's command.
+    pub fn command(&mut self, command: Command) {
+        self.input(InputBody::Command { actor: Actor::Person, command });
+    }
+
+    /// Handles any input.
+    pub fn input(&mut self, body: InputBody) {
+        let input = Input { wall: self.now(), body };
+        self.engine.handle(&Event::Input(input), &mut self.outcome);
+        self.follow_up();
+    }
+
+    /// A picture as the screen gets it.
+    pub fn frame(&self, show: &SnapshotRequest) -> Frame {
+        Frame {
+            snapshot: self.engine.snapshot(show),
+            playback: Playback {
+                is_paused: false,
+                is_held: show.preview.is_some(),
+                speed: Speed::Times(3_600),
+                is_at_end: self.player.next_at().is_none(),
+                position: (self.player.position(), self.player.len()),
+            },
+            journal: JournalHealth { last_seq: self.records, waiting: 0, last_commit: std::time::Duration::ZERO, failure: None },
+        }
+    }
+
+    fn follow_up(&mut self) {
+        self.records += self.outcome.records.len() as u64;
+        let now = self.engine.market().now();
+        let mut comments = Vec::new();
+        for effect in std::mem::take(&mut self.outcome.effects) {
+            match effect {
+                Effect::Submit(order) => self.broker.submit(order, now),
+                Effect::Cancel(order) => self.broker.cancel(order),
+                Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
+                Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
+                Effect::QueryBroker => self.broker.query(),
+                Effect::Comment(facts) => comments.extend(self.analyst.comment(&facts)),
+            }
+        }
+        for comment in comments {
+            self.input(InputBody::Commentary(comment));
+        }
+        let mut reports: Vec<BrokerReport> = Vec::new();
+        self.broker.poll(&mut reports);
+        for report in reports {
+            self.input(InputBody::Broker(report));
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The screen's loop: signals, keys, pictures and time in, frames and requests out.
+
+use std::sync::Arc;
+use std::time::Duration as StdDuration;
+
+use crossterm::event::{Event as TerminalEvent, EventStream, KeyCode, KeyEventKind, KeyModifiers};
+use futures_util::StreamExt;
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
+
+use crate::domain::{Actor, Duration};
+use crate::engine::SnapshotRequest;
+use crate::runtime::{Frame, Request, Session, wall_now};
+use crate::ui::draw::{Picture, draw};
+use crate::ui::roles::Theme;
+use crate::ui::state::{Context, UiState};
+use crate::ui::terminal::{Terminal, TerminalProblem, restore_now};
+use crate::ui::update::{Effect, Event, Scene, update};
+
+/// At most thirty frames a second; a key draws at once.
+const FRAME_EVERY: StdDuration = StdDuration::from_millis(33);
+/// How often time alone is looked at: ages, the clock, a vanished terminal.
+const TICK: StdDuration = StdDuration::from_millis(500);
+/// The same while something runs out: an armed kill switch, an open dialog.
+const FAST_TICK: StdDuration = StdDuration::from_millis(100);
+
+/// How the screen ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The person quit.
+    Quit,
+    /// A signal asked for it.
+    Signal(i32),
+    /// The terminal vanished.
+    TerminalGone,
+    /// The engine thread ended by itself.
+    EngineGone,
+}
+
+/// Everything the loop owns.
+struct App {
+    state: UiState,
+    context: Context,
+    session: Session,
+    terminal: Terminal,
+    shown: SnapshotRequest,
+    rings: bool,
+    no_colour: bool,
+    size: (u16, u16),
+}
+
+/// Signals that matter.
+struct SignalSet {
+    term: Signals,
+    hup: Signals,
+    int: Signals,
+    stop: Signals,
+}
+
+/// Runs the screen on the current thread until it ends. Returns how, with the state to remember.
+pub async fn run(
+    state: UiState,
+    context: Context,
+    session: Session,
+    rings: bool,
+) -> Result<(Ended, UiState, Session), (TerminalProblem, Session)> {
+    let terminal = match Terminal::enter() {
+        Ok(terminal) => terminal,
+        Err(problem) => return Err((problem, session)),
+    };
+    let size = terminal.size();
+    let no_colour = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
+    let mut app = App { state, context, session, terminal, shown: SnapshotRequest::default(), rings, no_colour, size };
+    let ended = app.run().await;
+    restore_now();
+    let App { state, session, terminal, .. } = app;
+    drop(terminal);
+    match ended {
+        Ok(ended) => Ok((ended, state, session)),
+        Err(error) => Err((TerminalProblem::from(error), session)),
+    }
+}
+
+impl App {
+    async fn run(&mut self) -> std::io::Result<Ended> {
+        let mut signals = SignalSet {
+            term: signal(SignalKind::terminate())?,
+            hup: signal(SignalKind::hangup())?,
+            int: signal(SignalKind::interrupt())?,
+            stop: signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?,
+        };
+        let mut keys = EventStream::new();
+        let mut frames = self.session.frames.clone();
+        self.draw()?;
+        let mut drawn = Instant::now();
+        let mut is_dirty = false;
+        loop {
+            let tick = Instant::now() + if self.is_running_out() { FAST_TICK } else { TICK };
+            let next_draw = drawn + FRAME_EVERY;
+            tokio::select! {
+                biased;
+                _ = signals.term.recv() => return Ok(Ended::Signal(15)),
+                _ = signals.hup.recv() => return Ok(Ended::Signal(1)),
+                _ = signals.int.recv() => return Ok(Ended::Signal(2)),
+                _ = signals.stop.recv() => {
+                    drop(keys);
+                    self.suspend()?;
+                    keys = EventStream::new();
+                }
+                event = keys.next() => {
+                    let Some(Ok(event)) = event else { return Ok(Ended::TerminalGone) };
+                    if is_suspend(&event) {
+                        drop(keys);
+                        self.suspend()?;
+                        keys = EventStream::new();
+                    } else if let Some(ended) = self.take(&event) {
+                        return Ok(ended);
+                    }
+                    self.draw()?;
+                    (drawn, is_dirty) = (Instant::now(), false);
+                }
+                changed = frames.changed() => {
+                    if changed.is_err() {
+                        return Ok(Ended::EngineGone);
+                    }
+                    frames.borrow_and_update();
+                    is_dirty = true;
+                }
+                () = sleep_until(next_draw), if is_dirty => {
+                    self.step(&Event::Tick);
+                    self.draw()?;
+                    (drawn, is_dirty) = (Instant::now(), false);
+                }
+                () = sleep_until(tick) => {
+                    if Terminal::is_gone() {
+                        return Ok(Ended::TerminalGone);
+                    }
+                    is_dirty = true;
+                }
+            }
+        }
+    }
+
+    /// Whether something on the screen counts down.
+    fn is_running_out(&self) -> bool {
+        self.state.kill_armed.is_some() || self.state.preview().is_some()
+    }
+
+    fn take(&mut self, event: &TerminalEvent) -> Option<Ended> {
+        match event {
+            TerminalEvent::Key(key) => self.step(&Event::Key(*key)),
+            TerminalEvent::Paste(text) => self.step(&Event::Paste(text.clone())),
+            TerminalEvent::Resize(width, height) => {
+                self.size = (*width, *height);
+                self.step(&Event::Resize(*width, *height))
+            }
+            TerminalEvent::FocusGained | TerminalEvent::FocusLost | TerminalEvent::Mouse(_) => None,
+        }
+    }
+
+    fn step(&mut self, event: &Event) -> Option<Ended> {
+        let frame: Arc<Frame> = Arc::clone(&self.session.frames.borrow());
+        let scene = Scene { frame: &frame, context: &self.context, now: wall_now(), size: self.size };
+        let effects = update(&mut self.state, event, scene);
+        let mut ended = None;
+        for effect in effects {
+            ended = self.carry_out(effect).or(ended);
+        }
+        ended
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Option<Ended> {
+        let taken = match effect {
+            Effect::Kill => {
+                if let Err(error) = self.session.latch.fire("kill switch") {
+                    tracing::error!(target: "pmax::kill", "the kill file was not written: {error}");
+                }
+                true
+            }
+            Effect::Command(command) => self.session.request(Request::Command(Actor::Person, command)),
+            Effect::Tape(control) => self.session.request(Request::Tape(control)),
+            Effect::Show(request) if request == self.shown => true,
+            Effect::Show(request) => {
+                self.shown = request;
+                self.session.request(Request::Show(request))
+            }
+            Effect::Bell => {
+                if self.rings {
+                    print!("\x07");
+                }
+                true
+            }
+            Effect::Quit => return Some(Ended::Quit),
+        };
+        if !taken {
+            tracing::error!(target: "pmax::screen", "the engine did not take a request");
+        }
+        None
+    }
+
+    fn draw(&mut self) -> std::io::Result<()> {
+        let live: Arc<Frame> = Arc::clone(&self.session.frames.borrow());
+        let shown = self.state.frozen.clone().unwrap_or_else(|| Arc::clone(&live));
+        let palette = if self.no_colour { crate::runtime::Palette::Mono } else { self.state.palette };
+        let age = self.session.heartbeat_age();
+        let picture = Picture {
+            state: &self.state,
+            frame: &shown,
+            live: &live,
+            context: &self.context,
+            theme: Theme::new(palette),
+            now: wall_now(),
+            heartbeat: Duration(i64::try_from(age.as_nanos()).unwrap_or(i64::MAX)),
+        };
+        let title = format!("pmax — {} {}", live.snapshot.mode.badge(), live.snapshot.state);
+        self.terminal.draw(&title, |area, buffer| draw(&picture, area, buffer))
+    }
+
+    /// Leaves the terminal, stops this process, and takes the terminal again when it is continued.
+    fn suspend(&mut self) -> std::io::Result<()> {
+        restore_now();
+        let began = wall_now();
+        kill_process(getpid(), Signal::STOP)?;
+        let away = wall_now().since(began);
+        self.terminal.reenter().map_err(|problem| std::io::Error::other(problem.to_string()))?;
+        let words = format!("suspended for {}; the engine stood still", crate::ui::format::age(away));
+        crate::ui::update::toast(&mut self.state, &words, false, wall_now());
+        self.draw()
+    }
+}
+
+fn is_suspend(event: &TerminalEvent) -> bool {
+    matches!(event, TerminalEvent::Key(key)
+        if key.code == KeyCode::Char('z') && key.modifiers == KeyModifiers::CONTROL && key.kind == KeyEventKind::Press)
+}

@@ -1,0 +1,164 @@
+//! The command line: an action's name, or a symbol followed by what to do with it.
+
+use crate::domain::{Currency, InstrumentId, MarketTime, Money, OrderSide};
+use crate::runtime::TapeControl;
+use crate::ui::actions::{ACTIONS, ActionId};
+use crate::ui::intent::Intent;
+use crate::ui::state::{Context, Overlay, UiState, View};
+use crate::ui::ticket::{Form, Purpose};
+use crate::ui::update::{Effect, Scene, open_preview, parse_speed, perform, toast};
+
+/// Words that are not action names.
+const WORDS: [(&str, &str); 6] = [
+    ("jump DATE", "run the tape ahead"),
+    ("speed N|max", "set the speed"),
+    ("reset CAPITAL", "begin the paper account anew"),
+    ("SYMBOL [chart|buy|sell|close]", "an instrument"),
+    ("group NAME [add|remove SYMBOL]", "show or edit a group of quotes"),
+    ("quit", "end the program"),
+];
+
+/// Runs a line.
+pub(super) fn run(state: &mut UiState, line: &str, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    if line.is_empty() {
+        return;
+    }
+    state.history.retain(|known| known != line);
+    state.history.push(line.to_owned());
+    if state.history.len() > 50 {
+        state.history.remove(0);
+    }
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let done = match words.as_slice() {
+        ["jump", date] => jump(state, date, scene),
+        ["speed", speed] => set_speed(speed, effects),
+        ["reset", capital] => reset(state, capital, scene),
+        ["group", rest @ ..] => group(state, rest, scene.context),
+        ["colors"] => perform_named(state, "colours", scene, effects),
+        [name] if ACTIONS.iter().any(|info| info.name == *name) => perform_named(state, name, scene, effects),
+        [symbol, rest @ ..] => instrument(state, symbol, rest, scene),
+        [] => Ok(()),
+    };
+    if let Err(problem) = done {
+        toast(state, &problem, true, scene.now);
+    }
+}
+
+type Done = Result<(), String>;
+
+fn perform_named(state: &mut UiState, name: &str, scene: Scene<'_>, effects: &mut Vec<Effect>) -> Done {
+    let info = ACTIONS.iter().find(|info| info.name == name).ok_or_else(|| unknown(name))?;
+    if info.id == ActionId::Jump {
+        return Err("jump where to? Write e.g. `jump 2020-03-16`".to_owned());
+    }
+    perform(state, info.id, scene, effects);
+    Ok(())
+}
+
+fn unknown(word: &str) -> String {
+    format!("«{word}» is neither an action nor a symbol; `?` lists the actions")
+}
+
+fn jump(state: &mut UiState, date: &str, scene: Scene<'_>) -> Done {
+    let until = MarketTime::parse(date).ok_or_else(|| format!("«{date}» is not a date; write e.g. 2020-03-16"))?;
+    if until <= scene.frame.snapshot.market_now {
+        return Err("a run cannot go back in time; begin a new one with `pmax --new --from DATE`".to_owned());
+    }
+    open_preview(state, Intent::Jump(until), scene);
+    Ok(())
+}
+
+fn set_speed(speed: &str, effects: &mut Vec<Effect>) -> Done {
+    let speed = parse_speed(speed).ok_or_else(|| format!("«{speed}» is not a speed; write a number or max"))?;
+    effects.push(Effect::Tape(TapeControl::Set(speed)));
+    Ok(())
+}
+
+fn reset(state: &mut UiState, capital: &str, scene: Scene<'_>) -> Done {
+    let units: i64 = capital.replace([',', '_'], "").parse().map_err(|_| format!("«{capital}» is not an amount"))?;
+    let capital = Money::whole(units, Currency::USD).map_err(|error| error.to_string())?;
+    open_preview(state, Intent::Reset(capital), scene);
+    Ok(())
+}
+
+fn group(state: &mut UiState, words: &[&str], context: &Context) -> Done {
+    match words {
+        [] | ["all"] => state.group.clear(),
+        [name] => {
+            if !state.group_names(context).iter().any(|known| known == name) {
+                return Err(format!("there is no group «{name}»; `group {name} add SYMBOL` makes one"));
+            }
+            (*name).clone_into(&mut state.group);
+        }
+        [name, verb @ ("add" | "remove"), symbols @ ..] if !symbols.is_empty() => {
+            let known: Result<Vec<String>, String> =
+                symbols.iter().map(|symbol| find(symbol, context).map(|(_, name)| name)).collect();
+            let known = known?;
+            let configured = context.groups.get(*name).cloned().unwrap_or_default();
+            let members = state.own_groups.entry((*name).to_owned()).or_insert(configured);
+            members.retain(|member| !known.contains(member));
+            if *verb == "add" {
+                members.extend(known);
+            }
+            (*name).clone_into(&mut state.group);
+        }
+        _ => return Err("write `group NAME`, `group NAME add SYMBOL` or `group all`".to_owned()),
+    }
+    Ok(())
+}
+
+fn find(symbol: &str, context: &Context) -> Result<(InstrumentId, String), String> {
+    context.instruments.by_symbol(symbol).map(|known| (known.id, known.symbol.clone())).ok_or_else(|| unknown(symbol))
+}
+
+fn instrument(state: &mut UiState, symbol: &str, words: &[&str], scene: Scene<'_>) -> Done {
+    let (id, name) = find(symbol, scene.context)?;
+    let snapshot = &scene.frame.snapshot;
+    if !snapshot.quotes.iter().any(|row| row.instrument == id) {
+        return Err(format!("{name} is not on this tape"));
+    }
+    state.instrument = Some(id);
+    match words {
+        [] | ["chart"] => state.view = View::Detail(id),
+        [verb @ ("buy" | "sell")] => {
+            let side = if *verb == "buy" { OrderSide::Buy } else { OrderSide::Sell };
+            let mut form = Form::new(Purpose::New, id, side);
+            form.focus = 1;
+            state.overlays.push(Overlay::Ticket { form: Box::new(form), problem: None });
+        }
+        ["close"] => {
+            let held = snapshot.positions.iter().find(|row| row.instrument == id);
+            let row = held.ok_or_else(|| format!("no position in {name} is open"))?;
+            open_preview(state, Intent::Close(row.id), scene);
+        }
+        _ => return Err(format!("after {name} write chart, buy, sell or close")),
+    }
+    Ok(())
+}
+
+/// Completes the last word: action names, then symbols.
+pub(super) fn complete(line: &str, context: &Context) -> String {
+    let (before, word) = line.rsplit_once(' ').map_or(("", line), |(before, word)| (before, word));
+    let lower = word.to_lowercase();
+    let action = ACTIONS.iter().map(|info| info.name.to_owned()).find(|name| before.is_empty() && name.starts_with(&lower));
+    let symbol =
+        || context.instruments.iter().map(|known| known.symbol.clone()).find(|name| name.to_lowercase().starts_with(&lower));
+    let verb = || ["chart", "buy", "sell", "close"].into_iter().find(|verb| verb.starts_with(&lower)).map(str::to_owned);
+    let found = if before.is_empty() { action.or_else(symbol) } else { verb().or_else(symbol) };
+    match found {
+        Some(found) if before.is_empty() => format!("{found} "),
+        Some(found) => format!("{before} {found} "),
+        None => line.to_owned(),
+    }
+}
+
+/// What fits what is typed so far, for the line under the input.
+pub(super) fn hints(line: &str) -> Vec<String> {
+    let typed = line.trim_start().to_lowercase();
+    let actions =
+        ACTIONS.iter().filter(|info| info.name.starts_with(&typed)).map(|info| format!("{} — {}", info.name, info.title));
+    let words = WORDS
+        .iter()
+        .filter(|(word, _)| typed.is_empty() || word.to_lowercase().starts_with(typed.split(' ').next().unwrap_or("")));
+    words.map(|(word, what)| format!("{word} — {what}")).chain(actions).collect()
+}

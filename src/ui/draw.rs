@@ -1,0 +1,177 @@
+//! The whole screen from state and picture: status, banner, panes, hints, overlays.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::widgets::{Block, BorderType, Widget};
+
+use crate::domain::{Duration, Mode, WallTime};
+use crate::engine::Snapshot;
+use crate::runtime::Frame;
+use crate::ui::actions::ActionId;
+use crate::ui::layout::{Class, class_of, frame, panes as places};
+use crate::ui::overlays;
+use crate::ui::panes;
+use crate::ui::roles::{Role, Theme};
+use crate::ui::state::{Context, Pane, UiState, View};
+
+/// Everything a pane may look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Picture<'a> {
+    /// What is looked at and typed.
+    pub state: &'a UiState,
+    /// The picture shown: the frozen one where the screen is frozen.
+    pub frame: &'a Frame,
+    /// The latest picture, for status, risk and dialogs.
+    pub live: &'a Frame,
+    /// What does not change.
+    pub context: &'a Context,
+    /// Colours.
+    pub theme: Theme,
+    /// Now.
+    pub now: WallTime,
+    /// How long ago the engine last gave a sign of life.
+    pub heartbeat: Duration,
+}
+
+impl Picture<'_> {
+    /// The engine's part of the picture shown.
+    pub const fn snapshot(&self) -> &Snapshot {
+        &self.frame.snapshot
+    }
+
+    /// A role's style.
+    pub fn style(&self, role: Role) -> ratatui::style::Style {
+        self.theme.style(role)
+    }
+
+    /// Writes text, cut at the area's right edge.
+    pub fn text(&self, buffer: &mut Buffer, area: Rect, line: u16, text: &str, role: Role) {
+        if line < area.height && area.width > 0 {
+            buffer.set_stringn(area.x, area.y + line, text, usize::from(area.width), self.style(role));
+        }
+    }
+}
+
+/// Draws everything.
+pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
+    let class = class_of(area.width, area.height);
+    if class == Class::TooSmall {
+        too_small(picture, area, buffer);
+        return;
+    }
+    let banner = panes::status::banner(picture);
+    let places_of = frame(area, u16::from(banner.is_some()));
+    panes::status::draw(picture, places_of.status, buffer);
+    if let Some((text, role)) = banner {
+        buffer.set_style(places_of.banner, picture.style(role));
+        picture.text(buffer, places_of.banner, 0, &format!(" {text}"), role);
+    }
+    if class == Class::Tiny {
+        panes::status::tiny(picture, places_of.body, buffer);
+    } else {
+        body(picture, places_of.body, class, buffer);
+    }
+    panes::status::hints(picture, places_of.hints, buffer);
+    overlays::draw(picture, area, buffer);
+}
+
+fn body(picture: &Picture<'_>, area: Rect, class: Class, buffer: &mut Buffer) {
+    match picture.state.view {
+        View::Panes => {
+            for (pane, place) in places(area, class, picture.state.focus, picture.state.is_zoomed) {
+                draw_pane(picture, pane, place, class, buffer);
+            }
+        }
+        View::Detail(instrument) => panes::detail::draw(picture, instrument, area, buffer),
+        View::Equity => panes::equity::draw(picture, area, buffer),
+        View::Activity => panes::activity::draw(picture, area, buffer),
+    }
+}
+
+fn draw_pane(picture: &Picture<'_>, pane: Pane, place: Rect, class: Class, buffer: &mut Buffer) {
+    let mut title = pane.title().to_owned();
+    if class == Class::Medium && pane == Pane::Commentary {
+        title.push_str(" · 6 Alerts");
+    }
+    if class == Class::Medium && pane == Pane::Alerts {
+        title.insert_str(0, "2 Commentary · ");
+    }
+    let is_focused = picture.state.focus == pane;
+    let inner = boxed(picture, &title, &extra(picture, pane), is_focused, place, buffer);
+    match pane {
+        Pane::Quotes => panes::quotes::draw(picture, inner, buffer),
+        Pane::Commentary => panes::commentary::draw(picture, inner, buffer),
+        Pane::Signals => panes::signals::draw(picture, inner, buffer),
+        Pane::Positions => panes::positions::draw(picture, inner, buffer),
+        Pane::Risk => panes::risk::draw(picture, inner, buffer),
+        Pane::Alerts => panes::alerts::draw(picture, inner, buffer),
+    }
+}
+
+/// What a pane's frame says on the right.
+fn extra(picture: &Picture<'_>, pane: Pane) -> String {
+    let snapshot = picture.snapshot();
+    match pane {
+        Pane::Quotes => panes::quotes::subtitle(picture),
+        Pane::Commentary => "rules".to_owned(),
+        Pane::Signals => format!("{} waiting", snapshot.proposals.len()),
+        Pane::Positions => format!("{} open · {} orders", snapshot.positions.len(), snapshot.open_orders),
+        Pane::Risk => snapshot.state.to_string(),
+        Pane::Alerts => format!("{} new", snapshot.unacknowledged),
+    }
+}
+
+/// Draws a frame with a title and returns what is inside.
+pub fn boxed(picture: &Picture<'_>, title: &str, right: &str, is_focused: bool, place: Rect, buffer: &mut Buffer) -> Rect {
+    let (border, heading) = if is_focused { (Role::Focus, Role::Focus) } else { (Role::Muted, Role::Accent) };
+    let mark = if is_focused { "● " } else { "" };
+    let mut block = Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(picture.style(border))
+        .title(ratatui::text::Span::styled(format!(" {mark}{title} "), picture.style(heading)));
+    if !right.is_empty() && place.width > 40 {
+        let right = ratatui::text::Line::styled(format!(" {right} "), picture.style(Role::Muted)).alignment(Alignment::Right);
+        block = block.title(right);
+    }
+    let inner = block.inner(place);
+    block.render(place, buffer);
+    inner
+}
+
+/// A message that still takes the kill switch.
+fn too_small(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
+    let snapshot = &picture.live.snapshot;
+    let mode = match snapshot.mode {
+        Mode::ReadOnly => "READ-ONLY",
+        Mode::Paper => "PAPER",
+        Mode::Demo => "DEMO",
+    };
+    picture.text(buffer, area, 0, &format!("{mode} {}", snapshot.state), Role::Warn);
+    picture.text(buffer, area, 1, "too small; F12 twice halts", Role::Text);
+    if let Some((text, role)) = panes::status::banner(picture) {
+        picture.text(buffer, area, 2, &text, role);
+    }
+}
+
+/// Keys of an action for hints, the first one.
+pub fn key_of(context: &Context, action: ActionId) -> String {
+    context.keymap.keys_of(action).first().map_or_else(String::new, |key| pretty(key))
+}
+
+/// A key as people write it.
+pub fn pretty(key: &str) -> String {
+    let parts: Vec<String> = key
+        .split('-')
+        .map(|part| match part {
+            "ctrl" => "Ctrl".to_owned(),
+            "shift" => "Shift".to_owned(),
+            "alt" => "Alt".to_owned(),
+            "" => "-".to_owned(),
+            one if one.len() == 1 => one.to_owned(),
+            word => {
+                word.chars().next().map_or_else(String::new, |first| first.to_uppercase().chain(word.chars().skip(1)).collect())
+            }
+        })
+        .collect();
+    if key == "-" { "-".to_owned() } else { parts.join("+") }
+}

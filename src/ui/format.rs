@@ -1,0 +1,159 @@
+//! Numbers and times as text of fixed shape.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::domain::{Duration, MarketTime, Money, Price, Quantity, Ratio, WallTime, new_york};
+
+/// What is shown where a number is undefined.
+pub const NOT_AVAILABLE: &str = "n/a";
+
+/// A price with the instrument's decimals.
+pub fn price(price: Option<Price>, decimals: u8) -> String {
+    let decimals = usize::from(decimals);
+    price.map_or_else(|| NOT_AVAILABLE.to_owned(), |price| grouped(&format!("{price:.decimals$}")))
+}
+
+/// An amount with two decimals and separators.
+pub fn money(amount: Money) -> String {
+    grouped(&format!("{amount:.2}"))
+}
+
+/// An amount with its sign.
+pub fn signed_money(amount: Money) -> String {
+    grouped(&format!("{amount:+.2}"))
+}
+
+/// A quantity as short as it is exact.
+pub fn quantity(quantity: Quantity) -> String {
+    grouped(&quantity.to_string())
+}
+
+/// A share in percent with its sign and an arrow: direction never rests on colour.
+pub fn change(change: Option<Ratio>) -> String {
+    change.map_or_else(|| NOT_AVAILABLE.to_owned(), |change| format!("{} {change:+.2}%", arrow(change)))
+}
+
+/// A share in percent.
+pub fn percent(share: Option<Ratio>) -> String {
+    share.map_or_else(|| NOT_AVAILABLE.to_owned(), |share| format!("{share:.2}%"))
+}
+
+/// Up, down or flat, in one cell.
+pub fn arrow(change: Ratio) -> char {
+    match change.cmp(&Ratio::ZERO) {
+        std::cmp::Ordering::Greater => '▲',
+        std::cmp::Ordering::Less => '▼',
+        std::cmp::Ordering::Equal => '·',
+    }
+}
+
+/// Separates thousands in the whole part.
+pub fn grouped(text: &str) -> String {
+    let (sign, body) = match text.strip_prefix(['-', '+']) {
+        Some(body) => (text.get(..1).unwrap_or(""), body),
+        None => ("", text),
+    };
+    let (whole, places) = body.split_once('.').map_or((body, None), |(whole, places)| (whole, Some(places)));
+    let mut out = String::from(sign);
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if let Some(places) = places {
+        out.push('.');
+        out.push_str(places);
+    }
+    out
+}
+
+/// An age in at most four cells.
+pub fn age(age: Duration) -> String {
+    let seconds = age.0.max(0) / 1_000_000_000;
+    match seconds {
+        0..=99 => format!("{seconds}s"),
+        100..=5_999 => format!("{}m", seconds / 60),
+        6_000..=172_799 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// Date and minute in New York, where the tapes' sessions are.
+pub fn market_time(at: MarketTime) -> String {
+    new_york().to_datetime(at.timestamp()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// Month, day and minute in New York.
+pub fn short_time(at: MarketTime) -> String {
+    new_york().to_datetime(at.timestamp()).strftime("%m-%d %H:%M").to_string()
+}
+
+/// The date in New York.
+pub fn date(at: MarketTime) -> String {
+    new_york().to_datetime(at.timestamp()).strftime("%Y-%m-%d").to_string()
+}
+
+/// Clock time in UTC.
+pub fn wall_time(at: WallTime) -> String {
+    at.timestamp().strftime("%H:%M:%S").to_string()
+}
+
+/// Cuts or pads text to exactly `width` cells; a cut ends in `…`.
+pub fn fit(text: &str, width: usize) -> String {
+    let needed = text.width();
+    if needed <= width {
+        return format!("{text}{}", " ".repeat(width - needed));
+    }
+    let (mut out, mut used) = (String::new(), 0);
+    for character in text.chars() {
+        let cells = character.width().unwrap_or(0);
+        if used + cells + 1 > width {
+            break;
+        }
+        used += cells;
+        out.push(character);
+    }
+    if width > 0 {
+        out.push('…');
+        used += 1;
+    }
+    format!("{out}{}", " ".repeat(width.saturating_sub(used)))
+}
+
+/// Breaks text into lines of at most `width` cells at spaces.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_shape() {
+        assert_eq!(grouped("1234567.891"), "1,234,567.891");
+        assert_eq!(grouped("-123.4"), "-123.4");
+        assert_eq!(grouped("+1000"), "+1,000");
+        assert_eq!(fit("abcdef", 4), "abc…");
+        assert_eq!(fit("ab", 4), "ab  ");
+        assert_eq!(fit("日本語", 4), "日… ");
+        assert_eq!(fit("abc", 0), "");
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(age(Duration::seconds(99)), "99s");
+        assert_eq!(age(Duration::seconds(86_400 * 5)), "5d");
+    }
+}

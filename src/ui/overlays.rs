@@ -1,0 +1,40 @@
+//! What lies over the panes: help, palette, command line, tickets, previews.
+
+pub mod help;
+pub mod palette;
+pub mod preview;
+pub mod prompts;
+pub mod ticket;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget};
+
+use crate::ui::draw::{Picture, boxed};
+use crate::ui::state::Overlay;
+
+/// Draws all overlays, the last one on top.
+pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
+    for overlay in &picture.state.overlays {
+        match overlay {
+            Overlay::Help { filter } => help::draw(picture, filter.value(), area, buffer),
+            Overlay::Palette { input, selected } => palette::draw(picture, input.value(), *selected, area, buffer),
+            Overlay::Command { input } => prompts::command(picture, input.value(), area, buffer),
+            Overlay::Filter { input } => prompts::filter(picture, input.value(), area, buffer),
+            Overlay::Ticket { form, problem } => ticket::draw(picture, form, problem.as_deref(), area, buffer),
+            Overlay::Preview(preview) => preview::draw(picture, preview, area, buffer),
+            Overlay::Rearm { input } => prompts::rearm(picture, input.value(), area, buffer),
+            Overlay::History(order) => prompts::history(picture, *order, area, buffer),
+            Overlay::Notice => prompts::notice(picture, area, buffer),
+        }
+    }
+}
+
+/// Clears a centred place of at most this size, frames it and returns what is inside.
+pub(super) fn window(picture: &Picture<'_>, title: &str, size: (u16, u16), area: Rect, buffer: &mut Buffer) -> Rect {
+    let (width, height) = (size.0.min(area.width), size.1.min(area.height));
+    let place = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    Clear.render(place, buffer);
+    let inner = boxed(picture, title, "", true, place, buffer);
+    Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
+}

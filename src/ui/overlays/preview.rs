@@ -1,0 +1,262 @@
+//! The preview: every fact of an order before it can be confirmed. Built from typed fields only.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::domain::{OrderId, PositionId};
+use crate::engine::OrderPreview;
+use crate::portfolio::SizingRule;
+use crate::risk::CheckOutcome;
+use crate::ui::draw::Picture;
+use crate::ui::format;
+use crate::ui::intent::{Blocked, Intent, Preview, PreviewPhase};
+use crate::ui::overlays::window;
+use crate::ui::panes::signals::verdicts;
+use crate::ui::roles::Role;
+
+/// Size of the window; a smaller terminal refuses to open it.
+const SIZE: (u16, u16) = (100, 34);
+
+/// Lines written one under the other.
+struct Page<'a, 'b> {
+    picture: &'a Picture<'b>,
+    inner: Rect,
+    line: u16,
+}
+
+impl Page<'_, '_> {
+    fn put(&mut self, buffer: &mut Buffer, text: &str, role: Role) {
+        self.picture.text(buffer, self.inner, self.line, text, role);
+        self.line += 1;
+    }
+}
+
+/// Draws the preview.
+pub fn draw(picture: &Picture<'_>, preview: &Preview, area: Rect, buffer: &mut Buffer) {
+    let mode = picture.live.snapshot.mode.badge();
+    let title = match &preview.intent {
+        Intent::Proposal { id, revision } => format!("{mode} — proposal {id}, revision {revision}"),
+        Intent::Ticket(_) => format!("{mode} — ticket"),
+        Intent::Close(position) => format!("{mode} — close position {position}"),
+        Intent::Cancel(order) => format!("{mode} — cancel order {order}"),
+        Intent::Modify { order, .. } => format!("{mode} — change order {order}"),
+        Intent::Protect { position, .. } => format!("{mode} — exits of position {position}"),
+        Intent::Flatten => format!("{mode} — close ALL positions"),
+        Intent::Reset(_) => "Begin the paper account anew".to_owned(),
+        Intent::Jump(_) => "Run the tape ahead".to_owned(),
+        Intent::Quit => "Quit pmax".to_owned(),
+    };
+    let height = if preview.intent.is_checked() { SIZE.1.min(area.height) } else { 14 };
+    let inner = window(picture, &title, (SIZE.0.min(area.width), height), area, buffer);
+    let mut page = Page { picture, inner, line: 0 };
+    match preview.shown(&picture.live.snapshot) {
+        Some(shown) => order(&mut page, shown, buffer),
+        None if preview.intent.is_checked() => page.put(buffer, "asking the engine…", Role::Muted),
+        None => plain(&mut page, preview, buffer),
+    }
+    footer(picture, preview, inner, buffer);
+}
+
+fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
+    let picture = page.picture;
+    let request = &shown.request;
+    let known = picture.context.instruments.get(request.instrument);
+    let (symbol, decimals) = (picture.context.instruments.symbol(request.instrument), known.map_or(2, |known| known.decimals));
+    let arrow = if request.side == crate::domain::OrderSide::Buy { "▲" } else { "▼" };
+    let what = format!(
+        "{arrow} {} {} {symbol}  {}  {}",
+        request.side,
+        format::quantity(request.quantity),
+        request.kind,
+        request.time_in_force
+    );
+    page.put(buffer, &what, Role::Accent);
+    let row = picture.live.snapshot.quotes.iter().find(|row| row.instrument == request.instrument);
+    let age = row.map_or_else(String::new, |row| format::age(picture.live.snapshot.market_now.since(row.known_at)));
+    let name = known.map_or("", |known| known.name.as_str());
+    page.put(
+        buffer,
+        &format!("{name} · last {} · age of price {age} · fills at the next bar", format::price(shown.last, decimals)),
+        Role::Text,
+    );
+    let money = |amount: Option<crate::domain::Money>| amount.map_or_else(|| format::NOT_AVAILABLE.to_owned(), format::money);
+    let value = format!(
+        "value {} · {} of equity · cost and slippage about {}",
+        money(shown.notional),
+        format::percent(shown.share_of_equity),
+        money(shown.estimated_cost)
+    );
+    page.put(buffer, &value, Role::Text);
+    if request.opens_exposure() {
+        let protection = request.protection;
+        let (stop, target) = (protection.stop_loss, protection.take_profit);
+        let none = |price: Option<crate::domain::Price>| {
+            price.map_or_else(|| "none".to_owned(), |price| format::price(Some(price), decimals))
+        };
+        let role = if stop.is_none() { Role::Warn } else { Role::Text };
+        let text =
+            format!("stop-loss {} · take-profit {} · loss at the stop {}", none(stop), none(target), money(shown.loss_at_stop));
+        page.put(buffer, &text, role);
+    }
+    proposal(page, shown, buffer);
+    checks(page, shown, buffer);
+}
+
+fn proposal(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
+    let Some(row) = &shown.proposal else { return };
+    let picture = page.picture;
+    let proposal = &row.proposal;
+    let left = format::age(proposal.expires.since(picture.now));
+    let size = match proposal.sizing {
+        Some(SizingRule::Exploratory) => "NOT PROVEN: exploratory size",
+        None => "closes the position: the signal's horizon has ended",
+    };
+    page.put(buffer, &format!("proposal {} revision {} · {left} left · {size}", proposal.id, proposal.revision), Role::Warn);
+    if let Some(entry) = &row.signal {
+        let age = format::age(picture.live.snapshot.market_now.since(entry.signal.view.as_of));
+        let view = &entry.signal.view;
+        page.put(
+            buffer,
+            &format!("{}: {} · age {age} · {} bars", view.source.word(), view.rationale, view.horizon_bars),
+            Role::Text,
+        );
+        let place =
+            Rect { y: page.inner.y + page.line, height: page.inner.height.saturating_sub(page.line + 2).min(5), ..page.inner };
+        verdicts(picture, entry, place, buffer);
+        page.line += place.height;
+    }
+}
+
+/// Checks in two columns; the one that refuses says so in words.
+fn checks(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
+    page.put(buffer, "", Role::Text);
+    let half = page.inner.width / 2;
+    let begin = page.line;
+    let rows = u16::try_from(shown.checks.len().div_ceil(2)).unwrap_or(0);
+    for (index, result) in (0_u16..).zip(&shown.checks) {
+        let (mark, role) = match result.outcome {
+            CheckOutcome::Pass => ("✓", Role::Up),
+            CheckOutcome::Precaution => ("!", Role::Warn),
+            CheckOutcome::Fail => ("✗ NO", Role::Down),
+        };
+        let place = Rect { x: page.inner.x + half * (index / rows.max(1)), width: half.saturating_sub(1), ..page.inner };
+        let text = format!("{mark} {:<15} {result}", result.check.title());
+        page.picture.text(
+            buffer,
+            Rect { height: page.inner.height.saturating_sub(3), ..place },
+            begin + index % rows.max(1),
+            &text,
+            role,
+        );
+    }
+    page.line = begin + rows;
+}
+
+fn plain(page: &mut Page<'_, '_>, preview: &Preview, buffer: &mut Buffer) {
+    let snapshot = &page.picture.live.snapshot;
+    match &preview.intent {
+        Intent::Cancel(order) | Intent::Modify { order, .. } => order_lines(page, *order, preview, buffer),
+        Intent::Protect { position, protection } => {
+            position_line(page, *position, buffer);
+            let level = |price: Option<crate::domain::Price>| price.map_or_else(|| "none".to_owned(), |price| price.to_string());
+            page.put(buffer, &format!("new stop-loss {}", level(protection.stop_loss)), Role::Text);
+            page.put(buffer, &format!("new take-profit {}", level(protection.take_profit)), Role::Text);
+        }
+        Intent::Flatten => {
+            page.put(buffer, &format!("{} positions are closed at the next bar's open:", snapshot.positions.len()), Role::Warn);
+            let ids: Vec<PositionId> = snapshot.positions.iter().map(|row| row.id).take(6).collect();
+            for id in ids {
+                position_line(page, id, buffer);
+            }
+        }
+        Intent::Reset(capital) => {
+            page.put(
+                buffer,
+                &format!("The paper account begins anew with {} {}.", format::money(*capital), capital.currency()),
+                Role::Text,
+            );
+            page.put(buffer, "The journal keeps everything; positions and orders must be closed.", Role::Muted);
+        }
+        Intent::Jump(until) => {
+            page.put(buffer, &format!("The tape runs ahead to {} NY.", format::market_time(*until)), Role::Text);
+            page.put(buffer, "Stops and orders work on the way; no proposals are made.", Role::Muted);
+        }
+        Intent::Quit => quit(page, buffer),
+        Intent::Proposal { .. } | Intent::Ticket(_) | Intent::Close(_) => {}
+    }
+}
+
+fn quit(page: &mut Page<'_, '_>, buffer: &mut Buffer) {
+    let snapshot = &page.picture.live.snapshot;
+    let bare = snapshot.positions.iter().filter(|row| row.protection.stop_loss.is_none()).count();
+    page.put(buffer, &format!("{} positions stay open, {bare} of them without a stop.", snapshot.positions.len()), Role::Text);
+    page.put(
+        buffer,
+        &format!("{} orders stay open, {} proposals lapse.", snapshot.open_orders, snapshot.proposals.len()),
+        Role::Text,
+    );
+    page.put(buffer, "The paper market stands still until you come back; the next start takes this run up again.", Role::Muted);
+}
+
+fn order_lines(page: &mut Page<'_, '_>, id: OrderId, preview: &Preview, buffer: &mut Buffer) {
+    let picture = page.picture;
+    let Some(tracked) = picture.live.snapshot.orders.iter().find(|tracked| tracked.order.id == id) else { return };
+    let request = &tracked.order.request;
+    let symbol = picture.context.instruments.symbol(request.instrument);
+    let now = format!(
+        "{} {} {symbol} {} · {} · filled {}",
+        request.side, request.quantity, request.kind, tracked.state, tracked.filled
+    );
+    page.put(buffer, &now, Role::Accent);
+    if request.origin.is_protective() {
+        page.put(buffer, "This order protects a position; without it the position has no such exit.", Role::Warn);
+    }
+    if let Intent::Modify { quantity, kind, .. } = &preview.intent {
+        page.put(buffer, &format!("becomes {quantity} {kind}"), Role::Text);
+    }
+}
+
+fn position_line(page: &mut Page<'_, '_>, id: PositionId, buffer: &mut Buffer) {
+    let picture = page.picture;
+    let Some(row) = picture.live.snapshot.positions.iter().find(|row| row.id == id) else { return };
+    let symbol = picture.context.instruments.symbol(row.instrument);
+    let profit = row.open_profit.map_or_else(|| format::NOT_AVAILABLE.to_owned(), format::signed_money);
+    page.put(buffer, &format!("{symbol} {} {} · open {profit}", row.side.word(), row.quantity), Role::Text);
+}
+
+/// What the keys do now, and why the confirm key does nothing where it does not.
+fn footer(picture: &Picture<'_>, preview: &Preview, inner: Rect, buffer: &mut Buffer) {
+    let snapshot = &picture.live.snapshot;
+    let symbol =
+        preview.shown(snapshot).map_or_else(String::new, |shown| picture.context.instruments.symbol(shown.request.instrument));
+    let verb = match &preview.intent {
+        Intent::Proposal { .. } | Intent::Ticket(_) => "y SENDS the order",
+        Intent::Close(_) => "y CLOSES the position",
+        Intent::Cancel(_) => "y CANCELS the order",
+        Intent::Modify { .. } | Intent::Protect { .. } => "y CHANGES it",
+        Intent::Flatten => "y CLOSES everything",
+        Intent::Reset(_) => "y begins anew",
+        Intent::Jump(_) => "y runs ahead",
+        Intent::Quit => "y quits",
+    };
+    let leave =
+        if matches!(preview.intent, Intent::Proposal { .. }) { "d declines it · n or Esc leaves" } else { "n or Esc leaves" };
+    let (text, role) = if matches!(preview.phase, PreviewPhase::Sending { .. }) {
+        ("sending… only the kill switch is heard".to_owned(), Role::Warn)
+    } else {
+        match preview.blocked(snapshot, &symbol, picture.now) {
+            None => (format!("{verb} · {leave}"), Role::Accent),
+            Some(Blocked::Guard) => (format!("… · {leave}"), Role::Muted),
+            Some(Blocked::Sending) => ("sending…".to_owned(), Role::Warn),
+            Some(Blocked::TypeSymbol) => {
+                (format!("above the precaution limit: type {symbol} to enable y › {}▏ · Esc leaves", preview.typed), Role::Warn)
+            }
+            Some(Blocked::Refused(why) | Blocked::Gone(why)) => (format!("cannot be sent — {why} · {leave}"), Role::Down),
+        }
+    };
+    let lines = format::wrap(&text, usize::from(inner.width.max(1)));
+    let from = inner.height.saturating_sub(u16::try_from(lines.len()).unwrap_or(1));
+    for (line, text) in (from..).zip(lines) {
+        picture.text(buffer, inner, line, &text, role);
+    }
+}

@@ -1,0 +1,95 @@
+//! Small prompts: command line, filter, re-arming, an order's history, the first notice.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget};
+
+use crate::domain::OrderId;
+use crate::ui::commandline;
+use crate::ui::draw::Picture;
+use crate::ui::format;
+use crate::ui::overlays::window;
+use crate::ui::roles::Role;
+
+fn bottom(picture: &Picture<'_>, sign: &str, typed: &str, hints: &[String], area: Rect, buffer: &mut Buffer) {
+    let lines = u16::try_from(hints.len().min(6)).unwrap_or(0);
+    let height = (lines + 1).min(area.height);
+    let place = Rect { y: area.y + area.height - height, height, ..area };
+    Clear.render(place, buffer);
+    for (line, hint) in (0..lines).zip(hints) {
+        picture.text(buffer, place, line, &format!("   {hint}"), Role::Muted);
+    }
+    picture.text(buffer, place, lines, &format!(" {sign}{typed}▏"), Role::Accent);
+}
+
+/// The command line with what fits.
+pub fn command(picture: &Picture<'_>, typed: &str, area: Rect, buffer: &mut Buffer) {
+    bottom(picture, ":", typed, &commandline::hints(typed), area, buffer);
+}
+
+/// The quotes filter.
+pub fn filter(picture: &Picture<'_>, typed: &str, area: Rect, buffer: &mut Buffer) {
+    bottom(picture, "/", typed, &["filters quotes by symbol or name; Enter keeps it".to_owned()], area, buffer);
+}
+
+/// The second step of re-arming.
+pub fn rearm(picture: &Picture<'_>, typed: &str, area: Rect, buffer: &mut Buffer) {
+    let inner = window(picture, "Re-arm trading", (70, 10), area, buffer);
+    let snapshot = &picture.live.snapshot;
+    let why = snapshot
+        .reason
+        .as_ref()
+        .map_or_else(String::new, |reason| format!("{} by {}: {}", snapshot.state, reason.who, reason.why));
+    picture.text(buffer, inner, 0, &why, Role::Warn);
+    picture.text(buffer, inner, 2, "Trading becomes ACTIVE again; latched limits still refuse openings.", Role::Text);
+    picture.text(buffer, inner, 3, "Type ARM and press Enter within 60 s. Esc leaves it as it is.", Role::Text);
+    picture.text(buffer, inner, 5, &format!("› {typed}▏"), Role::Accent);
+}
+
+/// An order with its whole history.
+pub fn history(picture: &Picture<'_>, id: OrderId, area: Rect, buffer: &mut Buffer) {
+    let inner = window(picture, &format!("Order {id}"), (90, 24), area, buffer);
+    let Some(tracked) = picture.live.snapshot.orders.iter().find(|tracked| tracked.order.id == id) else {
+        picture.text(buffer, inner, 0, "no longer at hand; the journal has it", Role::Muted);
+        return;
+    };
+    let request = &tracked.order.request;
+    let symbol = picture.context.instruments.symbol(request.instrument);
+    let head = format!("{} {} {symbol} {} · {}", request.side, request.quantity, request.kind, request.time_in_force);
+    picture.text(buffer, inner, 0, &head, Role::Accent);
+    let origin = format!(
+        "origin {} · {} · filled {} · made {} NY",
+        request.origin.word(),
+        tracked.state,
+        tracked.filled,
+        format::market_time(tracked.order.created_at)
+    );
+    picture.text(buffer, inner, 1, &origin, Role::Text);
+    for (line, entry) in (3..inner.height.saturating_sub(1)).zip(&tracked.history) {
+        let text = format!("{} NY  {:<12} {}", format::market_time(entry.at), format!("{:?}", entry.step), entry.note);
+        picture.text(buffer, inner, line, &text, Role::Text);
+    }
+    picture.text(buffer, inner, inner.height.saturating_sub(1), "x cancels it, any other key leaves", Role::Muted);
+}
+
+/// What a person should know before the first look.
+pub fn notice(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
+    let inner = window(picture, "pmax", (76, 15), area, buffer);
+    let lines = [
+        ("This is real market history, replayed. Nothing here is live.", Role::Text),
+        ("", Role::Text),
+        ("No advice: signals come from simple rules that are NOT PROVEN; paper", Role::Text),
+        ("results are computed, not real, and say nothing about the future.", Role::Text),
+        ("", Role::Text),
+        ("You start READ-ONLY: nothing is sent anywhere.", Role::Text),
+        ("  p           arms paper trading", Role::Accent),
+        ("  n           opens a waiting proposal, y confirms it, d declines it", Role::Accent),
+        ("  F12 F12     or Ctrl+X twice: the kill switch, from every screen", Role::Accent),
+        ("  Space + -   pause, faster, slower;  ?  help;  Ctrl+K  find an action", Role::Accent),
+        ("", Role::Text),
+        ("Any key closes this notice.", Role::Muted),
+    ];
+    for (line, (text, role)) in (0..).zip(lines) {
+        picture.text(buffer, inner, line, text, role);
+    }
+}

@@ -1,0 +1,12 @@
+//! One file per pane; each is a pure function from picture to cells.
+
+pub mod activity;
+pub mod alerts;
+pub mod commentary;
+pub mod detail;
+pub mod equity;
+pub mod positions;
+pub mod quotes;
+pub mod risk;
+pub mod signals;
+pub mod status;

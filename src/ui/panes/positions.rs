@@ -1,0 +1,159 @@
+//! Positions and orders: what is held, what it earns, what protects it, and what is on its way.
+
+use std::sync::Arc;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::domain::{Money, OrderKind, OrderSide, Price};
+use crate::engine::{PositionRow, Snapshot};
+use crate::orders::{OrderState, TrackedOrder};
+use crate::ui::draw::Picture;
+use crate::ui::format;
+use crate::ui::roles::Role;
+use crate::ui::state::Pane;
+use crate::ui::table::{Cell, Column, Table, left, offset_for, right};
+use crate::ui::ticket::KindChoice;
+
+/// A row of the pane.
+#[derive(Debug, Clone, Copy)]
+pub enum Item<'a> {
+    /// A position.
+    Position(&'a PositionRow),
+    /// An order.
+    Order(&'a Arc<TrackedOrder>),
+}
+
+/// The item of a row: positions first.
+pub fn selected(snapshot: &Snapshot, row: usize) -> Option<Item<'_>> {
+    snapshot.positions.get(row).map(Item::Position).or_else(|| {
+        let order = snapshot.orders.get(row.checked_sub(snapshot.positions.len())?)?;
+        Some(Item::Order(order))
+    })
+}
+
+/// The form's choice for an order's kind.
+pub const fn kind_choice(kind: OrderKind) -> KindChoice {
+    match kind {
+        OrderKind::Market => KindChoice::Market,
+        OrderKind::Limit(_) => KindChoice::Limit,
+        OrderKind::Stop(_) => KindChoice::Stop,
+    }
+}
+
+const POSITIONS: [Column; 8] = [
+    left("position", 7, 0),
+    left("side", 7, 0),
+    right("quantity", 9, 1),
+    right("entry", 10, 3),
+    right("value", 11, 4),
+    right("open P&L", 10, 0),
+    right("", 9, 2),
+    left("stop / target", 22, 5),
+];
+const ORDERS: [Column; 6] = [
+    left("order", 7, 0),
+    left("side", 6, 0),
+    right("quantity", 9, 0),
+    left("type", 15, 1),
+    left("state", 14, 0),
+    left("origin", 11, 2),
+];
+
+/// Draws the pane.
+pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
+    let snapshot = picture.snapshot();
+    let account = &snapshot.account;
+    let totals = format!(
+        " cash {}  open {}  closed {}  costs {}",
+        format::money(account.cash),
+        format::signed_money(account.open_profit),
+        format::signed_money(account.realised),
+        format::money(account.costs)
+    );
+    picture.text(buffer, area, 0, &totals, Role::Text);
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let count = snapshot.positions.len();
+    let row = picture.state.row(Pane::Positions);
+    let wanted = u16::try_from(count.max(1) + 1).unwrap_or(u16::MAX);
+    let upper = Rect { height: wanted.min(body.height / 2 + 1).min(body.height), ..body };
+    let lower = Rect { y: body.y + upper.height, height: body.height - upper.height, ..body };
+    if count == 0 {
+        picture.text(buffer, upper, 0, " No position is open.", Role::Muted);
+    } else {
+        let rows: Vec<Vec<Cell>> = snapshot.positions.iter().map(|row| position_cells(picture, row)).collect();
+        let selected = Some(row).filter(|row| *row < count);
+        let offset = offset_for(selected.unwrap_or(0), usize::from(upper.height.saturating_sub(1)));
+        Table { columns: &POSITIONS, rows: &rows, selected, offset }.draw(upper, buffer, picture.theme);
+    }
+    if snapshot.orders.is_empty() {
+        picture.text(buffer, lower, 0, " No order yet: b buys, s sells, n opens a proposal.", Role::Muted);
+        return;
+    }
+    let rows: Vec<Vec<Cell>> = snapshot.orders.iter().map(|order| order_cells(picture, order)).collect();
+    let selected = row.checked_sub(count).map(|row| row.min(rows.len() - 1));
+    let offset = offset_for(selected.unwrap_or(0), usize::from(lower.height.saturating_sub(1)));
+    Table { columns: &ORDERS, rows: &rows, selected, offset }.draw(lower, buffer, picture.theme);
+}
+
+fn gain(amount: Option<Money>) -> Role {
+    match amount.map_or(0, Money::nanos).cmp(&0) {
+        std::cmp::Ordering::Greater => Role::Up,
+        std::cmp::Ordering::Less => Role::Down,
+        std::cmp::Ordering::Equal => Role::Text,
+    }
+}
+
+fn position_cells(picture: &Picture<'_>, row: &PositionRow) -> Vec<Cell> {
+    let known = picture.context.instruments.get(row.instrument);
+    let decimals = known.map_or(2, |known| known.decimals);
+    let side = match row.side {
+        crate::domain::PositionSide::Long => Cell::new("▲ long", Role::Up),
+        crate::domain::PositionSide::Short => Cell::new("▼ short", Role::Down),
+    };
+    let amount = |value: Option<Money>| value.map_or_else(|| format::NOT_AVAILABLE.to_owned(), format::money);
+    let signed = |value: Option<Money>| value.map_or_else(|| format::NOT_AVAILABLE.to_owned(), format::signed_money);
+    let exit = match (row.protection.stop_loss, row.protection.take_profit) {
+        (None, None) => Cell::new("NO STOP", Role::Danger),
+        (None, target) => Cell::new(format!("NO STOP / {}", level(target, decimals)), Role::Danger),
+        (stop, target) => Cell::new(format!("{} / {}", level(stop, decimals), level(target, decimals)), Role::Muted),
+    };
+    vec![
+        Cell::new(picture.context.instruments.symbol(row.instrument), Role::Text),
+        side,
+        Cell::new(format::quantity(row.quantity), Role::Text),
+        Cell::new(format::price(row.entry, decimals), Role::Muted),
+        Cell::new(amount(row.value), Role::Text),
+        Cell::new(signed(row.open_profit), gain(row.open_profit)),
+        Cell::new(format::change(row.open_return), gain(row.open_profit)),
+        exit,
+    ]
+}
+
+fn level(price: Option<Price>, decimals: u8) -> String {
+    price.map_or_else(|| "—".to_owned(), |price| format::price(Some(price), decimals))
+}
+
+fn order_cells(picture: &Picture<'_>, tracked: &Arc<TrackedOrder>) -> Vec<Cell> {
+    let request = &tracked.order.request;
+    let role = match tracked.state {
+        OrderState::Unknown => Role::Danger,
+        OrderState::Rejected | OrderState::NotPlaced | OrderState::ExpiredUnsent => Role::Warn,
+        OrderState::Confirmed | OrderState::Sending | OrderState::Open(_) => Role::Accent,
+        OrderState::PendingModify(_) | OrderState::PendingCancel(_) => Role::Warn,
+        OrderState::Filled | OrderState::Cancelled | OrderState::Expired => Role::Muted,
+    };
+    let side = match request.side {
+        OrderSide::Buy => "▲ BUY",
+        OrderSide::Sell => "▼ SELL",
+    };
+    let quiet = if tracked.state.is_closed() { Role::Muted } else { Role::Text };
+    vec![
+        Cell::new(picture.context.instruments.symbol(request.instrument), quiet),
+        Cell::new(side, quiet),
+        Cell::new(format::quantity(request.quantity), quiet),
+        Cell::new(request.kind.to_string(), quiet),
+        Cell::new(tracked.state.word(), role),
+        Cell::new(request.origin.word(), Role::Muted),
+    ]
+}

@@ -1,0 +1,217 @@
+//! The status line, the banner and the hints: what must be visible on every screen.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use crate::domain::{Duration, Mode, TradingState};
+use crate::engine::KillPhase;
+use crate::ui::actions::ActionId;
+use crate::ui::draw::{Picture, key_of};
+use crate::ui::format;
+use crate::ui::roles::Role;
+use crate::ui::state::{Overlay, Pane, View};
+use crate::ui::update::KILL_WINDOW;
+
+/// A heartbeat older than this is a warning; a frozen screen must be distinguishable from a quiet market.
+const LATE: Duration = Duration::seconds(1);
+
+/// Draws the status line. Parts drop out whole, from the right, when it is narrow; mode and state never do.
+pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
+    let snapshot = &picture.live.snapshot;
+    let badge = match snapshot.mode {
+        Mode::ReadOnly => Role::ReadOnly,
+        Mode::Paper | Mode::Demo => Role::Paper,
+    };
+    let state = match snapshot.state {
+        TradingState::Active => Role::Text,
+        TradingState::Reducing => Role::Warn,
+        TradingState::Halted => Role::Danger,
+    };
+    let mut parts = vec![(format!(" {} ", snapshot.mode.badge()), badge), (format!("{}", snapshot.state), state)];
+    parts.extend(alert_part(picture));
+    parts.push((
+        format!("engine {}", heartbeat(picture.heartbeat)),
+        if picture.heartbeat > LATE { Role::Danger } else { Role::Muted },
+    ));
+    parts.extend(tape_parts(picture));
+    parts.push((format!("equity {}", format::money(snapshot.account.equity)), Role::Text));
+    parts.push((journal(picture), if picture.live.journal.failure.is_some() { Role::Danger } else { Role::Muted }));
+    parts.push((format!("{} UTC", format::wall_time(picture.now)), Role::Muted));
+    let (mut x, end) = (area.x, area.x + area.width);
+    for (text, role) in parts {
+        let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
+        if x + width > end {
+            break;
+        }
+        buffer.set_string(x, area.y, &text, picture.style(role));
+        x += width + 2;
+    }
+}
+
+fn heartbeat(age: Duration) -> String {
+    let millis = age.0 / 1_000_000;
+    if millis < 1_000 { "ok".to_owned() } else { format!("silent {}", format::age(age)) }
+}
+
+fn alert_part(picture: &Picture<'_>) -> Option<(String, Role)> {
+    let count = picture.live.snapshot.unacknowledged;
+    (count > 0).then(|| (format!("⚑ {count}"), Role::Warn))
+}
+
+fn tape_parts(picture: &Picture<'_>) -> Vec<(String, Role)> {
+    let (snapshot, playback) = (&picture.live.snapshot, &picture.live.playback);
+    let (sign, role) = if playback.is_at_end {
+        ("■ end", Role::Warn)
+    } else if snapshot.is_quiet {
+        ("▶▶", Role::Accent)
+    } else if playback.is_held {
+        ("❚❚ held", Role::Warn)
+    } else if playback.is_paused {
+        ("❚❚", Role::Warn)
+    } else {
+        ("▶", Role::Accent)
+    };
+    vec![
+        (format!("tape {} {sign} {}", snapshot.tape, playback.speed.label()), role),
+        (format!("{} NY", format::market_time(snapshot.market_now)), Role::Text),
+    ]
+}
+
+fn journal(picture: &Picture<'_>) -> String {
+    let journal = &picture.live.journal;
+    if journal.failure.is_some() { "journal FAILED".to_owned() } else { format!("journal #{}", journal.last_seq) }
+}
+
+/// The one line that says what is extraordinary now, most important first.
+pub fn banner(picture: &Picture<'_>) -> Option<(String, Role)> {
+    let snapshot = &picture.live.snapshot;
+    if let Some(since) = picture.state.kill_armed {
+        let left = Duration(KILL_WINDOW.0 - picture.now.since(since).0).as_seconds().max(0.0);
+        return Some((
+            format!("KILL SWITCH ARMED — press F12 or Ctrl+X again within {left:.1} s to halt and cancel everything"),
+            Role::Danger,
+        ));
+    }
+    if picture.heartbeat > LATE {
+        let age = format::age(picture.heartbeat);
+        return Some((format!("the engine gives no sign of life for {age}; the kill switch still latches"), Role::Danger));
+    }
+    if let Some(failure) = &picture.live.journal.failure {
+        return Some((format!("journal failed: {failure}; trading is halted, nothing more is recorded"), Role::Danger));
+    }
+    match (snapshot.state, snapshot.kill) {
+        (TradingState::Halted, KillPhase::Cancelling) => {
+            Some(("HALTED — cancelling orders; Shift+F closes all positions".to_owned(), Role::Danger))
+        }
+        (TradingState::Halted, KillPhase::Flattening) => {
+            let left = snapshot.positions.len();
+            Some((format!("HALTED — closing positions, {left} left; they trade at the next bar's open"), Role::Danger))
+        }
+        (TradingState::Halted, _) => {
+            let why = snapshot.reason.as_ref().map_or_else(String::new, |reason| format!(": {} ({})", reason.why, reason.who));
+            Some((format!("HALTED{why} — Shift+F closes all positions, Shift+R re-arms"), Role::Danger))
+        }
+        (TradingState::Reducing, _) => {
+            let why = snapshot.reason.as_ref().map_or_else(String::new, |reason| reason.why.clone());
+            Some((format!("REDUCING: {why} — only orders that reduce; Shift+R re-arms"), Role::Warn))
+        }
+        (TradingState::Active, _) => calm_banner(picture),
+    }
+}
+
+fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {
+    let snapshot = &picture.live.snapshot;
+    if picture.state.frozen.is_some() {
+        let at = format::market_time(picture.snapshot().market_now);
+        return Some((format!("FROZEN at {at} NY — risk, status and dialogs go on; f thaws"), Role::Warn));
+    }
+    if snapshot.is_quiet {
+        return Some((format!("running ahead: {} NY", format::market_time(snapshot.market_now)), Role::Accent));
+    }
+    if snapshot.unknown_orders > 0 {
+        return Some((
+            format!("{} orders are UNKNOWN: opening trades are held until the broker has answered", snapshot.unknown_orders),
+            Role::Danger,
+        ));
+    }
+    let waits = snapshot.mode == Mode::ReadOnly && !snapshot.proposals.is_empty();
+    waits.then(|| ("a proposal is waiting — p arms paper trading, n opens it".to_owned(), Role::Accent))
+}
+
+/// Keys that do something now, or the latest short message.
+pub fn hints(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
+    if let Some(toast) = &picture.state.toast {
+        let (sign, role) = if toast.is_warning { ("!", Role::Warn) } else { ("✓", Role::Accent) };
+        picture.text(buffer, area, 0, &format!(" {sign} {}", toast.text), role);
+        return;
+    }
+    let mut x = area.x + 1;
+    for (action, word) in actions_now(picture) {
+        let key = key_of(picture.context, action);
+        let width = u16::try_from(key.width() + word.width() + 3).unwrap_or(u16::MAX);
+        if x + width > area.x + area.width {
+            break;
+        }
+        buffer.set_string(x, area.y, &key, picture.style(Role::Accent));
+        buffer.set_string(x + u16::try_from(key.width()).unwrap_or(0) + 1, area.y, word, picture.style(Role::Muted));
+        x += width;
+    }
+}
+
+fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
+    if !matches!(picture.state.overlays.last(), None | Some(Overlay::Notice)) {
+        return vec![(ActionId::Back, "back"), (ActionId::Kill, "kill")];
+    }
+    let arm = if picture.live.snapshot.mode == Mode::ReadOnly { "arm paper" } else { "read-only" };
+    let mut now = vec![(ActionId::ArmPaper, arm)];
+    match (picture.state.view, picture.state.focus) {
+        (View::Panes, Pane::Quotes) => {
+            now.extend([(ActionId::Open, "chart"), (ActionId::Buy, "buy"), (ActionId::Sell, "sell"), (ActionId::Sort, "sort")]);
+        }
+        (View::Panes, Pane::Signals) => now.extend([(ActionId::Open, "preview"), (ActionId::Decline, "decline")]),
+        (View::Panes, Pane::Positions) => {
+            now.extend([(ActionId::Close, "close/cancel"), (ActionId::Modify, "change"), (ActionId::Open, "history")]);
+        }
+        (View::Panes, Pane::Alerts) => now.extend([(ActionId::Acknowledge, "seen"), (ActionId::AcknowledgeAll, "all seen")]),
+        (View::Panes, Pane::Risk) => now.push((ActionId::Open, "equity")),
+        (View::Panes, Pane::Commentary) => now.push((ActionId::Open, "chart")),
+        (View::Detail(_), _) => {
+            now.extend([
+                (ActionId::Back, "back"),
+                (ActionId::Timeframe, "timeframe"),
+                (ActionId::Buy, "buy"),
+                (ActionId::Sell, "sell"),
+            ]);
+        }
+        (View::Equity | View::Activity, _) => now.push((ActionId::Back, "back")),
+    }
+    if !picture.live.snapshot.proposals.is_empty() {
+        now.push((ActionId::NextProposal, "proposal"));
+    }
+    let pause = if picture.live.playback.is_paused { "go on" } else { "pause" };
+    now.extend([
+        (ActionId::Pause, pause),
+        (ActionId::Faster, "faster"),
+        (ActionId::Palette, "find"),
+        (ActionId::Help, "help"),
+        (ActionId::Kill, "kill"),
+        (ActionId::Quit, "quit"),
+    ]);
+    now
+}
+
+/// What is left below 80x24: the total and the way to halt.
+pub fn tiny(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
+    let account = &picture.live.snapshot.account;
+    let lines = [
+        (format!("equity     {:>16}", format::money(account.equity)), Role::Text),
+        (format!("open P&L   {:>16}", format::signed_money(account.open_profit)), Role::Text),
+        (format!("positions  {:>16}", picture.live.snapshot.positions.len()), Role::Text),
+        (format!("orders     {:>16}", picture.live.snapshot.open_orders), Role::Text),
+        ("panes need 80x24; F12 twice halts".to_owned(), Role::Muted),
+    ];
+    for (line, (text, role)) in (0..).zip(lines) {
+        picture.text(buffer, area, line, &text, role);
+    }
+}

@@ -1,0 +1,70 @@
+//! What the screen remembers between starts: layout, groups, order, palette. Never a pending confirm, never a mode.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::runtime::{Palette, write_atomically};
+use crate::ui::state::{Pane, Sort, UiState};
+
+/// The file's content.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScreenFile {
+    focus: usize,
+    is_zoomed: bool,
+    sort: u8,
+    group: String,
+    groups: BTreeMap<String, Vec<String>>,
+    palette: Option<Palette>,
+    history: Vec<String>,
+    notice_seen: bool,
+}
+
+impl ScreenFile {
+    /// Reads the file; a missing or damaged one gives the defaults, since nothing of value is lost.
+    pub fn load(path: &Path) -> Self {
+        fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    /// What is worth remembering of a state.
+    pub fn of(state: &UiState) -> Self {
+        Self {
+            focus: Pane::ALL.iter().position(|pane| *pane == state.focus).unwrap_or(0),
+            is_zoomed: state.is_zoomed,
+            sort: match state.sort {
+                Sort::Listed | Sort::Change => 0,
+                Sort::Symbol => 1,
+            },
+            group: state.group.clone(),
+            groups: state.own_groups.clone(),
+            palette: Some(state.palette),
+            history: state.history.clone(),
+            notice_seen: true,
+        }
+    }
+
+    /// Whether the first notice was closed once.
+    pub const fn notice_seen(&self) -> bool {
+        self.notice_seen
+    }
+
+    /// Puts what is remembered into a fresh state. The configured palette is used where none was chosen on the screen.
+    pub fn restore(&self, state: &mut UiState, configured: Palette) {
+        state.focus = Pane::ALL.get(self.focus).copied().unwrap_or_default();
+        state.is_zoomed = self.is_zoomed;
+        state.sort = if self.sort == 1 { Sort::Symbol } else { Sort::Listed };
+        state.group.clone_from(&self.group);
+        state.own_groups.clone_from(&self.groups);
+        state.palette = self.palette.unwrap_or(configured);
+        state.history.clone_from(&self.history);
+    }
+
+    /// Writes the file.
+    pub fn save(&self, path: &Path) -> std::io::Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
+        write_atomically(path, &text)
+    }
+}

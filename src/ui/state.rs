@@ -1,0 +1,314 @@
+//! Everything the screen remembers between two keys.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tui_input::Input;
+
+use crate::domain::{InstrumentId, InstrumentTable, OrderId, WallTime};
+use crate::engine::Snapshot;
+use crate::runtime::{Frame, Palette};
+use crate::ui::intent::Preview;
+use crate::ui::keys::Keymap;
+use crate::ui::ticket::Form;
+
+/// The six panes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Pane {
+    /// Prices.
+    #[default]
+    Quotes,
+    /// The analyst.
+    Commentary,
+    /// Signals and proposals.
+    Signals,
+    /// Positions and orders.
+    Positions,
+    /// Gauges.
+    Risk,
+    /// Alerts.
+    Alerts,
+}
+
+/// What fills the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// The panes.
+    #[default]
+    Panes,
+    /// One instrument with its chart.
+    Detail(InstrumentId),
+    /// The equity curve.
+    Equity,
+    /// The activity log.
+    Activity,
+}
+
+/// Bars per candle of the detail chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Timeframe {
+    /// The tape's own bars.
+    #[default]
+    One,
+    /// Four bars to a candle.
+    Four,
+    /// Five bars to a candle: a week of daily bars.
+    Five,
+    /// Twenty-four bars to a candle.
+    TwentyFour,
+}
+
+/// The order of quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// As listed.
+    #[default]
+    Listed,
+    /// By symbol.
+    Symbol,
+    /// By change, taken when the key is pressed; rows stay where they are after that.
+    Change,
+}
+
+/// What lies over the body and gets keys first.
+#[derive(Debug, Clone)]
+pub enum Overlay {
+    /// Help with a filter.
+    Help {
+        /// The filter.
+        filter: Input,
+    },
+    /// The palette.
+    Palette {
+        /// What is typed.
+        input: Input,
+        /// The chosen row.
+        selected: usize,
+    },
+    /// The command line.
+    Command {
+        /// What is typed.
+        input: Input,
+    },
+    /// The quotes filter.
+    Filter {
+        /// What is typed.
+        input: Input,
+    },
+    /// The order form.
+    Ticket {
+        /// The form.
+        form: Box<Form>,
+        /// What cannot be read.
+        problem: Option<String>,
+    },
+    /// A preview.
+    Preview(Preview),
+    /// The second step of re-arming: the word is typed.
+    Rearm {
+        /// What is typed.
+        input: Input,
+    },
+    /// An order's whole history.
+    History(OrderId),
+    /// The notice at the first start.
+    Notice,
+}
+
+/// A short message over the hints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toast {
+    /// The text.
+    pub text: String,
+    /// When it goes.
+    pub until: WallTime,
+    /// Whether it tells of something refused.
+    pub is_warning: bool,
+}
+
+/// Things that do not change while the program runs.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Instruments.
+    pub instruments: Arc<InstrumentTable>,
+    /// Keys.
+    pub keymap: Arc<Keymap>,
+    /// Groups of the configuration.
+    pub groups: BTreeMap<String, Vec<String>>,
+}
+
+/// The state.
+#[derive(Debug, Clone)]
+pub struct UiState {
+    /// What fills the body.
+    pub view: View,
+    /// The focused pane.
+    pub focus: Pane,
+    /// Whether it fills the body.
+    pub is_zoomed: bool,
+    /// Overlays, the last one on top.
+    pub overlays: Vec<Overlay>,
+    /// The selected instrument: the selection follows the symbol, not the row.
+    pub instrument: Option<InstrumentId>,
+    /// Selected row by pane other than quotes.
+    pub rows: BTreeMap<Pane, usize>,
+    /// Scroll of the activity view.
+    pub activity_row: usize,
+    /// Order of quotes.
+    pub sort: Sort,
+    /// The order fixed when sorting by change.
+    pub fixed_order: Vec<InstrumentId>,
+    /// The group shown, empty for all.
+    pub group: String,
+    /// Groups a person made on the screen.
+    pub own_groups: BTreeMap<String, Vec<String>>,
+    /// The quotes filter.
+    pub filter: String,
+    /// Timeframe of the chart.
+    pub timeframe: Timeframe,
+    /// The picture that is frozen, if any.
+    pub frozen: Option<Arc<Frame>>,
+    /// The first press of the kill switch.
+    pub kill_armed: Option<WallTime>,
+    /// A short message.
+    pub toast: Option<Toast>,
+    /// The newest activity line that was shown as a toast.
+    pub last_activity: u64,
+    /// The palette.
+    pub palette: Palette,
+    /// Command history, newest last.
+    pub history: Vec<String>,
+}
+
+impl Default for UiState {
+    fn default() -> Self {
+        Self {
+            view: View::Panes,
+            focus: Pane::Quotes,
+            is_zoomed: false,
+            overlays: Vec::new(),
+            instrument: None,
+            rows: BTreeMap::new(),
+            activity_row: 0,
+            sort: Sort::Listed,
+            fixed_order: Vec::new(),
+            group: String::new(),
+            own_groups: BTreeMap::new(),
+            filter: String::new(),
+            timeframe: Timeframe::One,
+            frozen: None,
+            kill_armed: None,
+            toast: None,
+            last_activity: 0,
+            palette: Palette::default(),
+            history: Vec::new(),
+        }
+    }
+}
+
+impl Pane {
+    /// All panes by number.
+    pub const ALL: [Self; 6] = [Self::Quotes, Self::Commentary, Self::Signals, Self::Positions, Self::Risk, Self::Alerts];
+
+    /// Its title.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Quotes => "1 Quotes",
+            Self::Commentary => "2 Commentary",
+            Self::Signals => "3 Signals",
+            Self::Positions => "4 Positions & orders",
+            Self::Risk => "5 Risk",
+            Self::Alerts => "6 Alerts",
+        }
+    }
+
+    /// The pane after it.
+    pub fn next(self) -> Self {
+        let index = Self::ALL.iter().position(|pane| *pane == self).unwrap_or(0);
+        Self::ALL.into_iter().cycle().nth(index + 1).unwrap_or(self)
+    }
+
+    /// The pane before it.
+    pub fn previous(self) -> Self {
+        let index = Self::ALL.iter().position(|pane| *pane == self).unwrap_or(0);
+        Self::ALL.into_iter().cycle().nth(index + 5).unwrap_or(self)
+    }
+}
+
+impl Timeframe {
+    /// How many bars make a candle.
+    pub const fn bars(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Four => 4,
+            Self::Five => 5,
+            Self::TwentyFour => 24,
+        }
+    }
+
+    /// The next one.
+    pub const fn next(self) -> Self {
+        match self {
+            Self::One => Self::Four,
+            Self::Four => Self::Five,
+            Self::Five => Self::TwentyFour,
+            Self::TwentyFour => Self::One,
+        }
+    }
+}
+
+impl UiState {
+    /// The quotes in the order and selection shown.
+    pub fn visible_quotes(&self, snapshot: &Snapshot, context: &Context) -> Vec<InstrumentId> {
+        let members = self.group_members(context);
+        let matches = |id: &InstrumentId| {
+            let Some(known) = context.instruments.get(*id) else { return self.filter.is_empty() };
+            let wanted = self.filter.to_lowercase();
+            let named = known.symbol.to_lowercase().contains(&wanted) || known.name.to_lowercase().contains(&wanted);
+            let grouped =
+                members.as_ref().is_none_or(|members| members.iter().any(|symbol| symbol.eq_ignore_ascii_case(&known.symbol)));
+            named && grouped
+        };
+        let mut shown: Vec<InstrumentId> = snapshot.quotes.iter().map(|row| row.instrument).filter(matches).collect();
+        match self.sort {
+            Sort::Listed => {}
+            Sort::Symbol => shown.sort_by_key(|id| context.instruments.symbol(*id)),
+            Sort::Change => shown.sort_by_key(|id| self.fixed_order.iter().position(|other| other == id).unwrap_or(usize::MAX)),
+        }
+        shown
+    }
+
+    /// Names of all groups, configured and made on the screen.
+    pub fn group_names(&self, context: &Context) -> Vec<String> {
+        let mut names: Vec<String> = context.groups.keys().chain(self.own_groups.keys()).cloned().collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn group_members(&self, context: &Context) -> Option<Vec<String>> {
+        if self.group.is_empty() {
+            return None;
+        }
+        Some(self.own_groups.get(&self.group).or_else(|| context.groups.get(&self.group)).cloned().unwrap_or_default())
+    }
+
+    /// The selected instrument among those shown: the remembered one, else the first.
+    pub fn selected_instrument(&self, snapshot: &Snapshot, context: &Context) -> Option<InstrumentId> {
+        let shown = self.visible_quotes(snapshot, context);
+        self.instrument.filter(|id| shown.contains(id)).or_else(|| shown.first().copied())
+    }
+
+    /// The selected row of a pane.
+    pub fn row(&self, pane: Pane) -> usize {
+        self.rows.get(&pane).copied().unwrap_or(0)
+    }
+
+    /// The preview on top, if one is open.
+    pub fn preview(&self) -> Option<&Preview> {
+        match self.overlays.last() {
+            Some(Overlay::Preview(preview)) => Some(preview),
+            _ => None,
+        }
+    }
+}
