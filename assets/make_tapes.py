@@ -102,6 +102,8 @@ class Series:
         self.close = how.get("close", "close")
         self.ohlc = how.get("ohlc", True)
         self.volume = how.get("volume", True)
+        # Whether the file's volume is turnover in dollars: it is divided by the close to give units, and 0 means unknown.
+        self.turnover = how.get("turnover", False)
         self.adjusted = how.get("adjusted", False)
         self.bar = how.get("bar", "1d")
         self.only = how.get("only")
@@ -159,6 +161,8 @@ class Series:
         if self.ohlc and not (high >= max(open_, close) and low <= min(open_, close)):
             raise Refused(f"{where}: high and low do not contain open and close")
         volume = milli(record["volume"], where) if self.volume else None
+        if volume is not None and self.turnover:
+            volume = volume * 1_000_000_000 // close or None
         return (IDS[self.symbol], open_at, close_at, open_, high, low, close, volume)
 
     def describe(self, rows):
@@ -223,7 +227,7 @@ TAPES = [
                        "The 20 stocks and gold are closes only; gold ends 2020-03-13, the bitcoin series begins 2020-01-01.",
         "series": [
             Series("SPX", "daily/spx_ohlcv_2015_2020.csv", *TSD, note=WHOLE_INDEX), nvda("1/40"), amzn(), gold(),
-            Series("BTCUSD", "daily/btcusd_ohlcv_2020_2021.csv", *TSD, times=utc_day, missing="",
+            Series("BTCUSD", "daily/btcusd_ohlcv_2020_2021.csv", *TSD, times=utc_day, missing="", turnover=True,
                    note="UTC days; days the source leaves empty are skipped. " + TURNOVER + "."),
             *closes_of_20(),
         ],
@@ -251,7 +255,7 @@ TAPES = [
         "name": "btc-2021", "first": "2021-09-27", "last": "2021-12-29", "start": "2021-11-08T00:10:00Z", "speed": 300,
         "title": "Bitcoin by the quarter hour, autumn 2021",
         "description": "15-minute bars around the top of November 2021. Gaps of the source are left as gaps.",
-        "series": [Series("BTCUSD", "intraday/btcusd_15m_2021q4.csv", *TSD, stamp="ts_utc", times=intraday(15), bar="15m",
+        "series": [Series("BTCUSD", "intraday/btcusd_15m_2021q4.csv", *TSD, stamp="ts_utc", times=intraday(15), bar="15m", turnover=True,
                           note="UTC bar start; gaps left as gaps. " + TURNOVER + ", and often 0 where trade went on.")],
     },
 ]

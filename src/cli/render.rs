@@ -35,7 +35,7 @@ pub fn run(args: &Args, render: &Render) -> Done {
     if render.mono {
         state.palette = Palette::Mono;
     }
-    let mut stage = Stage { world, state, context, size: (width, height), later: Duration(0) };
+    let mut stage = Stage { world, state, context, size: (width, height) };
     stage.event(&Event::Tick);
     for token in render.keys.split_whitespace() {
         stage.token(token)?;
@@ -57,13 +57,11 @@ struct Stage {
     state: UiState,
     context: Context,
     size: (u16, u16),
-    /// Wall time that passed besides the market's.
-    later: Duration,
 }
 
 impl Stage {
     fn now(&self) -> WallTime {
-        self.world.now().plus(self.later)
+        self.world.now()
     }
 
     fn show(&self) -> crate::engine::SnapshotRequest {
@@ -87,11 +85,11 @@ impl Stage {
         if let Some(time) = token.strip_prefix('+').filter(|time| !time.is_empty()) {
             let until = MarketTime(self.world.engine().market().now().0 + length(time)?.0);
             self.world.play_until(until);
-            self.later = Duration(self.later.0 + Duration::seconds(1).0);
+            self.world.wait(Duration::seconds(1));
             self.event(&Event::Tick);
             return Ok(());
         }
-        self.later = Duration(self.later.0 + Duration::seconds(1).0);
+        self.world.wait(Duration::seconds(1));
         for key in keys(token)? {
             self.event(&Event::Key(key));
         }

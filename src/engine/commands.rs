@@ -161,7 +161,7 @@ impl Engine {
         let open = |alert: &&crate::domain::Alert| !alert.acknowledged && (from..=to).contains(&alert.id);
         let mut ids = self.book.alerts.iter().filter(open).map(|alert| alert.id);
         let Some(first) = ids.next() else { return };
-        let last = ids.last().unwrap_or(first);
+        let last = ids.next_back().unwrap_or(first);
         self.record(Record::Alert(AlertRecord::Acknowledged { from: first, to: last }), outcome);
     }
 

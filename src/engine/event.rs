@@ -11,6 +11,7 @@ use crate::risk::Acknowledged;
 use crate::signals::Commentary;
 
 /// One event of the ordered stream.
+#[expect(clippy::large_enum_variant, reason = "inputs are rare; an event is handed over by reference and never stored in bulk")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// What a market says. Recorded as a position on a tape.
@@ -29,6 +30,7 @@ pub struct Input {
 }
 
 /// The kinds of input.
+#[expect(clippy::large_enum_variant, reason = "only the first input of a run is large; inputs are rare")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputBody {

@@ -293,7 +293,8 @@ fn check_known(layer: &Layer, defaults: &Table) -> Result<(), Trouble> {
         let Some(table) = value.as_table() else {
             return Err(blame(std::slice::from_ref(layer), section, "is a section; write it as [section]"));
         };
-        for key in table.keys().filter(|key| !free.contains(&section.as_str()) && !known.contains_key(*key)) {
+        let is_free = free.contains(&section.as_str());
+        if let Some(key) = table.keys().find(|key| !is_free && !known.contains_key(*key)) {
             let nearest = known.keys().min_by_key(|known| distance(known, key)).map_or("", String::as_str);
             let what = format!("is not a setting; did you mean {section}.{nearest}?");
             return Err(blame(std::slice::from_ref(layer), &format!("{section}.{key}"), &what));

@@ -1,13 +1,13 @@
-//! The same engine without threads, files or a wall clock: for rendering, benches and tests.
+//! The same engine without threads, files or a real clock: for rendering, benches and tests.
 
 use crate::broker::{Broker, Paper};
-use crate::domain::{Actor, BrokerReport, Currency, DealId, LedgerId, MarketTime, Money, OrderId, RunId, WallTime};
+use crate::domain::{Actor, BrokerReport, Currency, DealId, Duration, LedgerId, MarketTime, Money, OrderId, RunId, WallTime};
 use crate::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Setup, SnapshotRequest, TapeRef};
 use crate::market::{Player, Tape};
 use crate::runtime::{Frame, JournalHealth, Playback, Speed};
 use crate::signals::{Analyst, RuleAnalyst};
 
-/// An engine on a tape whose wall clock is the tape's own time.
+/// An engine on a tape. Its wall clock stands still except where [`Headless::wait`] moves it.
 #[derive(Debug)]
 pub struct Headless {
     engine: Engine,
@@ -16,6 +16,7 @@ pub struct Headless {
     analyst: RuleAnalyst,
     outcome: Outcome,
     records: u64,
+    wall: WallTime,
 }
 
 impl Headless {
@@ -26,7 +27,15 @@ impl Headless {
         let (book, start) = (engine.book(), MarketTime(0));
         let broker = Paper::from_ledger(terms, book.ledger(), book.orders(), book.next_deal(), start);
         let player = Player::new(tape, seed);
-        let mut headless = Self { engine, player, broker, analyst: RuleAnalyst, outcome: Outcome::default(), records: 0 };
+        let mut headless = Self {
+            engine,
+            player,
+            broker,
+            analyst: RuleAnalyst,
+            outcome: Outcome::default(),
+            records: 0,
+            wall: WallTime(quiet_until.0),
+        };
         headless.input(InputBody::Run(RunInput::Opened {
             run: RunId(1),
             ledger: LedgerId(1),
@@ -57,9 +66,15 @@ impl Headless {
         self.records
     }
 
-    /// Now, on the stand-in wall clock: market time.
+    /// Now, on the stand-in wall clock.
     pub const fn now(&self) -> WallTime {
-        WallTime(self.engine.market().now().0)
+        self.wall
+    }
+
+    /// Lets wall time pass, and with it what runs out.
+    pub fn wait(&mut self, time: Duration) {
+        self.wall = self.wall.plus(time);
+        self.input(InputBody::Timer);
     }
 
     /// Plays every event known before `until`.

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 ///
 /// The guard flushes when it is dropped. Without a usable folder nothing is logged; trading does not depend on it.
 pub fn start(folder: &Path) -> Option<WorkerGuard> {
+    std::fs::create_dir_all(folder).ok()?;
     let appender = tracing_appender::rolling::Builder::new()
         .rotation(tracing_appender::rolling::Rotation::DAILY)
         .filename_prefix("pmax")

@@ -98,13 +98,13 @@ fn move_sentence(facts: &Facts) -> String {
     match facts.last_deviations {
         Some(size) if size.abs() >= 3.0 => {
             format!(
-                "{} {verb} {percent:+.2} %, {:.1} usual moves: outside anything the last 60 bars prepared for.",
+                "{} {verb} {percent:+.2}%, {:.1} usual moves: outside anything the last 60 bars prepared for.",
                 facts.symbol,
                 size.abs()
             )
         }
-        Some(size) if size.abs() >= 2.0 => format!("{} {verb} {percent:+.2} %, {:.1} usual moves.", facts.symbol, size.abs()),
-        Some(_) | None => format!("{} {verb} {percent:+.2} %, an ordinary bar.", facts.symbol),
+        Some(size) if size.abs() >= 2.0 => format!("{} {verb} {percent:+.2}%, {:.1} usual moves.", facts.symbol, size.abs()),
+        Some(_) | None => format!("{} {verb} {percent:+.2}%, an ordinary bar.", facts.symbol),
     }
 }
 
@@ -112,12 +112,12 @@ fn trend_sentence(facts: &Facts) -> Option<String> {
     let distance = facts.distance_from_mean? * 100.0;
     let side = if distance >= 0.0 { "above" } else { "below" };
     let high = facts.below_high * 100.0;
-    let from_high = if high < 0.05 { "at its 250-bar high".to_owned() } else { format!("{high:.1} % under its 250-bar high") };
-    Some(format!("It stands {:.1} % {side} its 50-bar mean and {from_high}.", distance.abs()))
+    let from_high = if high < 0.05 { "at its 250-bar high".to_owned() } else { format!("{high:.1}% under its 250-bar high") };
+    Some(format!("It stands {:.1}% {side} its 50-bar mean and {from_high}.", distance.abs()))
 }
 
 fn volatility_sentence(facts: &Facts) -> Option<String> {
     let volatility = facts.volatility?;
     let level = RiskLevel::of_volatility(volatility).word();
-    Some(format!("Volatility over 20 bars is {:.0} % a year: {level} risk.", volatility * 100.0))
+    Some(format!("Volatility over 20 bars is {:.0}% a year: {level} risk.", volatility * 100.0))
 }

@@ -17,7 +17,7 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
 
 /// Simple returns `x[i] / x[i−1] − 1`; one shorter than the input. Prices must be positive.
 pub fn returns(prices: &[f64]) -> Vec<f64> {
-    prices.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect()
+    prices.iter().zip(prices.iter().skip(1)).map(|(before, after)| after / before - 1.0).collect()
 }
 
 /// Standard deviation of simple returns times √`periods_per_year`; `None` below two returns.
@@ -30,7 +30,7 @@ pub fn moving_average(values: &[f64], length: usize) -> Option<f64> {
     if length == 0 {
         return None;
     }
-    values.len().checked_sub(length).and_then(|from| mean(&values[from..]))
+    values.len().checked_sub(length).and_then(|from| mean(values.get(from..)?))
 }
 
 /// Pearson's correlation of two slices of equal length; `None` below three pairs or without variance.

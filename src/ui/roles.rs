@@ -92,7 +92,11 @@ impl Theme {
             let mine = self.style(role);
             mine.fg.unwrap_or(Color::Reset) == style.fg.unwrap_or(Color::Reset) && mine.add_modifier == style.add_modifier
         };
-        LETTERS.iter().find(|(role, _)| same(*role)).map_or('?', |(_, letter)| *letter)
+        let reversed = style.add_modifier.contains(Modifier::REVERSED);
+        let like = |role: Role| self.style(role).fg.unwrap_or(Color::Reset) == style.fg.unwrap_or(Color::Reset);
+        let exact = LETTERS.iter().find(|(role, _)| same(*role));
+        let near = || LETTERS.iter().find(|(role, _)| if reversed { *role == Role::Selected } else { like(*role) });
+        exact.or_else(near).map_or('?', |(_, letter)| *letter)
     }
 }
 

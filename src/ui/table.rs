@@ -130,7 +130,7 @@ impl Table<'_> {
         if is_selected {
             buffer.set_string(area.x, y, "▸", theme.style(Role::Focus));
             let row_area = Rect { x: area.x + 1, y, width: area.width - 1, height: 1 };
-            buffer.set_style(row_area, theme.style(Role::Selected));
+            buffer.set_style(row_area, theme.style(Role::Selected).fg(ratatui::style::Color::Reset));
         }
     }
 }

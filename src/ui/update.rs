@@ -555,7 +555,7 @@ fn sort(state: &mut UiState, scene: Scene<'_>) {
         Sort::Change => Sort::Listed,
     };
     let mut rows: Vec<_> = scene.frame.snapshot.quotes.iter().map(|row| (row.change, row.instrument)).collect();
-    rows.sort_by(|left, right| right.0.cmp(&left.0));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.0));
     state.fixed_order = rows.into_iter().map(|(_, id)| id).collect();
 }
 

@@ -10,7 +10,7 @@ use crate::ui::roles::Role;
 use crate::ui::state::Pane;
 use crate::ui::table::{Cell, Column, Table, left, offset_for, right};
 
-const COLUMNS: [Column; 5] = [left("", 1, 0), right("no", 4, 3), left("", 8, 1), right("when", 11, 2), left("what", 20, 0)];
+const COLUMNS: [Column; 5] = [left("", 1, 0), right("no", 4, 3), left("", 4, 1), right("when", 11, 2), left("what", 16, 0)];
 
 /// Draws the pane, and the selected alert whole below the list where there is room.
 pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
@@ -36,8 +36,8 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
 fn cells(alert: &Alert) -> Vec<Cell> {
     let (word, role) = match alert.severity {
         Severity::Info => ("info", Role::Text),
-        Severity::Warning => ("warning", Role::Warn),
-        Severity::Critical => ("CRITICAL", Role::Danger),
+        Severity::Warning => ("warn", Role::Warn),
+        Severity::Critical => ("CRIT", Role::Danger),
     };
     let role = if alert.acknowledged { Role::Muted } else { role };
     vec![

@@ -42,7 +42,7 @@ pub const fn kind_choice(kind: OrderKind) -> KindChoice {
 }
 
 const POSITIONS: [Column; 8] = [
-    left("position", 7, 0),
+    left("held", 7, 0),
     left("side", 7, 0),
     right("quantity", 9, 1),
     right("entry", 10, 3),
@@ -52,7 +52,7 @@ const POSITIONS: [Column; 8] = [
     left("stop / target", 22, 5),
 ];
 const ORDERS: [Column; 6] = [
-    left("order", 7, 0),
+    left("orders", 7, 0),
     left("side", 6, 0),
     right("quantity", 9, 0),
     left("type", 15, 1),

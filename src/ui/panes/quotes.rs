@@ -20,8 +20,11 @@ const COLUMNS: [Column; 8] = [
     left("", 1, 3),
     right("bid", 9, 6),
     right("ask", 9, 7),
-    left("20 closes", 20, 4),
+    left("closes", 12, 4),
 ];
+
+/// Width of the columns that stay beside the sparkline in a narrow pane.
+const OTHERS: u16 = 39;
 
 /// What the frame says: group, filter, order.
 pub fn subtitle(picture: &Picture<'_>) -> String {
@@ -49,10 +52,11 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let snapshot = picture.snapshot();
     let shown = picture.state.visible_quotes(snapshot, picture.context);
     let selected = picture.state.selected_instrument(snapshot, picture.context);
+    let spark = usize::from(area.width.saturating_sub(OTHERS)).clamp(12, 20);
     let rows: Vec<Vec<Cell>> = shown
         .iter()
         .filter_map(|id| snapshot.quotes.iter().find(|row| row.instrument == *id))
-        .map(|row| cells(picture, row))
+        .map(|row| cells(picture, row, spark))
         .collect();
     if rows.is_empty() {
         picture.text(buffer, area, 0, " nothing matches; Esc clears the filter, g changes the group", Role::Muted);
@@ -73,7 +77,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     );
 }
 
-fn cells(picture: &Picture<'_>, row: &QuoteRow) -> Vec<Cell> {
+fn cells(picture: &Picture<'_>, row: &QuoteRow, spark: usize) -> Vec<Cell> {
     let known = picture.context.instruments.get(row.instrument);
     let decimals = known.map_or(2, |known| known.decimals);
     let symbol = picture.context.instruments.symbol(row.instrument);
@@ -93,7 +97,7 @@ fn cells(picture: &Picture<'_>, row: &QuoteRow) -> Vec<Cell> {
     let age = row
         .last
         .map_or_else(|| format::NOT_AVAILABLE.to_owned(), |_| format::age(picture.snapshot().market_now.since(row.known_at)));
-    let closes: Vec<f64> = row.bars.last(20).iter().map(|bar| bar.close.to_f64()).collect();
+    let closes: Vec<f64> = row.bars.last(spark).iter().map(|bar| bar.close.to_f64()).collect();
     vec![
         Cell::new(symbol, plain),
         Cell::new(format::price(row.last, decimals), plain),
@@ -102,6 +106,6 @@ fn cells(picture: &Picture<'_>, row: &QuoteRow) -> Vec<Cell> {
         Cell::new(mark, Role::Warn),
         Cell::new(format::price(row.bid, decimals), quiet),
         Cell::new(format::price(row.ask, decimals), quiet),
-        Cell::new(sparkline(&closes, 20), direction),
+        Cell::new(sparkline(&closes, spark), quiet),
     ]
 }

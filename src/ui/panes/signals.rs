@@ -35,7 +35,7 @@ const COLUMNS: [Column; 8] = [
     left("", 3, 0),
     left("symbol", 7, 0),
     left("way", 7, 1),
-    left("layers", 5, 0),
+    left("1…5", 5, 0),
     right("outcome", 8, 1),
     left("source", 8, 3),
     right("as of", 11, 4),

@@ -106,8 +106,7 @@ impl Terminal {
         let reader = pair.master.try_clone_reader().expect("the terminal can be read");
         let writer = pair.master.take_writer().expect("the terminal can be written");
 
-        let spawned: Box<dyn Child> =
-            pair.slave.spawn_command(command(&launch, home.path())).expect("the binary starts");
+        let spawned: Box<dyn Child> = pair.slave.spawn_command(command(&launch, home.path())).expect("the binary starts");
         let child = spawned.downcast::<std::process::Child>().expect("a child on Unix is the standard library's");
         let pid = Pid::from_child(&child);
 
@@ -492,12 +491,8 @@ pub fn left_behind(output: &[u8]) -> Vec<String> {
     for (screen, depth) in [("main", main), ("alternate", alternate)] {
         match depth.cmp(&0) {
             Ordering::Equal => {}
-            Ordering::Greater => {
-                faults.push(format!("keyboard protocol on the {screen} screen: {depth} pushed, not popped"))
-            }
-            Ordering::Less => {
-                faults.push(format!("keyboard protocol on the {screen} screen: {} popped, not pushed", -depth))
-            }
+            Ordering::Greater => faults.push(format!("keyboard protocol on the {screen} screen: {depth} pushed, not popped")),
+            Ordering::Less => faults.push(format!("keyboard protocol on the {screen} screen: {} popped, not pushed", -depth)),
         }
     }
     faults

@@ -34,10 +34,8 @@ impl Shared {
     /// Waits while `condition` holds, at most until `limit`; says whether it holds no longer.
     pub fn wait_while(&self, limit: Instant, condition: impl Fn(&State) -> bool) -> bool {
         let left = limit.saturating_duration_since(Instant::now());
-        let (_state, outcome) = self
-            .changed
-            .wait_timeout_while(self.lock(), left, |state| condition(state))
-            .unwrap_or_else(PoisonError::into_inner);
+        let (_state, outcome) =
+            self.changed.wait_timeout_while(self.lock(), left, |state| condition(state)).unwrap_or_else(PoisonError::into_inner);
         !outcome.timed_out()
     }
 }
@@ -88,14 +86,7 @@ impl vt100::Callbacks for Emulator {
         }
     }
 
-    fn unhandled_csi(
-        &mut self,
-        screen: &mut vt100::Screen,
-        prefix: Option<u8>,
-        _: Option<u8>,
-        params: &[&[u16]],
-        last: char,
-    ) {
+    fn unhandled_csi(&mut self, screen: &mut vt100::Screen, prefix: Option<u8>, _: Option<u8>, params: &[&[u16]], last: char) {
         match (prefix, last, params) {
             (None, 'c', [] | [[0]]) => self.answers.extend(b"\x1b[?62;22c"),
             (None, 'n', [[5]]) => self.answers.extend(b"\x1b[0n"),

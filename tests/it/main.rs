@@ -1,0 +1,19 @@
+//! Tests at the faces of the rooms, and of the program as a person meets it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the impossible should stop there"
+)]
+
+mod bad_input;
+mod crash;
+mod documents;
+mod journal;
+mod oracles;
+mod screens;
+mod support;
+mod tapes;
+mod world;

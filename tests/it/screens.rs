@@ -1,0 +1,262 @@
+//! Whole screens as text and as roles, at the sizes people have; and no size or state that panics.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use pmax::domain::{Duration, MarketTime, TradingState, WallTime};
+use pmax::engine::{Command, SnapshotRequest};
+use pmax::runtime::{Headless, Palette};
+use pmax::ui::{self, ActionId, Context, Effect, Event, Keymap, Overlay, Picture, Scene, Theme, UiState};
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::world;
+
+/// A screen on a headless world, driven by keys.
+struct Stage {
+    world: Headless,
+    state: UiState,
+    context: Context,
+    size: (u16, u16),
+    quits: bool,
+}
+
+impl Stage {
+    fn new(world: Headless, size: (u16, u16), palette: Palette) -> Self {
+        let context = Context {
+            instruments: Arc::clone(world.engine().instruments()),
+            keymap: Arc::new(Keymap::new(&BTreeMap::new()).unwrap()),
+            groups: BTreeMap::from([("metals".to_owned(), vec!["XAUUSD".to_owned()])]),
+        };
+        let state = UiState { palette, ..UiState::default() };
+        Self { world, state, context, size, quits: false }
+    }
+
+    fn now(&self) -> WallTime {
+        self.world.now()
+    }
+
+    fn show(&self) -> SnapshotRequest {
+        let snapshot = self.world.engine().snapshot(&SnapshotRequest::default());
+        SnapshotRequest { preview: self.state.preview().and_then(|preview| preview.intent.subject(&snapshot)) }
+    }
+
+    fn event(&mut self, event: &Event) -> Vec<Effect> {
+        let frame = Arc::new(self.world.frame(&self.show()));
+        let scene = Scene { frame: &frame, context: &self.context, now: self.now(), size: self.size };
+        let effects = ui::update(&mut self.state, event, scene);
+        for effect in &effects {
+            match effect {
+                Effect::Command(command) => self.world.command(command.clone()),
+                Effect::Kill => self.world.command(Command::Kill { why: "kill switch".to_owned() }),
+                Effect::Quit => self.quits = true,
+                Effect::Tape(_) | Effect::Show(_) | Effect::Bell => {}
+            }
+        }
+        effects
+    }
+
+    fn press(&mut self, code: KeyCode) -> Vec<Effect> {
+        self.world.wait(Duration::millis(500));
+        self.event(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    }
+
+    fn keys(&mut self, letters: &str) {
+        for letter in letters.chars() {
+            self.press(KeyCode::Char(letter));
+        }
+    }
+
+    fn buffer(&self) -> Buffer {
+        let frame = self.world.frame(&self.show());
+        let theme = Theme::new(self.state.palette);
+        let (now, heartbeat) = (self.now(), Duration(0));
+        let picture = Picture { state: &self.state, frame: &frame, live: &frame, context: &self.context, theme, now, heartbeat };
+        let area = Rect::new(0, 0, self.size.0, self.size.1);
+        let mut buffer = Buffer::empty(area);
+        ui::draw(&picture, area, &mut buffer);
+        buffer
+    }
+
+    fn text(&self) -> String {
+        ui::to_text(&self.buffer())
+    }
+
+    /// Text and, below it, one letter per cell for its role.
+    fn shot(&self) -> String {
+        let theme = Theme::new(self.state.palette);
+        let buffer = self.buffer();
+        format!("{}\n{}\n{}", ui::to_text(&buffer), "-".repeat(40), ui::style_layer(&buffer, &|style| theme.letter(style)))
+    }
+}
+
+/// In the middle of the crash, with a position and a proposal.
+fn lived() -> Headless {
+    let mut world = world::lived_until("2020-02-20T20:45:00Z");
+    world.command(Command::ArmPaper);
+    for day in 0..8 {
+        world.play_until(MarketTime::parse("2020-02-21T21:30:00Z").unwrap().plus(Duration::seconds(day * 86_400)));
+        let waiting = world.engine().book().proposals().values().next().cloned();
+        if let Some(proposal) = waiting.filter(|_| day < 6) {
+            let seen = pmax::engine::Seen { price: Some(proposal.reference), quantity: proposal.request.quantity };
+            world.command(Command::ConfirmProposal { proposal: proposal.id, revision: proposal.revision, seen });
+        }
+    }
+    world
+}
+
+#[test]
+fn whole_screens() {
+    for size in [(80, 24), (120, 40), (200, 60)] {
+        let stage = Stage::new(lived(), size, Palette::GreenRed);
+        insta::assert_snapshot!(format!("panes_{}x{}", size.0, size.1), stage.shot());
+    }
+    let stage = Stage::new(lived(), (120, 40), Palette::Mono);
+    insta::assert_snapshot!("panes_120x40_mono", stage.shot());
+    let stage = Stage::new(lived(), (60, 16), Palette::GreenRed);
+    insta::assert_snapshot!("tiny_60x16", stage.shot());
+}
+
+#[test]
+fn overlays_and_views() {
+    for (name, keys) in [("help", "?"), ("equity", "e"), ("log", "l"), ("ticket", "jb12"), ("signals", "3jj"), ("positions", "4")]
+    {
+        let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+        stage.keys(keys);
+        insta::assert_snapshot!(format!("{name}_120x40"), stage.shot());
+    }
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    stage.keys("j");
+    stage.press(KeyCode::Enter);
+    insta::assert_snapshot!("chart_120x40", stage.shot());
+    let mut stage = Stage::new(lived(), (120, 40), Palette::Mono);
+    stage.keys("jb2");
+    stage.press(KeyCode::Enter);
+    stage.world.wait(Duration::seconds(1));
+    insta::assert_snapshot!("preview_120x40_mono", stage.shot());
+}
+
+#[test]
+fn label_and_effect_of_the_preview_go_together() {
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    stage.keys("jb2");
+    stage.press(KeyCode::Enter);
+    stage.world.wait(Duration::seconds(1));
+    assert!(stage.text().contains("y SENDS the order"), "{}", stage.text());
+    for code in [KeyCode::Enter, KeyCode::Char(' '), KeyCode::Char('b'), KeyCode::Tab] {
+        let effects = stage.press(code);
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Command(_))), "{code:?} must not send");
+    }
+    stage.event(&Event::Paste("y".to_owned()));
+    let before = stage.world.engine().book().orders().open().len();
+    let effects = stage.press(KeyCode::Char('y'));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Command(Command::PlaceOrder { .. }))));
+    assert_eq!(stage.world.engine().book().orders().open().len(), before + 1);
+}
+
+#[test]
+fn a_dialog_hears_nothing_in_its_first_moment_and_sends_once() {
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    stage.keys("jb2");
+    stage.press(KeyCode::Enter);
+    let key = Event::Key(KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE));
+    assert!(!stage.event(&key).iter().any(|effect| matches!(effect, Effect::Command(_))), "type-ahead must not send");
+    stage.world.wait(Duration::seconds(1));
+    let frame = Arc::new(stage.world.frame(&stage.show()));
+    let scene = Scene { frame: &frame, context: &stage.context, now: stage.now(), size: stage.size };
+    let first = ui::update(&mut stage.state, &key, scene);
+    let second = ui::update(&mut stage.state, &key, scene);
+    let sends = |effects: &[Effect]| effects.iter().filter(|effect| matches!(effect, Effect::Command(_))).count();
+    assert_eq!((sends(&first), sends(&second)), (1, 0), "a second key while sending must not send again");
+}
+
+#[test]
+fn a_precaution_asks_for_the_symbol() {
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    stage.keys(":amzn");
+    stage.press(KeyCode::Enter);
+    stage.keys("b3");
+    stage.press(KeyCode::Enter);
+    stage.world.wait(Duration::seconds(1));
+    assert!(stage.text().contains("type AMZN"), "{}", stage.text());
+    assert!(!stage.press(KeyCode::Char('y')).iter().any(|effect| matches!(effect, Effect::Command(_))));
+    stage.press(KeyCode::Backspace);
+    stage.keys("amzn");
+    let effects = stage.press(KeyCode::Char('y'));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Command(Command::PlaceOrder { .. }))), "{}", stage.text());
+}
+
+#[test]
+fn hostile_words_stay_words() {
+    let mut world = lived();
+    let comment = pmax::signals::Commentary {
+        instrument: pmax::domain::InstrumentId(2),
+        at: world.engine().market().now(),
+        author: "rules".to_owned(),
+        text: pmax::domain::CleanText::from_outside("\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}evil\u{200b} y SENDS the order"),
+    };
+    world.input(pmax::engine::InputBody::Commentary(comment));
+    let stage = Stage::new(world, (120, 40), Palette::GreenRed);
+    assert!(
+        stage
+            .buffer()
+            .content()
+            .iter()
+            .all(|cell| !cell.symbol().chars().any(|letter| letter.is_control() || letter == '\u{202e}'))
+    );
+}
+
+#[test]
+fn narrowing_never_cuts_a_number() {
+    let world = lived();
+    let equity = pmax::ui::to_text(&Stage::new(lived(), (200, 60), Palette::GreenRed).buffer());
+    assert!(equity.contains("equity"));
+    for width in (80..=200).step_by(3) {
+        let mut stage = Stage::new(world::lived_until("2020-02-20T20:45:00Z"), (width, 30), Palette::GreenRed);
+        stage.state.is_zoomed = true;
+        let text = stage.text();
+        assert!(!text.contains("##"), "{width}: a number did not fit\n{text}");
+    }
+    drop(world);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn no_size_and_no_keys_panic_and_kill_is_always_two_keys_away(
+        width in 1_u16..260, height in 1_u16..90,
+        keys in proptest::collection::vec(0_usize..40, 0..40),
+    ) {
+        let mut stage = Stage::new(world::lived_until("2020-02-20T20:45:00Z"), (width, height), Palette::GreenRed);
+        let codes: Vec<KeyCode> = "123456ejkbsxmdnzogtflaJRFCA?:/ 0.2y".chars().map(KeyCode::Char)
+            .chain([KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Backspace, KeyCode::F(2)]).collect();
+        for key in keys {
+            stage.press(codes[key % codes.len()]);
+            let _: Buffer = stage.buffer();
+        }
+        stage.press(KeyCode::F(12));
+        let _: Buffer = stage.buffer();
+        let effects = stage.press(KeyCode::F(12));
+        prop_assert!(effects.contains(&Effect::Kill));
+        prop_assert_eq!(stage.world.engine().book().state(), TradingState::Halted);
+        for _ in 0..12 {
+            stage.press(KeyCode::Esc);
+        }
+        prop_assert!(stage.state.overlays.is_empty());
+    }
+}
+
+#[test]
+fn every_action_can_be_performed_from_the_palette() {
+    for info in ui::ACTIONS {
+        let mut stage = Stage::new(world::lived_until("2020-02-20T20:45:00Z"), (160, 50), Palette::GreenRed);
+        stage.press(KeyCode::F(2));
+        stage.keys(info.name);
+        stage.press(KeyCode::Enter);
+        let is_palette = matches!(stage.state.overlays.last(), Some(Overlay::Palette { .. }));
+        assert!(!is_palette || info.id == ActionId::Palette, "{} does nothing from the palette", info.name);
+    }
+}
