@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crokey::KeyCombination;
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use thiserror::Error;
 
 use crate::ui::actions::{ACTIONS, ActionId};
@@ -35,6 +35,14 @@ pub enum KeymapError {
     /// The kill switch keeps its keys.
     #[error("keys.{0}: F12 and Ctrl+X belong to the kill switch and cannot be given away")]
     Kill(String),
+}
+
+/// Terminals differ in whether a capital letter or a sign comes with Shift: letters carry it in their case, signs do not need it.
+fn plain(mut key: KeyEvent) -> KeyEvent {
+    if let KeyCode::Char(letter) = key.code {
+        key.modifiers.set(KeyModifiers::SHIFT, letter.is_uppercase());
+    }
+    key
 }
 
 /// Which key does what.
@@ -74,7 +82,7 @@ impl Keymap {
 
     /// The action of a key press.
     pub fn action(&self, key: KeyEvent) -> Option<ActionId> {
-        self.by_key.get(&canonical(KeyCombination::from(key))).copied()
+        self.by_key.get(&canonical(KeyCombination::from(plain(key)))).copied()
     }
 
     /// The keys of an action, for hints and help.
@@ -93,8 +101,6 @@ fn spelt(action: &str, key: &str) -> Result<String, KeymapError> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-
-    use crossterm::event::{KeyCode, KeyModifiers};
 
     use super::*;
 
