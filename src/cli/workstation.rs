@@ -101,7 +101,6 @@ fn finish(base: &Base, ran: Ran) -> Done {
     Ok(match ended {
         Ended::Quit | Ended::TerminalGone => OK,
         Ended::Signal(number) => u8::try_from(128 + number).unwrap_or(UNCLEAN),
-        Ended::EngineGone => UNCLEAN,
     })
 }
 

@@ -217,6 +217,11 @@ impl Book {
         self.tape.as_ref()
     }
 
+    /// Up to this market time the tape warms up or runs ahead.
+    pub const fn quiet_until(&self) -> MarketTime {
+        self.quiet_until
+    }
+
     /// Orders.
     pub const fn orders(&self) -> &OrderManager {
         &self.orders

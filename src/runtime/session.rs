@@ -2,6 +2,8 @@
 //!
 //! Order of attention: kill switch, requests of the screen and broker reports, deadlines, market events, pictures for the screen.
 
+mod carry_out;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -11,16 +13,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::broker::{Broker, Paper};
-use crate::domain::{Actor, BrokerReport, CleanText, MarketTime, TradingState};
-use crate::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Snapshot, SnapshotRequest};
+use crate::domain::{Actor, BrokerReport, MarketTime, TradingState};
+use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Snapshot, SnapshotRequest};
 use crate::market::Player;
-use crate::runtime::journal::{Full, Journal};
+use crate::runtime::journal::Journal;
 use crate::runtime::pace::Pace;
 use crate::runtime::recovery::Opened;
 use crate::runtime::supervise::spawn_named;
 use crate::runtime::{KillLatch, Speed, Trouble, wall_now};
-use crate::signals::{Analyst, RuleAnalyst};
-use crate::store::{Body, Entry};
+use crate::signals::RuleAnalyst;
+use crate::store::Body;
 
 /// Requests that may wait. A person cannot fill it; a full queue is reported to the sender.
 const INBOX: usize = 1_024;
@@ -273,22 +275,16 @@ impl Running {
 
     fn begin(&mut self) {
         if let Some(first) = self.first.take() {
-            if let RunInput::Opened { quiet_until, .. } = &first {
-                self.jump = Some(*quiet_until);
-            }
-            let body = InputBody::Run(first);
-            self.input(body);
-            let (book, terms) = (self.engine.book(), self.engine.settings().terms);
-            if self.engine.market().consumed() == 0 {
+            let is_new = matches!(first, RunInput::Opened { .. });
+            self.input(InputBody::Run(first));
+            if is_new {
+                let (book, terms) = (self.engine.book(), self.engine.settings().terms);
                 let now = self.engine.market().now();
                 self.broker = Paper::from_ledger(terms, book.ledger(), book.orders(), book.next_deal(), now);
             }
         }
-        let now = self.engine.market().now();
-        let quiet = self.engine.snapshot(&self.show).is_quiet;
-        if quiet && self.jump.is_none() {
-            tracing::info!(target: "pmax::session", "resumed inside a stretch that was running ahead, at {now}");
-        }
+        let quiet_until = self.engine.book().quiet_until();
+        self.jump = (quiet_until > self.engine.market().now()).then_some(quiet_until);
     }
 
     /// The kill switch: handled before anything else, its effects leave at once, it is journalled after.
@@ -308,129 +304,6 @@ impl Running {
         let why = self.latch.why();
         let actor = if why.starts_with("outside") { Actor::Outside } else { Actor::Person };
         self.urgent(InputBody::Command { actor, command: Command::Kill { why } });
-    }
-
-    /// Handles an input whose effects do not wait for the journal.
-    fn urgent(&mut self, body: InputBody) {
-        let entries = self.decide(body);
-        self.carry_out();
-        self.write(entries);
-        self.take_reports();
-        self.is_dirty = true;
-        self.last_frame = Instant::now().checked_sub(FRAME_EVERY).unwrap_or(self.last_frame);
-    }
-
-    /// Handles an input; effects that reach the broker wait until its records are durable.
-    fn input(&mut self, body: InputBody) {
-        let entries = self.decide(body);
-        self.write(entries);
-        self.carry_out_when_durable();
-        self.take_reports();
-        self.is_dirty = true;
-    }
-
-    /// Lets the engine decide on an input and returns what is to be written.
-    fn decide(&mut self, body: InputBody) -> Vec<Entry> {
-        let input = Input { wall: wall_now(), body };
-        self.engine.handle(&Event::Input(input.clone()), &mut self.outcome);
-        let mut entries = vec![self.entry(Body::Input(input))];
-        let records = std::mem::take(&mut self.outcome.records);
-        entries.extend(records.into_iter().map(|record| self.entry(Body::Record(record))));
-        entries
-    }
-
-    fn entry(&self, body: Body) -> Entry {
-        Entry { market_index: self.engine.market().consumed(), market_at: self.engine.market().now(), body }
-    }
-
-    /// Hands entries to the journal, waiting for room if need be; the kill switch is heard meanwhile.
-    fn write(&mut self, entries: Vec<Entry>) {
-        if entries.is_empty() || self.journal_failed {
-            return;
-        }
-        let mut batch = entries;
-        while let Err(Full(back)) = self.journal.try_send(batch) {
-            batch = back;
-            if self.journal.failure().is_some() {
-                return;
-            }
-            self.heartbeat.store(wall_now().0, Ordering::Relaxed);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn carry_out_when_durable(&mut self) {
-        if !self.outcome.effects.iter().any(Effect::reaches_broker) {
-            self.carry_out();
-            return;
-        }
-        let effects = std::mem::take(&mut self.outcome.effects);
-        let deadline = Instant::now() + DURABLE_WITHIN;
-        while !self.journal.is_durable() {
-            let failed = self.journal.failure().is_some() || Instant::now() > deadline;
-            if failed || (self.latch.look() && !self.kill_handled) {
-                self.hold_back(effects, if failed { "the journal did not confirm it" } else { "the kill switch fired" });
-                return;
-            }
-            self.heartbeat.store(wall_now().0, Ordering::Relaxed);
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        self.outcome.effects = effects;
-        self.carry_out();
-    }
-
-    /// Drops effects that must not leave. Orders among them are reported as refused here: they were never written to the wire.
-    fn hold_back(&mut self, effects: Vec<Effect>, why: &str) {
-        for effect in effects {
-            match effect {
-                Effect::Submit(order) => {
-                    let reason = CleanText::from_outside(&format!("not sent: {why}"));
-                    self.reports.push(BrokerReport::Rejected { order: order.get().id, reason });
-                }
-                Effect::Cancel(order) => {
-                    self.reports.push(BrokerReport::CancelRefused { order, reason: CleanText::from_outside(why) });
-                }
-                Effect::Modify { order, .. } => {
-                    self.reports.push(BrokerReport::ModifyRefused { order, reason: CleanText::from_outside(why) });
-                }
-                Effect::Protect { .. } | Effect::QueryBroker | Effect::Comment(_) => {}
-            }
-        }
-    }
-
-    fn carry_out(&mut self) {
-        let now = self.engine.market().now();
-        let mut comments = Vec::new();
-        for effect in std::mem::take(&mut self.outcome.effects) {
-            match effect {
-                Effect::Submit(order) => self.broker.submit(order, now),
-                Effect::Cancel(order) => self.broker.cancel(order),
-                Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
-                Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
-                Effect::QueryBroker => self.broker.query(),
-                Effect::Comment(facts) => comments.extend(self.analyst.comment(&facts)),
-            }
-        }
-        for comment in comments {
-            self.input(InputBody::Commentary(comment));
-        }
-    }
-
-    /// Hands every broker report to the engine, in order, until there are none.
-    fn take_reports(&mut self) {
-        loop {
-            let mut reports = std::mem::take(&mut self.reports);
-            self.broker.poll(&mut reports);
-            if reports.is_empty() {
-                return;
-            }
-            for report in reports {
-                let entries = self.decide(InputBody::Broker(report));
-                self.write(entries);
-                self.carry_out_when_durable();
-            }
-            self.is_dirty = true;
-        }
     }
 
     /// Returns `false` when it is time to end.

@@ -34,8 +34,6 @@ pub enum Ended {
     Signal(i32),
     /// The terminal vanished.
     TerminalGone,
-    /// The engine thread ended by itself.
-    EngineGone,
 }
 
 /// Everything the loop owns.
@@ -95,6 +93,7 @@ impl App {
         self.draw()?;
         let mut drawn = Instant::now();
         let mut is_dirty = false;
+        let mut engine_lives = true;
         loop {
             let tick = Instant::now() + if self.is_running_out() { FAST_TICK } else { TICK };
             let next_draw = drawn + FRAME_EVERY;
@@ -120,11 +119,9 @@ impl App {
                     self.draw()?;
                     (drawn, is_dirty) = (Instant::now(), false);
                 }
-                changed = frames.changed() => {
-                    if changed.is_err() {
-                        return Ok(Ended::EngineGone);
-                    }
-                    frames.borrow_and_update();
+                changed = frames.changed(), if engine_lives => {
+                    // A dead engine thread leaves the screen alive: the ageing heartbeat tells, and the kill latch still works.
+                    engine_lives = changed.is_ok();
                     is_dirty = true;
                 }
                 () = sleep_until(next_draw), if is_dirty => {

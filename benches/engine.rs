@@ -1,0 +1,220 @@
+//! Quotes and orders through the whole engine, and commits of the journal. `benches/README.md` holds the figures.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a bench stops at the impossible"
+)]
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use pmax::broker::{Broker, Paper};
+use pmax::domain::{
+    Actor, BrokerReport, Currency, DealId, InstrumentId, LedgerId, MarketEvent, MarketStamp, MarketTime, Money, OrderId,
+    OrderKind, OrderSide, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio, RunId, TimeInForce, WallTime,
+};
+use pmax::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Seen, Setup, TapeRef, Ticket};
+use pmax::market;
+use pmax::risk::Acknowledged;
+use pmax::runtime::{self, Named};
+use pmax::store::{Body, Entry, LedgerFile};
+
+struct World {
+    engine: Engine,
+    broker: Paper,
+    outcome: Outcome,
+    at: i64,
+    orders: u64,
+}
+
+const STOCK: InstrumentId = InstrumentId(2);
+
+impl World {
+    fn new() -> Self {
+        let tape = market::load("crash-2020").unwrap();
+        let mut config = runtime::load_config(Path::new("none"), Named::ByDefault, &[], &[]).unwrap();
+        config.risk.trades_per_day = u32::MAX;
+        config.risk.max_sector = Ratio::ONE;
+        let settings = runtime::settings_of(&config);
+        let setup = Setup { instruments: runtime::instruments().unwrap(), series: tape.series(), settings };
+        let engine = Engine::new(&setup);
+        let book = engine.book();
+        let broker = Paper::from_ledger(settings.terms, book.ledger(), book.orders(), book.next_deal(), MarketTime(0));
+        let mut world = Self { engine, broker, outcome: Outcome::default(), at: 1_582_200_000_000_000_000, orders: 0 };
+        world.input(InputBody::Run(RunInput::Opened {
+            run: RunId(1),
+            ledger: LedgerId(1),
+            tape: TapeRef { name: "bench".to_owned(), sha256: String::new(), seed: 0 },
+            capital: Money::whole(1_000_000, Currency::USD).unwrap(),
+            version: String::new(),
+            settings,
+            first_order: OrderId(1),
+            first_deal: DealId(1),
+            quiet_until: MarketTime(0),
+        }));
+        world.command(Command::ArmPaper);
+        for instrument in 1..=29 {
+            world.quote(InstrumentId(instrument), 100);
+        }
+        world
+    }
+
+    fn command(&mut self, command: Command) {
+        self.input(InputBody::Command { actor: Actor::Person, command });
+    }
+
+    fn input(&mut self, body: InputBody) {
+        self.engine.handle(&Event::Input(Input { wall: WallTime(self.at), body }), &mut self.outcome);
+        self.follow_up();
+    }
+
+    fn follow_up(&mut self) {
+        let now = self.engine.market().now();
+        for effect in std::mem::take(&mut self.outcome.effects) {
+            match effect {
+                Effect::Submit(order) => {
+                    self.orders += 1;
+                    self.broker.submit(order, now);
+                }
+                Effect::Cancel(order) => self.broker.cancel(order),
+                _ => {}
+            }
+        }
+        let mut reports: Vec<BrokerReport> = Vec::new();
+        self.broker.poll(&mut reports);
+        for report in reports {
+            self.input(InputBody::Broker(report));
+        }
+    }
+
+    fn market(&mut self, event: MarketEvent) {
+        self.broker.on_market(&event);
+        self.engine.handle(&Event::Market(event), &mut self.outcome);
+        self.follow_up();
+    }
+
+    fn quote(&mut self, instrument: InstrumentId, price: i64) {
+        let event = quote(instrument, price * 1_000_000_000, self.at);
+        self.market(event);
+    }
+
+    fn open(&mut self) {
+        self.at += 1_000_000;
+        let stamp = MarketStamp::tape(MarketTime(self.at));
+        self.market(MarketEvent::BarOpened { instrument: STOCK, open: Price::from_nanos(100_000_000_000), stamp });
+    }
+
+    fn place(&mut self, kind: OrderKind, quantity: i64) {
+        let quantity = Quantity::from_nanos(quantity);
+        let ticket = Ticket {
+            instrument: STOCK,
+            side: OrderSide::Buy,
+            quantity,
+            kind,
+            time_in_force: TimeInForce::GoodTillCancelled,
+            protection: Protection::default(),
+        };
+        self.command(Command::PlaceOrder { ticket, acknowledged: Acknowledged::Nothing, seen: Seen { price: None, quantity } });
+    }
+
+    /// Opens and closes a position: two orders from command to booked fill.
+    fn round_trip(&mut self) {
+        self.place(OrderKind::Market, 1_000_000_000);
+        self.open();
+        let position = *self.engine.book().ledger().positions().keys().next_back().unwrap();
+        self.command(Command::ClosePosition { position, quantity: None });
+        self.open();
+        assert!(self.engine.book().ledger().positions().is_empty());
+    }
+}
+
+fn quote(instrument: InstrumentId, price: i64, at: i64) -> MarketEvent {
+    let quote =
+        Quote { instrument, last: Price::from_nanos(price), bid: None, ask: None, origin: QuoteOrigin::SynthesisedFromBars };
+    MarketEvent::Quoted { quote, stamp: MarketStamp::tape(MarketTime(at)) }
+}
+
+/// One quote for each of 25 instruments, with a position open in one of them.
+fn quotes(criterion: &mut Criterion) {
+    let mut world = World::new();
+    world.place(OrderKind::Market, 1_000_000_000);
+    world.open();
+    let mut tick = 0_i64;
+    let mut group = criterion.benchmark_group("quotes");
+    group.throughput(Throughput::Elements(25));
+    group.bench_function("25 instruments", |bencher| {
+        bencher.iter(|| {
+            tick += 1;
+            for instrument in 1..=25 {
+                let event = quote(InstrumentId(instrument), 100_000_000_000 + (tick % 97) * 10_000_000, world.at + tick * 1_000);
+                world.broker.on_market(&event);
+                world.engine.handle(&Event::Market(event), &mut world.outcome);
+            }
+            black_box(&world.outcome);
+        });
+    });
+    group.finish();
+}
+
+/// The cost of an order, confirm to booked fill, as history and the book of resting orders grow.
+fn orders(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("order");
+    group.throughput(Throughput::Elements(2)).sample_size(30).measurement_time(Duration::from_secs(4));
+    let mut world = World::new();
+    for history in [100_u64, 1_000, 10_000, 100_000] {
+        while world.orders < history {
+            world.round_trip();
+        }
+        group.bench_function(BenchmarkId::new("history", history), |bencher| {
+            bencher.iter_custom(|count| {
+                let began = Instant::now();
+                for _ in 0..count {
+                    world.round_trip();
+                }
+                began.elapsed()
+            });
+        });
+    }
+    let mut world = World::new();
+    for resting in [0_i64, 1_000] {
+        for index in 0..resting {
+            world.place(OrderKind::Limit(Price::from_nanos(90_000_000_000 - index * 1_000_000)), 1_000_000);
+        }
+        assert_eq!(world.engine.book().orders().open().len(), usize::try_from(resting).unwrap());
+        group.bench_function(BenchmarkId::new("resting", resting), |bencher| {
+            bencher.iter_custom(|count| {
+                let began = Instant::now();
+                for _ in 0..count {
+                    world.round_trip();
+                }
+                began.elapsed()
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Durable commits of the ledger, one entry and a hundred entries a commit.
+fn journal(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut file = LedgerFile::open(&folder.path().join("ledger.db"), LedgerId(1)).unwrap();
+    let body = InputBody::Command { actor: Actor::Person, command: Command::ArmPaper };
+    let entry = Entry { market_index: 1, market_at: MarketTime(1), body: Body::Input(Input { wall: WallTime(1), body }) };
+    let mut group = criterion.benchmark_group("journal");
+    for entries in [1_usize, 100] {
+        let batch = vec![entry.clone(); entries];
+        group.throughput(Throughput::Elements(entries as u64));
+        group.bench_function(BenchmarkId::new("commit", entries), |bencher| {
+            bencher.iter(|| file.append(RunId(1), &batch).unwrap())
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, quotes, orders, journal);
+criterion_main!(benches);

@@ -1,0 +1,138 @@
+//! From a decision to the disk and from there to the broker: records first, effects after.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::broker::Broker;
+use crate::domain::{BrokerReport, CleanText};
+use crate::engine::{Effect, Event, Input, InputBody};
+use crate::runtime::journal::Full;
+use crate::runtime::session::{DURABLE_WITHIN, FRAME_EVERY, Running};
+use crate::runtime::wall_now;
+use crate::signals::Analyst;
+use crate::store::{Body, Entry};
+
+impl Running {
+    /// Handles an input whose effects do not wait for the journal.
+    pub(super) fn urgent(&mut self, body: InputBody) {
+        let entries = self.decide(body);
+        self.carry_out();
+        self.write(entries);
+        self.take_reports();
+        self.is_dirty = true;
+        self.last_frame = Instant::now().checked_sub(FRAME_EVERY).unwrap_or(self.last_frame);
+    }
+
+    /// Handles an input; effects that reach the broker wait until its records are durable.
+    pub(super) fn input(&mut self, body: InputBody) {
+        let entries = self.decide(body);
+        self.write(entries);
+        self.carry_out_when_durable();
+        self.take_reports();
+        self.is_dirty = true;
+    }
+
+    /// Lets the engine decide on an input and returns what is to be written.
+    pub(super) fn decide(&mut self, body: InputBody) -> Vec<Entry> {
+        let input = Input { wall: wall_now(), body };
+        self.engine.handle(&Event::Input(input.clone()), &mut self.outcome);
+        let mut entries = vec![self.entry(Body::Input(input))];
+        let records = std::mem::take(&mut self.outcome.records);
+        entries.extend(records.into_iter().map(|record| self.entry(Body::Record(record))));
+        entries
+    }
+
+    pub(super) fn entry(&self, body: Body) -> Entry {
+        Entry { market_index: self.engine.market().consumed(), market_at: self.engine.market().now(), body }
+    }
+
+    /// Hands entries to the journal, waiting for room if need be; the kill switch is heard meanwhile.
+    pub(super) fn write(&mut self, entries: Vec<Entry>) {
+        if entries.is_empty() || self.journal_failed {
+            return;
+        }
+        let mut batch = entries;
+        while let Err(Full(back)) = self.journal.try_send(batch) {
+            batch = back;
+            if self.journal.failure().is_some() {
+                return;
+            }
+            self.heartbeat.store(wall_now().0, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    pub(super) fn carry_out_when_durable(&mut self) {
+        if !self.outcome.effects.iter().any(Effect::reaches_broker) {
+            self.carry_out();
+            return;
+        }
+        let effects = std::mem::take(&mut self.outcome.effects);
+        let deadline = Instant::now() + DURABLE_WITHIN;
+        while !self.journal.is_durable() {
+            let failed = self.journal.failure().is_some() || Instant::now() > deadline;
+            if failed || (self.latch.look() && !self.kill_handled) {
+                self.hold_back(effects, if failed { "the journal did not confirm it" } else { "the kill switch fired" });
+                return;
+            }
+            self.heartbeat.store(wall_now().0, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        self.outcome.effects = effects;
+        self.carry_out();
+    }
+
+    /// Drops effects that must not leave. Orders among them are reported as refused here: they were never written to the wire.
+    pub(super) fn hold_back(&mut self, effects: Vec<Effect>, why: &str) {
+        for effect in effects {
+            match effect {
+                Effect::Submit(order) => {
+                    let reason = CleanText::from_outside(&format!("not sent: {why}"));
+                    self.reports.push(BrokerReport::Rejected { order: order.get().id, reason });
+                }
+                Effect::Cancel(order) => {
+                    self.reports.push(BrokerReport::CancelRefused { order, reason: CleanText::from_outside(why) });
+                }
+                Effect::Modify { order, .. } => {
+                    self.reports.push(BrokerReport::ModifyRefused { order, reason: CleanText::from_outside(why) });
+                }
+                Effect::Protect { .. } | Effect::QueryBroker | Effect::Comment(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn carry_out(&mut self) {
+        let now = self.engine.market().now();
+        let mut comments = Vec::new();
+        for effect in std::mem::take(&mut self.outcome.effects) {
+            match effect {
+                Effect::Submit(order) => self.broker.submit(order, now),
+                Effect::Cancel(order) => self.broker.cancel(order),
+                Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
+                Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
+                Effect::QueryBroker => self.broker.query(),
+                Effect::Comment(facts) => comments.extend(self.analyst.comment(&facts)),
+            }
+        }
+        for comment in comments {
+            self.input(InputBody::Commentary(comment));
+        }
+    }
+
+    /// Hands every broker report to the engine, in order, until there are none.
+    pub(super) fn take_reports(&mut self) {
+        loop {
+            let mut reports = std::mem::take(&mut self.reports);
+            self.broker.poll(&mut reports);
+            if reports.is_empty() {
+                return;
+            }
+            for report in reports {
+                let entries = self.decide(InputBody::Broker(report));
+                self.write(entries);
+                self.carry_out_when_durable();
+            }
+            self.is_dirty = true;
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! What each action of the registry does.
+
+use std::sync::Arc;
+
+use crate::domain::{InstrumentId, Mode, OrderSide, TradingState};
+use crate::engine::Command;
+use crate::runtime::{Palette, TapeControl};
+use crate::ui::actions::ActionId;
+use crate::ui::intent::Intent;
+use crate::ui::panes;
+use crate::ui::state::{Context, Overlay, Pane, Sort, UiState, View};
+use crate::ui::ticket::{Form, Purpose};
+use crate::ui::update::{Effect, Scene, kill, open_preview, toast};
+
+/// Performs an action of the registry.
+pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    match action {
+        ActionId::Kill => kill(state, scene, effects),
+        ActionId::ArmPaper => arm(state, scene, effects),
+        ActionId::Open => open(state, scene),
+        ActionId::Buy => ticket(state, OrderSide::Buy, scene),
+        ActionId::Sell => ticket(state, OrderSide::Sell, scene),
+        ActionId::Close => close(state, scene),
+        ActionId::Modify => modify(state, scene),
+        ActionId::Decline => decline(state, scene, effects),
+        ActionId::NextProposal => next_proposal(state, scene),
+        ActionId::Flatten => flatten(state, scene),
+        ActionId::Rearm => rearm(state, scene, effects),
+        ActionId::Reset => open_preview(state, Intent::Reset(scene.frame.snapshot.account.starting_capital), scene),
+        ActionId::Pause => effects.push(Effect::Tape(TapeControl::TogglePause)),
+        ActionId::Step => effects.push(Effect::Tape(TapeControl::Step)),
+        ActionId::StepBar => effects.push(Effect::Tape(TapeControl::StepBar)),
+        ActionId::Faster => effects.push(Effect::Tape(TapeControl::Faster)),
+        ActionId::Slower => effects.push(Effect::Tape(TapeControl::Slower)),
+        ActionId::Jump => state.overlays.push(Overlay::Command { input: "jump ".into() }),
+        ActionId::Pane1 => focus(state, Pane::Quotes),
+        ActionId::Pane2 => focus(state, Pane::Commentary),
+        ActionId::Pane3 => focus(state, Pane::Signals),
+        ActionId::Pane4 => focus(state, Pane::Positions),
+        ActionId::Pane5 => focus(state, Pane::Risk),
+        ActionId::Pane6 => focus(state, Pane::Alerts),
+        ActionId::Equity => toggle_view(state, View::Equity),
+        ActionId::Activity => toggle_view(state, View::Activity),
+        ActionId::NextPane => focus(state, state.focus.next()),
+        ActionId::PreviousPane => focus(state, state.focus.previous()),
+        ActionId::Up => select(state, -1, scene),
+        ActionId::Down => select(state, 1, scene),
+        ActionId::PageUp => select(state, -10, scene),
+        ActionId::PageDown => select(state, 10, scene),
+        ActionId::Back => back(state),
+        ActionId::Zoom => state.is_zoomed = !state.is_zoomed,
+        ActionId::Sort => sort(state, scene),
+        ActionId::Group => next_group(state, scene.context),
+        ActionId::Filter => state.overlays.push(Overlay::Filter { input: state.filter.clone().into() }),
+        ActionId::Timeframe => state.timeframe = state.timeframe.next(),
+        ActionId::Freeze => state.frozen = if state.frozen.is_some() { None } else { Some(Arc::clone(scene.frame)) },
+        ActionId::Acknowledge => acknowledge(state, scene, effects),
+        ActionId::AcknowledgeAll => effects.push(Effect::Command(Command::AcknowledgeAll)),
+        ActionId::Palette => state.overlays.push(Overlay::Palette { input: tui_input::Input::default(), selected: 0 }),
+        ActionId::CommandLine => state.overlays.push(Overlay::Command { input: tui_input::Input::default() }),
+        ActionId::Help => state.overlays.push(Overlay::Help { filter: tui_input::Input::default() }),
+        ActionId::Colours => state.palette = next_palette(state.palette),
+        ActionId::Quit => open_preview(state, Intent::Quit, scene),
+    }
+}
+
+fn arm(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    let snapshot = &scene.frame.snapshot;
+    match (snapshot.mode, snapshot.state) {
+        (Mode::ReadOnly, TradingState::Halted) => {
+            toast(state, "trading is HALTED; re-arm it first (Shift+R)", true, scene.now);
+        }
+        (Mode::ReadOnly, TradingState::Active | TradingState::Reducing) => effects.push(Effect::Command(Command::ArmPaper)),
+        (Mode::Paper | Mode::Demo, _) => effects.push(Effect::Command(Command::Disarm)),
+    }
+}
+
+fn open(state: &mut UiState, scene: Scene<'_>) {
+    let snapshot = &scene.frame.snapshot;
+    if state.view != View::Panes {
+        return;
+    }
+    match state.focus {
+        Pane::Quotes => {
+            if let Some(id) = state.selected_instrument(snapshot, scene.context) {
+                (state.instrument, state.view) = (Some(id), View::Detail(id));
+            }
+        }
+        Pane::Signals => match panes::signals::selected(snapshot, state.row(Pane::Signals)) {
+            Some(panes::signals::Item::Proposal(row)) => {
+                open_preview(state, Intent::Proposal { id: row.proposal.id, revision: row.proposal.revision }, scene);
+            }
+            Some(panes::signals::Item::Signal(entry)) => detail(state, entry.signal.view.instrument),
+            None => {}
+        },
+        Pane::Positions => match panes::positions::selected(snapshot, state.row(Pane::Positions)) {
+            Some(panes::positions::Item::Position(row)) => detail(state, row.instrument),
+            Some(panes::positions::Item::Order(order)) => state.overlays.push(Overlay::History(order.order.id)),
+            None => {}
+        },
+        Pane::Commentary => {
+            if let Some(comment) = snapshot.commentary.get(state.row(Pane::Commentary)) {
+                detail(state, comment.instrument);
+            }
+        }
+        Pane::Alerts => {
+            let alert = snapshot.alerts.get(state.row(Pane::Alerts));
+            if let Some(id) = alert.and_then(|alert| alert.instrument) {
+                detail(state, id);
+            }
+        }
+        Pane::Risk => state.view = View::Equity,
+    }
+}
+
+fn detail(state: &mut UiState, id: InstrumentId) {
+    (state.instrument, state.view) = (Some(id), View::Detail(id));
+}
+
+fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
+    let snapshot = &scene.frame.snapshot;
+    let instrument = match state.view {
+        View::Detail(id) => Some(id),
+        View::Panes | View::Equity | View::Activity => state.selected_instrument(snapshot, scene.context),
+    };
+    let Some(instrument) = instrument.and_then(|id| scene.context.instruments.get(id)) else { return };
+    if !instrument.tradable {
+        toast(state, &format!("{} cannot be traded itself", instrument.symbol), true, scene.now);
+        return;
+    }
+    let mut form = Form::new(Purpose::New, instrument.id, side);
+    form.focus = 1;
+    state.overlays.push(Overlay::Ticket { form: Box::new(form), problem: None });
+}
+
+fn close(state: &mut UiState, scene: Scene<'_>) {
+    let snapshot = &scene.frame.snapshot;
+    let held = match state.view {
+        View::Detail(id) => snapshot.positions.iter().find(|row| row.instrument == id).map(panes::positions::Item::Position),
+        View::Panes | View::Equity | View::Activity => panes::positions::selected(snapshot, state.row(Pane::Positions)),
+    };
+    match held {
+        Some(panes::positions::Item::Position(row)) => open_preview(state, Intent::Close(row.id), scene),
+        Some(panes::positions::Item::Order(order)) => open_preview(state, Intent::Cancel(order.order.id), scene),
+        None => toast(state, "nothing is open to close or cancel", true, scene.now),
+    }
+}
+
+fn modify(state: &mut UiState, scene: Scene<'_>) {
+    let snapshot = &scene.frame.snapshot;
+    let text = |value: Option<String>| tui_input::Input::from(value.unwrap_or_default());
+    let form = match panes::positions::selected(snapshot, state.row(Pane::Positions)) {
+        Some(panes::positions::Item::Position(row)) => {
+            let mut form = Form::new(Purpose::Protect(row.id), row.instrument, row.side.closing().opposite());
+            form.stop_loss = text(row.protection.stop_loss.map(|price| price.to_string()));
+            form.take_profit = text(row.protection.take_profit.map(|price| price.to_string()));
+            form
+        }
+        Some(panes::positions::Item::Order(order)) if order.state.is_modifiable() => {
+            let request = &order.order.request;
+            let mut form = Form::new(Purpose::Modify(order.order.id), request.instrument, request.side);
+            form.kind = panes::positions::kind_choice(request.kind);
+            form.quantity = text(Some(request.quantity.to_string()));
+            form.price = text(request.named_price().map(|price| price.to_string()));
+            form
+        }
+        Some(panes::positions::Item::Order(_)) | None => {
+            toast(state, "nothing is selected that could be changed", true, scene.now);
+            return;
+        }
+    };
+    state.overlays.push(Overlay::Ticket { form: Box::new(form), problem: None });
+}
+
+fn decline(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    let row = state.row(Pane::Signals);
+    match panes::signals::selected(&scene.frame.snapshot, row) {
+        Some(panes::signals::Item::Proposal(row)) if state.focus == Pane::Signals => {
+            effects.push(Effect::Command(Command::DeclineProposal { proposal: row.proposal.id }));
+        }
+        _ => toast(state, "select a proposal in the signals pane (3) first", true, scene.now),
+    }
+}
+
+fn next_proposal(state: &mut UiState, scene: Scene<'_>) {
+    match scene.frame.snapshot.proposals.first() {
+        Some(row) => open_preview(state, Intent::Proposal { id: row.proposal.id, revision: row.proposal.revision }, scene),
+        None => toast(state, "no proposal is waiting", false, scene.now),
+    }
+}
+
+fn flatten(state: &mut UiState, scene: Scene<'_>) {
+    if scene.frame.snapshot.state == TradingState::Halted {
+        open_preview(state, Intent::Flatten, scene);
+    } else {
+        toast(state, "flatten is the second step of the kill switch: fire that first (F12 twice)", true, scene.now);
+    }
+}
+
+fn rearm(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    effects.push(Effect::Command(Command::RequestRearm));
+    if scene.frame.snapshot.state != TradingState::Active {
+        state.overlays.push(Overlay::Rearm { input: tui_input::Input::default() });
+    }
+}
+
+fn focus(state: &mut UiState, pane: Pane) {
+    state.focus = pane;
+    state.view = View::Panes;
+}
+
+fn toggle_view(state: &mut UiState, view: View) {
+    state.view = if state.view == view { View::Panes } else { view };
+}
+
+fn back(state: &mut UiState) {
+    if state.view != View::Panes {
+        state.view = View::Panes;
+    } else if state.is_zoomed {
+        state.is_zoomed = false;
+    } else if !state.filter.is_empty() {
+        state.filter.clear();
+    } else {
+        state.frozen = None;
+    }
+}
+
+fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
+    let snapshot = &scene.frame.snapshot;
+    let moved = |row: usize, count: usize| row.saturating_add_signed(by).min(count.saturating_sub(1));
+    match (state.view, state.focus) {
+        (View::Activity, _) => state.activity_row = moved(state.activity_row, snapshot.activity.len()),
+        (View::Panes | View::Detail(_), Pane::Quotes) => {
+            let shown = state.visible_quotes(snapshot, scene.context);
+            let selected = state.selected_instrument(snapshot, scene.context);
+            let row = shown.iter().position(|id| Some(*id) == selected).unwrap_or(0);
+            state.instrument = shown.get(moved(row, shown.len())).copied();
+            if let (View::Detail(_), Some(id)) = (state.view, state.instrument) {
+                state.view = View::Detail(id);
+            }
+        }
+        (View::Panes | View::Detail(_) | View::Equity, pane) => {
+            let count = match pane {
+                Pane::Quotes | Pane::Risk => 1,
+                Pane::Commentary => snapshot.commentary.len(),
+                Pane::Signals => snapshot.proposals.len() + snapshot.signals.len(),
+                Pane::Positions => snapshot.positions.len() + snapshot.orders.len(),
+                Pane::Alerts => snapshot.alerts.len(),
+            };
+            state.rows.insert(pane, moved(state.row(pane), count));
+        }
+    }
+}
+
+fn sort(state: &mut UiState, scene: Scene<'_>) {
+    state.sort = match state.sort {
+        Sort::Listed => Sort::Symbol,
+        Sort::Symbol => Sort::Change,
+        Sort::Change => Sort::Listed,
+    };
+    let mut rows: Vec<_> = scene.frame.snapshot.quotes.iter().map(|row| (row.change, row.instrument)).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.0));
+    state.fixed_order = rows.into_iter().map(|(_, id)| id).collect();
+}
+
+fn next_group(state: &mut UiState, context: &Context) {
+    let names = state.group_names(context);
+    let position = names.iter().position(|name| *name == state.group);
+    state.group = match position {
+        None => names.first().cloned().unwrap_or_default(),
+        Some(index) => names.get(index + 1).cloned().unwrap_or_default(),
+    };
+}
+
+fn acknowledge(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    let alerts = &scene.frame.snapshot.alerts;
+    let selected = alerts.get(state.row(Pane::Alerts)).filter(|alert| state.focus == Pane::Alerts && !alert.acknowledged);
+    let oldest = || alerts.iter().rev().find(|alert| !alert.acknowledged);
+    if let Some(alert) = selected.or_else(oldest) {
+        effects.push(Effect::Command(Command::AcknowledgeAlert { alert: alert.id }));
+    }
+}
+
+const fn next_palette(palette: Palette) -> Palette {
+    match palette {
+        Palette::GreenRed => Palette::RedGreen,
+        Palette::RedGreen => Palette::BlueOrange,
+        Palette::BlueOrange => Palette::Mono,
+        Palette::Mono => Palette::GreenRed,
+    }
+}
