@@ -50,7 +50,7 @@ impl World {
             run: RunId(1),
             ledger: LedgerId(1),
             tape: TapeRef { name: "bench".to_owned(), sha256: String::new(), seed: 0 },
-            capital: Money::whole(1_000_000, Currency::USD).unwrap(),
+            capital: Money::whole(1_000_000_000, Currency::USD).unwrap(),
             version: String::new(),
             settings,
             first_order: OrderId(1),
@@ -126,7 +126,8 @@ impl World {
     fn round_trip(&mut self) {
         self.place(OrderKind::Market, 1_000_000_000);
         self.open();
-        let position = *self.engine.book().ledger().positions().keys().next_back().unwrap();
+        let held = self.engine.book().ledger().positions().keys().next_back();
+        let position = *held.unwrap_or_else(|| panic!("nothing held: {:?}", self.engine.book().alerts().back()));
         self.command(Command::ClosePosition { position, quantity: None });
         self.open();
         assert!(self.engine.book().ledger().positions().is_empty());

@@ -48,22 +48,21 @@ impl Engine {
 
     /// Goes on to the next phase once everything of this one is confirmed. Called after every report.
     pub(super) fn advance_kill(&mut self, outcome: &mut Outcome) {
-        let cancels_open = self
-            .book
-            .orders
-            .open()
-            .values()
-            .any(|tracked| is_cancelled_by_kill(tracked) && !matches!(tracked.state, OrderState::Unknown));
         match self.book.kill {
             KillPhase::Idle | KillPhase::Finished => {}
-            KillPhase::Cancelling if cancels_open => {}
+            KillPhase::Cancelling | KillPhase::Flattening if self.has_cancels_open() => {}
             KillPhase::Cancelling => self.record(Record::Trading(TradingRecord::KillFinished), outcome),
-            KillPhase::Flattening if cancels_open => {}
             KillPhase::Flattening if self.book.ledger.positions().is_empty() => {
                 self.record(Record::Trading(TradingRecord::KillFinished), outcome);
             }
             KillPhase::Flattening => self.close_all(outcome),
         }
+    }
+
+    /// Whether an order that the kill switch takes out is still in the market; only asked while it works.
+    fn has_cancels_open(&self) -> bool {
+        let is_open = |tracked: &TrackedOrder| is_cancelled_by_kill(tracked) && tracked.state != OrderState::Unknown;
+        self.book.orders.open().values().any(|tracked| is_open(tracked))
     }
 
     fn close_all(&mut self, outcome: &mut Outcome) {

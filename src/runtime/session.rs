@@ -202,6 +202,8 @@ struct Running {
     reports: Vec<BrokerReport>,
     first: Option<RunInput>,
     last_frame: Instant,
+    /// The last journal entry a picture has shown as written.
+    shown_seq: u64,
     last_look: Instant,
     last_note: (Instant, u64),
     last_checkpoint: (Instant, u64),
@@ -248,6 +250,7 @@ impl Running {
             reports: Vec::new(),
             first: Some(first),
             last_frame: now,
+            shown_seq: 0,
             last_look: now,
             last_note: (now, consumed),
             last_checkpoint: (now, consumed),
@@ -469,10 +472,12 @@ impl Running {
     }
 
     fn publish(&mut self) {
+        let written = self.journal.last_seq();
+        self.is_dirty |= written != self.shown_seq;
         if !self.is_dirty || self.last_frame.elapsed() < FRAME_EVERY {
             return;
         }
-        (self.is_dirty, self.last_frame) = (false, Instant::now());
+        (self.is_dirty, self.last_frame, self.shown_seq) = (false, Instant::now(), written);
         let frame = Frame {
             snapshot: self.engine.snapshot(&self.show),
             playback: Playback {
@@ -483,7 +488,7 @@ impl Running {
                 position: (self.player.position(), self.player.len()),
             },
             journal: JournalHealth {
-                last_seq: self.journal.last_seq(),
+                last_seq: written,
                 waiting: self.journal.waiting(),
                 last_commit: self.journal.last_commit(),
                 failure: self.journal.failure(),

@@ -11,6 +11,7 @@
 mod bad_input;
 mod crash;
 mod documents;
+mod faults;
 mod journal;
 mod oracles;
 mod screens;

@@ -1,0 +1,132 @@
+//! The running engine when something under it fails: the kill switch still works, nothing unrecorded leaves, the screen gets told.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pmax::domain::{Actor, InstrumentId, Mode, OrderKind, OrderSide, Protection, TimeInForce, TradingState};
+use pmax::engine::{Command, Seen, Ticket};
+use pmax::orders::OrderState;
+use pmax::risk::Acknowledged;
+use pmax::runtime::{self, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, Wiring};
+use rusqlite::Connection;
+
+use crate::support::deadline;
+use crate::world;
+
+fn start(folder: &Path) -> Session {
+    let home = Home::find(Some(folder)).unwrap();
+    let (tape, setup) = world::setup("crash-2020");
+    let terms = RunTerms { seed: 1, capital: 100_000, fresh: false, start: None };
+    let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &tape, &setup, &terms).unwrap();
+    Session::start(opened, Wiring { latch: KillLatch::new(home.kill_file()), speed: Speed::Times(60) }).unwrap()
+}
+
+fn wait(session: &Session, what: &str, is_there: impl Fn(&Frame) -> bool) -> Arc<Frame> {
+    let until = Instant::now() + deadline();
+    loop {
+        let frame = Arc::clone(&session.frames.borrow());
+        if is_there(&frame) {
+            return frame;
+        }
+        assert!(Instant::now() < until, "never came: {what}; activity: {:?}", frame.snapshot.activity.first());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn command(session: &Session, command: Command) {
+    assert!(session.request(Request::Command(Actor::Person, command)));
+}
+
+fn armed(folder: &Path) -> Session {
+    let session = start(folder);
+    wait(&session, "the end of the warm-up", |frame| frame.snapshot.consumed > 0 && !frame.snapshot.is_quiet);
+    command(&session, Command::ArmPaper);
+    wait(&session, "PAPER", |frame| frame.snapshot.mode == Mode::Paper);
+    assert!(session.request(Request::Tape(TapeControl::TogglePause)));
+    wait(&session, "quiet", |frame| frame.playback.is_paused && frame.journal.waiting == 0);
+    session
+}
+
+fn buy(session: &Session) {
+    let quantity = "1".parse().unwrap();
+    let ticket = Ticket {
+        instrument: InstrumentId(2),
+        side: OrderSide::Buy,
+        quantity,
+        kind: OrderKind::Market,
+        time_in_force: TimeInForce::GoodTillCancelled,
+        protection: Protection::default(),
+    };
+    command(session, Command::PlaceOrder { ticket, acknowledged: Acknowledged::Nothing, seen: Seen { price: None, quantity } });
+}
+
+#[test]
+fn the_kill_switch_works_while_the_database_hangs() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = armed(folder.path());
+    let hog = Connection::open(folder.path().join("ledger.db")).unwrap();
+    hog.execute_batch("BEGIN IMMEDIATE").unwrap();
+    buy(&session);
+    std::thread::sleep(Duration::from_millis(100));
+    let fired = Instant::now();
+    session.latch.fire("kill switch").unwrap();
+    let frame = wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
+    assert!(fired.elapsed() < Duration::from_secs(3), "it waited for the database: {:?}", fired.elapsed());
+    assert!(folder.path().join("KILL").exists(), "the latch is on the disk");
+    assert!(frame.snapshot.orders.iter().all(|order| order.state == OrderState::Rejected), "an order left without its record");
+    hog.execute_batch("ROLLBACK").unwrap();
+    session.finish(Duration::from_secs(8));
+}
+
+#[test]
+fn a_failed_commit_halts_trading_sends_nothing_and_leaves_the_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = armed(folder.path());
+    let outside = Connection::open(folder.path().join("ledger.db")).unwrap();
+    outside.execute_batch("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk full'); END").unwrap();
+    buy(&session);
+    let frame =
+        wait(&session, "the failure", |frame| frame.journal.failure.is_some() && frame.snapshot.state == TradingState::Halted);
+    assert!(frame.journal.failure.as_ref().unwrap().contains("disk full"));
+    assert!(frame.snapshot.orders.iter().all(|order| order.state == OrderState::Rejected), "an order left without its record");
+    assert!(frame.snapshot.positions.is_empty());
+    session.finish(Duration::from_secs(8));
+    outside.execute_batch("DROP TRIGGER full").unwrap();
+    let stored: i64 = outside.query_row("SELECT count(*) FROM orders", [], |row| row.get(0)).unwrap();
+    assert_eq!(stored, 0);
+    drop(outside);
+    let session = start(folder.path());
+    wait(&session, "a true next start", |frame| frame.snapshot.consumed > 0 && frame.snapshot.orders.is_empty());
+    session.finish(Duration::from_secs(8));
+}
+
+#[test]
+fn a_dead_task_halts_trading() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = armed(folder.path());
+    assert!(session.request(Request::Died("the task «feed» failed".to_owned())));
+    let frame = wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
+    assert!(frame.snapshot.reason.as_ref().unwrap().why.contains("feed"));
+    session.finish(Duration::from_secs(8));
+}
+
+#[test]
+fn the_kill_file_of_another_process_is_noticed_and_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = armed(folder.path());
+    std::fs::write(folder.path().join("KILL"), "outside: smoke\n").unwrap();
+    let frame = wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
+    assert_eq!(frame.snapshot.reason.as_ref().unwrap().who, Actor::Outside);
+    session.finish(Duration::from_secs(8));
+    let session = start(folder.path());
+    wait(&session, "still HALTED", |frame| frame.snapshot.consumed > 0 && frame.snapshot.state == TradingState::Halted);
+    command(&session, Command::ArmPaper);
+    buy(&session);
+    wait(&session, "the refusal", |frame| frame.snapshot.alerts.iter().any(|alert| alert.text.contains("STATE")));
+    command(&session, Command::RequestRearm);
+    command(&session, Command::ConfirmRearm);
+    wait(&session, "ACTIVE", |frame| frame.snapshot.state == TradingState::Active);
+    wait(&session, "the file to go", |_| !folder.path().join("KILL").exists());
+    session.finish(Duration::from_secs(8));
+}
