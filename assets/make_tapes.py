@@ -184,7 +184,7 @@ VEGA = ("npm vega-datasets 3.2.1", "BSD-3-Clause")
 WHOLE_INDEX = "Index level; cannot be bought itself. Volume is that of the index's members."
 NVDA_SPLITS = "Adjusted for all splits up to February 2025, not for dividends: prices are {factor} of those of the day."
 AMZN_SPLITS = "Adjusted for splits by its source; the last one was in 1999, so these are the prices of the day."
-TURNOVER = "Volume is turnover in US dollars, not in coins"
+TURNOVER = "Volume is derived: the source's turnover in US dollars divided by the close"
 
 
 def closes_of_20(without=()):
@@ -256,7 +256,7 @@ TAPES = [
         "title": "Bitcoin by the quarter hour, autumn 2021",
         "description": "15-minute bars around the top of November 2021. Gaps of the source are left as gaps.",
         "series": [Series("BTCUSD", "intraday/btcusd_15m_2021q4.csv", *TSD, stamp="ts_utc", times=intraday(15), bar="15m", turnover=True,
-                          note="UTC bar start; gaps left as gaps. " + TURNOVER + ", and often 0 where trade went on.")],
+                          note="UTC bar start; gaps left as gaps. " + TURNOVER + "; a 0 of the source is no figure and left empty.")],
     },
 ]
 # Plain integers: prices in 1e-9, volumes in 1e-3, instants in nanoseconds since the Unix epoch.

@@ -30,6 +30,8 @@ struct Holding {
     quantity: Quantity,
     stop_leg: Option<OrderId>,
     target_leg: Option<OrderId>,
+    /// Every resting order that closes it, so that they are found without a look at all the others.
+    closers: BTreeSet<OrderId>,
 }
 
 /// An open order as the ledger remembers it, handed back after a restart.
@@ -111,7 +113,10 @@ impl Exchange {
     pub fn restore(&mut self, orders: Vec<RestoredOrder>, positions: Vec<RestoredPosition>, now: MarketTime) {
         for held in positions {
             let RestoredPosition { id, account, instrument, side, quantity } = held;
-            self.holdings.insert(id, Holding { account, instrument, side, quantity, stop_leg: None, target_leg: None });
+            self.holdings.insert(
+                id,
+                Holding { account, instrument, side, quantity, stop_leg: None, target_leg: None, closers: BTreeSet::new() },
+            );
         }
         for RestoredOrder { order, left, broker_ref } in orders {
             self.next_ref = self.next_ref.max(broker_ref.0 + 1);
@@ -401,6 +406,7 @@ impl Exchange {
             quantity: Quantity::ZERO,
             stop_leg: None,
             target_leg: None,
+            closers: BTreeSet::new(),
         });
         holding.quantity = holding.quantity.plus(quantity).unwrap_or(holding.quantity);
         let has_legs = holding.stop_leg.is_some() || holding.target_leg.is_some();
@@ -418,13 +424,7 @@ impl Exchange {
             self.resize_legs(position, out);
             return;
         }
-        self.holdings.remove(&position);
-        let orphans: Vec<OrderId> = self
-            .orders
-            .values()
-            .filter(|resting| resting.order.request.closes == Some(position))
-            .map(|resting| resting.order.id)
-            .collect();
+        let orphans = self.holdings.remove(&position).map(|holding| holding.closers).unwrap_or_default();
         for id in orphans {
             self.remove(id);
             out.push(BrokerReport::Cancelled { order: id, reason: CleanText::from("its position is closed") });
@@ -517,6 +517,9 @@ impl Exchange {
         if let Some(at) = expires_at {
             self.expiries.insert((at, order.id));
         }
+        if let Some(holding) = request.closes.and_then(|position| self.holdings.get_mut(&position)) {
+            holding.closers.insert(order.id);
+        }
         self.books.entry(request.instrument).or_default().insert(order.id, request.side, request.kind);
         self.orders.insert(order.id, Resting { order, left, since, expires_at });
     }
@@ -526,6 +529,9 @@ impl Exchange {
         let request = resting.order.request;
         if let Some(book) = self.books.get_mut(&request.instrument) {
             book.remove(id, request.side, request.kind);
+        }
+        if let Some(holding) = request.closes.and_then(|position| self.holdings.get_mut(&position)) {
+            holding.closers.remove(&id);
         }
         if let Some(at) = resting.expires_at {
             self.expiries.remove(&(at, id));
