@@ -12,6 +12,7 @@ mod bad_input;
 mod crash;
 mod documents;
 mod faults;
+mod house;
 mod journal;
 mod oracles;
 mod screens;
