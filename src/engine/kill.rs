@@ -65,14 +65,18 @@ impl Engine {
         self.book.orders.open().values().any(|tracked| is_open(tracked))
     }
 
+    /// Sends one closing order per position. A broker that refuses it is asked again only at a later market time: the fill that
+    /// explains the refusal may still be on its way, and a kill switch must not argue for ever.
     fn close_all(&mut self, outcome: &mut Outcome) {
         let origin = Origin::Protective(ProtectiveReason::KillSwitch);
+        let (orders, now) = (&self.book.orders, self.market.now());
+        let closes = |tracked: &TrackedOrder, position: &Position| {
+            tracked.order.request.closes == Some(position.id) && tracked.order.request.origin == origin
+        };
         let closing = |position: &Position| {
-            self.book
-                .orders
-                .open()
-                .values()
-                .any(|tracked| tracked.order.request.closes == Some(position.id) && tracked.order.request.origin == origin)
+            let is_open = orders.open().values().any(|tracked| closes(tracked, position));
+            let mut lately = orders.closed_newest_first().take(256).filter(|tracked| tracked.order.created_at >= now);
+            is_open || lately.any(|tracked| closes(tracked, position))
         };
         let left: Vec<Position> = self.book.ledger.positions().values().filter(|position| !closing(position)).cloned().collect();
         for position in left {

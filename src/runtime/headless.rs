@@ -1,5 +1,7 @@
 //! The same engine without threads, files or a real clock: for rendering, benches and tests.
 
+use std::collections::VecDeque;
+
 use crate::broker::{Broker, Paper};
 use crate::domain::{Actor, BrokerReport, Currency, DealId, Duration, LedgerId, MarketTime, Money, OrderId, RunId, WallTime};
 use crate::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Setup, SnapshotRequest, TapeRef};
@@ -17,6 +19,9 @@ pub struct Headless {
     outcome: Outcome,
     records: u64,
     wall: WallTime,
+    /// Reports not handled yet: first come, first served, as in the engine thread.
+    waiting: VecDeque<BrokerReport>,
+    is_reporting: bool,
 }
 
 impl Headless {
@@ -35,6 +40,8 @@ impl Headless {
             outcome: Outcome::default(),
             records: 0,
             wall: WallTime(quiet_until.0),
+            waiting: VecDeque::new(),
+            is_reporting: false,
         };
         headless.input(InputBody::Run(RunInput::Opened {
             run: RunId(1),
@@ -137,10 +144,16 @@ impl Headless {
         for comment in comments {
             self.input(InputBody::Commentary(comment));
         }
-        let mut reports: Vec<BrokerReport> = Vec::new();
+        let mut reports = Vec::new();
         self.broker.poll(&mut reports);
-        for report in reports {
+        self.waiting.extend(reports);
+        if self.is_reporting {
+            return;
+        }
+        self.is_reporting = true;
+        while let Some(report) = self.waiting.pop_front() {
             self.input(InputBody::Broker(report));
         }
+        self.is_reporting = false;
     }
 }
