@@ -24,8 +24,22 @@ const FLOORS: [(&str, u8); 14] = [
 ];
 /// Names that floors 0 to 4 may not mention.
 const BANNED: [&str; 16] = [
-    "SystemTime", "Instant", "HashMap", "HashSet", "RandomState", "rand", "thread", "env", "fs", "net", "process", "crossterm", "ratatui",
-    "tokio", "rusqlite", "Mutex",
+    "SystemTime",
+    "Instant",
+    "HashMap",
+    "HashSet",
+    "RandomState",
+    "rand",
+    "thread",
+    "env",
+    "fs",
+    "net",
+    "process",
+    "crossterm",
+    "ratatui",
+    "tokio",
+    "rusqlite",
+    "Mutex",
 ];
 
 fn floor(room: &str) -> Option<u8> {

@@ -144,6 +144,10 @@ fn preview_key(state: &mut UiState, mut preview: Preview, key: KeyEvent, scene: 
         state.overlays.push(Overlay::Preview(preview));
         return;
     }
+    if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
+        state.overlays.push(Overlay::Preview(preview));
+        return;
+    }
     let wants_symbol = preview.wants_symbol(snapshot) && !typed_symbol(&preview, scene);
     match key.code {
         KeyCode::Esc => {}
