@@ -127,7 +127,7 @@ impl World {
         self.place(OrderKind::Market, 1_000_000_000);
         self.open();
         let held = self.engine.book().ledger().positions().keys().next_back();
-        let position = *held.unwrap_or_else(|| panic!("nothing held: {:?}", self.engine.book().alerts().back()));
+        let position = *held.expect("the order was filled at the open");
         self.command(Command::ClosePosition { position, quantity: None });
         self.open();
         assert!(self.engine.book().ledger().positions().is_empty());

@@ -46,7 +46,7 @@ impl Engine {
         self.advance_kill(outcome);
     }
 
-    /// Goes on to the next phase once everything of this one is confirmed. Called after every report.
+    /// Goes on to the next phase once everything of this one is confirmed. Called after every report, and at every bar while it flattens.
     pub(super) fn advance_kill(&mut self, outcome: &mut Outcome) {
         match self.book.kill {
             KillPhase::Idle | KillPhase::Finished => {}

@@ -3,7 +3,7 @@
 use crate::domain::{Actor, Alert, AlertTopic, Bar, InstrumentId, MarketEvent, Price, ProposalId, Severity, TradingState};
 use crate::engine::core::Noticed;
 use crate::engine::record::{AlertRecord, ProposalRecord, Record, SignalRecord, TradingRecord};
-use crate::engine::{Effect, Engine, Outcome};
+use crate::engine::{Effect, Engine, KillPhase, Outcome};
 use crate::risk::{BreakerKind, Trip};
 use crate::signals::Facts;
 
@@ -22,6 +22,9 @@ impl Engine {
             let (signal, source) = (resolved.signal, resolved.source);
             self.record(Record::Signal(SignalRecord::Resolved { signal, source, outcome: resolved.outcome }), outcome);
             self.propose_close(signal, outcome);
+        }
+        if self.book.kill == KillPhase::Flattening && !matches!(event, MarketEvent::Quoted { .. }) {
+            self.advance_kill(outcome);
         }
         match event {
             MarketEvent::Quoted { quote, .. } => self.refresh_moved_proposals(quote.instrument, quote.last, outcome),

@@ -425,7 +425,8 @@ impl Exchange {
             return;
         }
         let orphans = self.holdings.remove(&position).map(|holding| holding.closers).unwrap_or_default();
-        for id in orphans {
+        let rest_of_opening = OrderId(position.0);
+        for id in orphans.into_iter().chain(self.orders.contains_key(&rest_of_opening).then_some(rest_of_opening)) {
             self.remove(id);
             out.push(BrokerReport::Cancelled { order: id, reason: CleanText::from("its position is closed") });
         }

@@ -15,6 +15,7 @@ mod faults;
 mod house;
 mod journal;
 mod oracles;
+mod properties;
 mod screens;
 mod support;
 mod tapes;
