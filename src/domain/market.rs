@@ -24,6 +24,9 @@ pub struct SeriesInfo {
     pub capabilities: Capabilities,
     /// Where it comes from, in one line.
     pub source: String,
+    /// The last instant at which it can fill an order: the open of its last bar, or its last close where bars have no range.
+    /// Nothing where the series has no end.
+    pub last_print: Option<MarketTime>,
 }
 
 /// When something happened, when it could be known, and when it reached this process.

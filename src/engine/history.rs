@@ -76,6 +76,9 @@ pub struct Series {
     closes: Vec<f64>,
     period: Duration,
     bars_per_year: f64,
+    /// A fact of the tape rather than of what was observed, so no part of the state.
+    #[serde(skip)]
+    last_print: Option<MarketTime>,
 }
 
 /// A bar that has not closed yet, as far as drawn quotes tell.
@@ -115,6 +118,7 @@ impl Series {
             closes: Vec::new(),
             period: Duration::seconds(86_400),
             bars_per_year: periods_per_year(calendar, Duration::seconds(86_400)),
+            last_print: info.last_print,
         }
     }
 
@@ -136,6 +140,11 @@ impl Series {
     /// Whether nothing was heard for longer than five bar periods.
     pub fn is_stale(&self, now: MarketTime) -> bool {
         self.quote.is_none() || now.since(self.quoted_at).0 > self.period.0 * STALE_PERIODS
+    }
+
+    /// Whether an order that arrives now can still meet a price.
+    pub fn can_fill(&self, now: MarketTime) -> bool {
+        self.last_print.is_none_or(|last| now < last)
     }
 
     /// Change since the last close before this risk day.

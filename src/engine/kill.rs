@@ -40,6 +40,14 @@ impl Engine {
             self.tell("flatten is the second step of the kill switch; fire that first".to_owned(), outcome);
             return;
         }
+        let held = self.book.ledger.positions().len();
+        if held > 0 && !self.can_flatten() {
+            self.tell(
+                format!("the tape holds no more of what is held: {held} positions cannot be closed here any more"),
+                outcome,
+            );
+            return;
+        }
         if self.book.kill != KillPhase::Flattening {
             self.record(Record::Trading(TradingRecord::FlattenAsked), outcome);
         }
@@ -52,11 +60,20 @@ impl Engine {
             KillPhase::Idle | KillPhase::Finished => {}
             KillPhase::Cancelling | KillPhase::Flattening if self.has_cancels_open() => {}
             KillPhase::Cancelling => self.record(Record::Trading(TradingRecord::KillFinished), outcome),
-            KillPhase::Flattening if self.book.ledger.positions().is_empty() => {
+            KillPhase::Flattening if !self.can_flatten() => {
                 self.record(Record::Trading(TradingRecord::KillFinished), outcome);
             }
             KillPhase::Flattening => self.close_all(outcome),
         }
+    }
+
+    /// Whether any position is left that the market could still take.
+    fn can_flatten(&self) -> bool {
+        let takes = |position: &Position| {
+            let series = self.market.get(position.instrument);
+            series.is_some_and(|series| series.can_fill(self.market.now()))
+        };
+        self.book.ledger.positions().values().any(takes)
     }
 
     /// Whether an order that the kill switch takes out is still in the market; only asked while it works.
@@ -78,7 +95,8 @@ impl Engine {
             let mut lately = orders.closed_newest_first().take(256).filter(|tracked| tracked.order.created_at >= now);
             is_open || lately.any(|tracked| closes(tracked, position))
         };
-        let left: Vec<Position> = self.book.ledger.positions().values().filter(|position| !closing(position)).cloned().collect();
+        let positions = self.book.ledger.positions().values();
+        let left: Vec<Position> = positions.filter(|position| !closing(position)).cloned().collect();
         for position in left {
             let request = closing_request(&position, position.quantity, origin);
             self.place(Actor::Engine, request, Acknowledged::Nothing, None, outcome);

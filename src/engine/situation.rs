@@ -15,6 +15,7 @@ impl Engine {
             mode: book.mode,
             state: book.state,
             instrument: self.instruments.get(instrument).filter(|_| series.is_some()),
+            can_fill: series.is_some_and(|series| series.can_fill(self.market.now())),
             fresh_price: fresh.and_then(|series| series.last()),
             closing,
             holds_opposite: request.opens_exposure() && self.holds_opposite(request),

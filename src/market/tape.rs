@@ -155,8 +155,13 @@ impl Tape {
 
     /// The series as the engine wants them announced.
     pub fn series(&self) -> Vec<SeriesInfo> {
+        let mut last_prints = std::collections::BTreeMap::new();
+        for bar in self.bars.iter() {
+            last_prints.insert(bar.instrument, if bar.has_range { bar.open_at } else { bar.close_at });
+        }
         let info = |series: &SeriesMeta| SeriesInfo {
             instrument: InstrumentId(series.instrument),
+            last_print: last_prints.get(&InstrumentId(series.instrument)).copied(),
             capabilities: Capabilities { has_range: series.ohlc, has_volume: series.volume, is_adjusted: series.adjusted },
             source: format!("{} ({})", series.source, series.licence),
         };

@@ -41,6 +41,7 @@ checks! {
     Mode, "MODE", "mode", "Orders leave only when paper (or demo) trading is armed.";
     State, "STATE", "trading state", "ACTIVE takes all orders, REDUCING only those that reduce exposure, HALTED none but the kill switch's own.";
     Instrument, "INSTRUMENT", "instrument", "The instrument is known, may be traded and settles in the account's currency.";
+    Market, "MARKET", "market", "The market will print again: past the end of a tape nothing fills.";
     Quantity, "QUANTITY", "quantity", "The quantity is a whole number of lots and at least the minimum.";
     Price, "PRICE", "order price", "A named price is above zero and a whole number of ticks.";
     Fresh, "FRESH", "fresh price", "There is a last price, and it is not stale.";

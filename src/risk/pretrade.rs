@@ -46,6 +46,8 @@ pub struct Situation<'a> {
     pub state: TradingState,
     /// The instrument, if it is known.
     pub instrument: Option<&'a Instrument>,
+    /// Whether an order that arrives now can still meet a price.
+    pub can_fill: bool,
     /// The last price, unless it is stale.
     pub fresh_price: Option<Price>,
     /// The position a closing order names, if it is open.
@@ -124,6 +126,7 @@ pub fn assess(request: &OrderRequest, now: &Situation<'_>) -> Vec<CheckResult> {
     plain(Check::Mode, now.mode != Mode::ReadOnly || is_kill(request));
     plain(Check::State, state_allows(request, now.state));
     plain(Check::Instrument, now.instrument.is_some_and(|known| known.tradable && known.currency == now.equity.currency()));
+    plain(Check::Market, now.can_fill);
     plain(Check::Quantity, now.instrument.is_some_and(|known| quantity_fits(request, known)));
     plain(Check::Price, now.instrument.is_some_and(|known| price_fits(request, known)));
     plain(Check::Fresh, now.fresh_price.is_some() || request.origin.is_protective());

@@ -51,6 +51,7 @@ impl World {
         let (tape, mut setup) = world::setup("crash-2020");
         setup.settings.limits.trades_per_day = 1_000;
         setup.series = tape.series().into_iter().filter(|series| [2, 3, 10].contains(&series.instrument.0)).collect();
+        setup.series.iter_mut().for_each(|series| series.last_print = None);
         let engine = Engine::new(&setup);
         let book = engine.book();
         let broker = Paper::from_ledger(setup.settings.terms, book.ledger(), book.orders(), book.next_deal(), MarketTime(0));
