@@ -12,7 +12,7 @@ use crate::store::RunStatus;
 /// Fires the kill switch through its file. Needs no configuration, so that a damaged one cannot be in the way.
 pub fn kill(args: &Args, why: &str) -> Done {
     let home = Home::find(args.home.as_deref())?;
-    let is_running = home.lock().is_err();
+    let is_running = home.is_in_use();
     let latch = KillLatch::new(home.kill_file());
     latch.fire(&format!("outside: {why}")).map_err(|error| {
         Trouble::new(
@@ -32,7 +32,7 @@ pub fn kill(args: &Args, why: &str) -> Done {
 /// What runs and what the ledger holds.
 pub fn status(args: &Args, format: Format) -> Done {
     let base = Base::open(args)?;
-    let is_running = base.home.lock().is_err();
+    let is_running = base.home.is_in_use();
     let is_killed = base.home.kill_file().exists();
     if !base.home.ledger_file().exists() {
         match format {

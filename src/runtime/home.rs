@@ -8,6 +8,10 @@ use directories::ProjectDirs;
 
 use crate::runtime::Trouble;
 
+/// How often and how long apart a taken lock is tried.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// The folders in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
@@ -76,7 +80,14 @@ impl Home {
         &self.state
     }
 
-    /// Takes the writer's lock, or says which process has it.
+    /// Whether a workstation runs here. Looks without taking the writer's lock and without writing to its file.
+    pub fn is_in_use(&self) -> bool {
+        let Ok(file) = File::options().read(true).open(self.state.join("lock")) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Takes the writer's lock, or says which process has it. A second process that only looks holds it for an instant, so a
+    /// taken lock is tried again for a moment.
     pub fn lock(&self) -> Result<Lock, Trouble> {
         let path = self.state.join("lock");
         let refuse = |what: String| {
@@ -93,7 +104,13 @@ impl Home {
             .truncate(false)
             .open(&path)
             .map_err(|error| refuse(format!("{} cannot be opened: {error}", path.display())))?;
-        match file.try_lock() {
+        let mut tried = 1;
+        let mut locked = file.try_lock();
+        while matches!(locked, Err(TryLockError::WouldBlock)) && tried < LOCK_TRIES {
+            std::thread::sleep(LOCK_PAUSE);
+            (tried, locked) = (tried + 1, file.try_lock());
+        }
+        match locked {
             Ok(()) => {
                 let text = format!("{}\n", std::process::id());
                 let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
