@@ -31,6 +31,6 @@ pub use logging::start as start_logging;
 pub use pace::Speed;
 pub use recovery::{Opened, RunTerms, open_ledger, open_run, restore};
 pub use replay::{ReplayReport, replay};
-pub use session::{Frame, JournalHealth, Playback, Request, Session, TapeControl, Wiring};
+pub use session::{Answer, Frame, JournalHealth, Playback, Request, Session, TapeControl, Wiring};
 pub use supervise::{TaskDeath, install_panic_hook, on_death, spawn_named};
 pub use trouble::Trouble;

@@ -74,7 +74,7 @@ impl Stage {
         let scene = ui::Scene { frame: &frame, context: &self.context, now: self.now(), size: self.size };
         for effect in ui::update(&mut self.state, event, scene) {
             match effect {
-                Effect::Command(command) => self.world.command(command),
+                Effect::Ask(number, command) => self.world.ask(number, command),
                 Effect::Kill => self.world.command(crate::engine::Command::Kill { why: "kill switch".to_owned() }),
                 Effect::Tape(_) | Effect::Show(_) | Effect::Bell | Effect::Quit => {}
             }

@@ -108,10 +108,10 @@ fn finish(base: &Base, ran: Ran) -> Done {
 fn farewell(snapshot: &crate::engine::Snapshot) {
     let bare = snapshot.positions.iter().filter(|row| row.protection.stop_loss.is_none()).count();
     eprintln!(
-        "pmax: {} · equity {:.2} · {} positions open ({bare} without a stop) · {} orders open",
+        "pmax: {} · equity {:.2} · open: {} ({bare} without a stop), {}",
         snapshot.run,
         snapshot.account.equity,
-        snapshot.positions.len(),
-        snapshot.open_orders
+        ui::count(snapshot.positions.len(), "position"),
+        ui::count(snapshot.open_orders, "order")
     );
 }

@@ -53,6 +53,7 @@ impl Engine {
 
     /// Tells the person that a wish came to nothing.
     pub(super) fn tell(&mut self, text: String, outcome: &mut Outcome) {
+        outcome.refusal = Some(text.clone());
         self.raise(Severity::Warning, AlertTopic::Order, None, text, outcome);
     }
 
@@ -86,6 +87,8 @@ impl Engine {
     fn decline(&mut self, proposal: ProposalId, outcome: &mut Outcome) {
         if self.book.proposals.contains_key(&proposal) {
             self.record(Record::Proposal(ProposalRecord::Declined { proposal }), outcome);
+        } else {
+            self.tell(format!("proposal {proposal} is gone; there is nothing to decline"), outcome);
         }
     }
 
@@ -119,6 +122,7 @@ impl Engine {
     fn refuse(&mut self, request: OrderRequest, refusal: Refusal, outcome: &mut Outcome) {
         let symbol = self.instruments.symbol(request.instrument);
         let text = format!("{} {} {symbol} refused — {}", request.side, request.quantity, refusal.sentence());
+        outcome.refusal = Some(text.clone());
         self.record(Record::Order(OrderRecord::Refused { request, refusal }), outcome);
         self.raise(Severity::Warning, AlertTopic::Order, Some(request.instrument), text, outcome);
     }

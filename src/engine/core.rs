@@ -48,6 +48,8 @@ pub struct Outcome {
     pub records: Vec<Record>,
     /// What to do then.
     pub effects: Vec<Effect>,
+    /// Why what a person wanted came to nothing, if it did: the answer to the one who asked, not a part of the state.
+    pub refusal: Option<String>,
 }
 
 /// SHA-256 of the whole state.
@@ -96,6 +98,7 @@ impl Engine {
     pub fn handle(&mut self, event: &Event, outcome: &mut Outcome) {
         outcome.records.clear();
         outcome.effects.clear();
+        outcome.refusal = None;
         match event {
             Event::Market(event) => {
                 let noticed = self.observe_noticing(event);

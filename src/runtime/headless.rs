@@ -6,7 +6,7 @@ use crate::broker::{Broker, Paper};
 use crate::domain::{Actor, BrokerReport, Currency, DealId, Duration, LedgerId, MarketTime, Money, OrderId, RunId, WallTime};
 use crate::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Setup, SnapshotRequest, TapeRef};
 use crate::market::{Player, Tape};
-use crate::runtime::{Frame, JournalHealth, Playback, Speed};
+use crate::runtime::{Answer, Frame, JournalHealth, Playback, Speed};
 use crate::signals::{Analyst, RuleAnalyst};
 
 /// An engine on a tape. Its wall clock stands still except where [`Headless::wait`] moves it.
@@ -22,6 +22,7 @@ pub struct Headless {
     /// Reports not handled yet: first come, first served, as in the engine thread.
     waiting: VecDeque<BrokerReport>,
     is_reporting: bool,
+    answers: VecDeque<Answer>,
 }
 
 impl Headless {
@@ -42,6 +43,7 @@ impl Headless {
             wall: WallTime(quiet_until.0),
             waiting: VecDeque::new(),
             is_reporting: false,
+            answers: VecDeque::new(),
         };
         headless.input(InputBody::Run(RunInput::Opened {
             run: RunId(1),
@@ -105,11 +107,22 @@ impl Headless {
         self.input(InputBody::Command { actor: Actor::Person, command });
     }
 
-    /// Handles any input.
-    pub fn input(&mut self, body: InputBody) {
+    /// Handles what the screen asks for, and answers.
+    pub fn ask(&mut self, number: u64, command: Command) {
+        let refusal = self.input(InputBody::Command { actor: Actor::Person, command });
+        self.answers.push_back(Answer { number, refusal });
+        if self.answers.len() > 16 {
+            self.answers.pop_front();
+        }
+    }
+
+    /// Handles any input. Returns the engine's refusal, if any.
+    pub fn input(&mut self, body: InputBody) -> Option<String> {
         let input = Input { wall: self.now(), body };
         self.engine.handle(&Event::Input(input), &mut self.outcome);
+        let refusal = self.outcome.refusal.take();
         self.follow_up();
+        refusal
     }
 
     /// A picture as the screen gets it.
@@ -124,6 +137,7 @@ impl Headless {
                 position: (self.player.position(), self.player.len()),
             },
             journal: JournalHealth { last_seq: self.records, waiting: 0, last_commit: std::time::Duration::ZERO, failure: None },
+            answers: self.answers.clone(),
         }
     }
 

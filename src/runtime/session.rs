@@ -4,6 +4,7 @@
 
 mod carry_out;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -30,6 +31,8 @@ const INBOX: usize = 1_024;
 const SLICE: usize = 256;
 /// Pictures for the screen: at most thirty a second.
 const FRAME_EVERY: Duration = Duration::from_millis(33);
+/// Answers kept for the screen, which may miss pictures but not so many answers.
+pub(super) const KEPT_ANSWERS: usize = 16;
 /// How often the kill file of a second process is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// How long a decision may wait to become durable before trading stops.
@@ -44,6 +47,8 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 pub enum Request {
     /// A command, recorded and handled in order.
     Command(Actor, Command),
+    /// The same from the screen, answered under this number in the pictures that follow.
+    Ask(u64, Command),
     /// The tape.
     Tape(TapeControl),
     /// What the pictures should contain; an open preview holds the tape.
@@ -110,6 +115,17 @@ pub struct Frame {
     pub playback: Playback,
     /// The journal.
     pub journal: JournalHealth,
+    /// Answers to what the screen asked last, oldest first.
+    pub answers: VecDeque<Answer>,
+}
+
+/// What came of something the screen asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The number it was asked under.
+    pub number: u64,
+    /// Why it came to nothing, if it did.
+    pub refusal: Option<String>,
 }
 
 /// What a session is made of besides the opened run.
@@ -200,6 +216,7 @@ struct Running {
     is_dirty: bool,
     outcome: Outcome,
     reports: Vec<BrokerReport>,
+    answers: VecDeque<Answer>,
     first: Option<RunInput>,
     last_frame: Instant,
     /// The last journal entry a picture has shown as written.
@@ -226,6 +243,7 @@ impl Running {
                 position: (player.position(), player.len()),
             },
             journal: JournalHealth { last_seq: 0, waiting: 0, last_commit: Duration::ZERO, failure: None },
+            answers: VecDeque::new(),
         };
         let (frames, _) = watch::channel(Arc::new(frame));
         let consumed = engine.market().consumed();
@@ -248,6 +266,7 @@ impl Running {
             is_dirty: true,
             outcome: Outcome::default(),
             reports: Vec::new(),
+            answers: VecDeque::new(),
             first: Some(first),
             last_frame: now,
             shown_seq: 0,
@@ -327,7 +346,14 @@ impl Running {
 
     fn attend_to(&mut self, request: Request) -> bool {
         match request {
-            Request::Command(actor, command) => self.command(actor, command),
+            Request::Command(actor, command) => drop(self.command(actor, command)),
+            Request::Ask(number, command) => {
+                let refusal = self.command(Actor::Person, command);
+                self.answers.push_back(Answer { number, refusal });
+                if self.answers.len() > KEPT_ANSWERS {
+                    self.answers.pop_front();
+                }
+            }
             Request::Tape(control) => self.control(control),
             Request::Show(show) => {
                 let was_held = self.is_held();
@@ -344,17 +370,19 @@ impl Running {
         true
     }
 
-    fn command(&mut self, actor: Actor, command: Command) {
+    /// Handles a command. Returns why it came to nothing, if it did.
+    fn command(&mut self, actor: Actor, command: Command) -> Option<String> {
         if self.journal_failed
             && !matches!(command, Command::Kill { .. } | Command::AcknowledgeAlert { .. } | Command::AcknowledgeAll)
         {
-            return;
+            return Some("the journal cannot be written, so nothing may be done; nothing was sent".to_owned());
         }
         let (was, rearms) = (self.engine.book().state(), command == Command::ConfirmRearm);
-        self.input(InputBody::Command { actor, command });
+        let refusal = self.input(InputBody::Command { actor, command });
         if rearms && was != TradingState::Active && self.engine.book().state() == TradingState::Active {
             self.latch.release();
         }
+        refusal
     }
 
     fn control(&mut self, control: TapeControl) {
@@ -493,6 +521,7 @@ impl Running {
                 last_commit: self.journal.last_commit(),
                 failure: self.journal.failure(),
             },
+            answers: self.answers.clone(),
         };
         self.frames.send_replace(Arc::new(frame));
     }

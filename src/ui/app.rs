@@ -9,7 +9,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
-use crate::domain::{Actor, Duration};
+use crate::domain::Duration;
 use crate::engine::SnapshotRequest;
 use crate::runtime::{Frame, Request, Session, wall_now};
 use crate::ui::draw::{Picture, draw};
@@ -46,6 +46,8 @@ struct App {
     rings: bool,
     no_colour: bool,
     size: (u16, u16),
+    /// The picture of the last step.
+    seen: Arc<Frame>,
 }
 
 /// Signals that matter.
@@ -53,6 +55,7 @@ struct SignalSet {
     term: Signals,
     hup: Signals,
     int: Signals,
+    quit: Signals,
     stop: Signals,
 }
 
@@ -69,7 +72,8 @@ pub async fn run(
     };
     let size = terminal.size();
     let no_colour = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
-    let mut app = App { state, context, session, terminal, shown: SnapshotRequest::default(), rings, no_colour, size };
+    let seen = Arc::clone(&session.frames.borrow());
+    let mut app = App { state, context, session, terminal, shown: SnapshotRequest::default(), rings, no_colour, size, seen };
     let ended = app.run().await;
     restore_now();
     let App { state, session, terminal, .. } = app;
@@ -86,10 +90,12 @@ impl App {
             term: signal(SignalKind::terminate())?,
             hup: signal(SignalKind::hangup())?,
             int: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
             stop: signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?,
         };
         let mut keys = EventStream::new();
         let mut frames = self.session.frames.clone();
+        self.step(&Event::Tick);
         self.draw()?;
         let mut drawn = Instant::now();
         let mut is_dirty = false;
@@ -102,17 +108,12 @@ impl App {
                 _ = signals.term.recv() => return Ok(Ended::Signal(15)),
                 _ = signals.hup.recv() => return Ok(Ended::Signal(1)),
                 _ = signals.int.recv() => return Ok(Ended::Signal(2)),
-                _ = signals.stop.recv() => {
-                    drop(keys);
-                    self.suspend()?;
-                    keys = EventStream::new();
-                }
+                _ = signals.quit.recv() => return Ok(Ended::Signal(3)),
+                _ = signals.stop.recv() => self.suspend()?,
                 event = keys.next() => {
                     let Some(Ok(event)) = event else { return Ok(Ended::TerminalGone) };
                     if is_suspend(&event) {
-                        drop(keys);
                         self.suspend()?;
-                        keys = EventStream::new();
                     } else if let Some(ended) = self.take(&event) {
                         return Ok(ended);
                     }
@@ -158,6 +159,7 @@ impl App {
 
     fn step(&mut self, event: &Event) -> Option<Ended> {
         let frame: Arc<Frame> = Arc::clone(&self.session.frames.borrow());
+        self.seen = Arc::clone(&frame);
         let scene = Scene { frame: &frame, context: &self.context, now: wall_now(), size: self.size };
         let effects = update(&mut self.state, event, scene);
         let mut ended = None;
@@ -175,7 +177,7 @@ impl App {
                 }
                 true
             }
-            Effect::Command(command) => self.session.request(Request::Command(Actor::Person, command)),
+            Effect::Ask(number, command) => self.session.request(Request::Ask(number, command)),
             Effect::Tape(control) => self.session.request(Request::Tape(control)),
             Effect::Show(request) if request == self.shown => true,
             Effect::Show(request) => {
@@ -196,8 +198,9 @@ impl App {
         None
     }
 
+    /// Draws the picture the last step has seen: what a key acts on is what was on the screen.
     fn draw(&mut self) -> std::io::Result<()> {
-        let live: Arc<Frame> = Arc::clone(&self.session.frames.borrow());
+        let live = Arc::clone(&self.seen);
         let shown = self.state.frozen.clone().unwrap_or_else(|| Arc::clone(&live));
         let palette = if self.no_colour { crate::runtime::Palette::Mono } else { self.state.palette };
         let age = self.session.heartbeat_age();

@@ -8,6 +8,7 @@ use crate::domain::{Duration, Mode, WallTime};
 use crate::engine::Snapshot;
 use crate::runtime::Frame;
 use crate::ui::actions::ActionId;
+use crate::ui::format;
 use crate::ui::layout::{Class, class_of, frame, panes as places};
 use crate::ui::overlays;
 use crate::ui::panes;
@@ -59,7 +60,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         too_small(picture, area, buffer);
         return;
     }
-    let banner = panes::status::banner(picture);
+    let banner = panes::status::banner(picture, area.width);
     let places_of = frame(area, u16::from(banner.is_some()));
     panes::status::draw(picture, places_of.status, buffer);
     if let Some((text, role)) = banner {
@@ -72,7 +73,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         body(picture, places_of.body, class, buffer);
     }
     panes::status::hints(picture, places_of.hints, buffer);
-    overlays::draw(picture, area, buffer);
+    overlays::draw(picture, area, places_of.body, buffer);
 }
 
 fn body(picture: &Picture<'_>, area: Rect, class: Class, buffer: &mut Buffer) {
@@ -110,13 +111,15 @@ fn draw_pane(picture: &Picture<'_>, pane: Pane, place: Rect, class: Class, buffe
 
 /// What a pane's frame says on the right.
 fn extra(picture: &Picture<'_>, pane: Pane) -> String {
-    let snapshot = picture.snapshot();
+    let (snapshot, live) = (picture.snapshot(), &picture.live.snapshot);
     match pane {
         Pane::Quotes => panes::quotes::subtitle(picture),
         Pane::Commentary => "rules".to_owned(),
         Pane::Signals => format!("{} waiting", snapshot.proposals.len()),
-        Pane::Positions => format!("{} open · {} orders", snapshot.positions.len(), snapshot.open_orders),
-        Pane::Risk => snapshot.state.to_string(),
+        Pane::Positions => {
+            format!("{} open · {}", live.positions.len(), format::count(live.open_orders, "order"))
+        }
+        Pane::Risk => live.state.to_string(),
         Pane::Alerts => format!("{} new", snapshot.unacknowledged),
     }
 }
@@ -148,7 +151,7 @@ fn too_small(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     };
     picture.text(buffer, area, 0, &format!("{mode} {}", snapshot.state), Role::Warn);
     picture.text(buffer, area, 1, "too small; F12 twice halts", Role::Text);
-    if let Some((text, role)) = panes::status::banner(picture) {
+    if let Some((text, role)) = panes::status::banner(picture, area.width) {
         picture.text(buffer, area, 2, &text, role);
     }
 }
@@ -167,6 +170,7 @@ pub fn pretty(key: &str) -> String {
             "shift" => "Shift".to_owned(),
             "alt" => "Alt".to_owned(),
             "" => "-".to_owned(),
+            one if one.len() == 1 && key.starts_with("shift-") => one.to_uppercase(),
             one if one.len() == 1 => one.to_owned(),
             word => {
                 word.chars().next().map_or_else(String::new, |first| first.to_uppercase().chain(word.chars().skip(1)).collect())

@@ -84,6 +84,16 @@ pub fn market_time(at: MarketTime) -> String {
     new_york().to_datetime(at.timestamp()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// The same as wide, blank for what happened before the tape had a time.
+pub fn moment(at: MarketTime) -> String {
+    if at <= MarketTime(0) { format!("{:<16}", "—") } else { market_time(at) }
+}
+
+/// A number with its noun: `1 order`, `2 orders`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 /// Month, day and minute in New York.
 pub fn short_time(at: MarketTime) -> String {
     new_york().to_datetime(at.timestamp()).strftime("%m-%d %H:%M").to_string()
@@ -124,7 +134,7 @@ pub fn fit(text: &str, width: usize) -> String {
 /// Breaks text into lines of at most `width` cells at spaces.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let (mut lines, mut line) = (Vec::new(), String::new());
-    for word in text.split_whitespace() {
+    for word in text.split([' ', '\n']).filter(|word| !word.is_empty()) {
         if !line.is_empty() && line.width() + 1 + word.width() > width {
             lines.push(std::mem::take(&mut line));
         }

@@ -61,10 +61,10 @@ pub enum Intent {
 pub enum PreviewPhase {
     /// Looking.
     Looking,
-    /// Sent; waiting for an activity line newer than this.
+    /// Sent; waiting for the engine's answer.
     Sending {
-        /// Number of the newest line when it was sent.
-        after: u64,
+        /// The number it was asked under.
+        asked: u64,
         /// When it was sent.
         since: WallTime,
     },

@@ -13,19 +13,19 @@ use ratatui::widgets::{Clear, Widget};
 use crate::ui::draw::{Picture, boxed};
 use crate::ui::state::Overlay;
 
-/// Draws all overlays, the last one on top.
-pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
+/// Draws all overlays, the last one on top. Windows stay inside `body`: status, banner and hints are never covered by one.
+pub fn draw(picture: &Picture<'_>, area: Rect, body: Rect, buffer: &mut Buffer) {
     for overlay in &picture.state.overlays {
         match overlay {
-            Overlay::Help { filter } => help::draw(picture, filter.value(), area, buffer),
-            Overlay::Palette { input, selected } => palette::draw(picture, input.value(), *selected, area, buffer),
+            Overlay::Help { filter } => help::draw(picture, filter.value(), body, buffer),
+            Overlay::Palette { input, selected } => palette::draw(picture, input.value(), *selected, body, buffer),
             Overlay::Command { input } => prompts::command(picture, input.value(), area, buffer),
             Overlay::Filter { input } => prompts::filter(picture, input.value(), area, buffer),
-            Overlay::Ticket { form, problem } => ticket::draw(picture, form, problem.as_deref(), area, buffer),
-            Overlay::Preview(preview) => preview::draw(picture, preview, area, buffer),
-            Overlay::Rearm { input } => prompts::rearm(picture, input.value(), area, buffer),
-            Overlay::History(order) => prompts::history(picture, *order, area, buffer),
-            Overlay::Notice => prompts::notice(picture, area, buffer),
+            Overlay::Ticket { form, problem } => ticket::draw(picture, form, problem.as_deref(), body, buffer),
+            Overlay::Preview(preview) => preview::draw(picture, preview, body, buffer),
+            Overlay::Rearm { input, .. } => prompts::rearm(picture, input.value(), body, buffer),
+            Overlay::History(order) => prompts::history(picture, *order, body, buffer),
+            Overlay::Notice => prompts::notice(picture, body, buffer),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::engine::Snapshot;
 use crate::runtime::{Frame, Palette};
 use crate::ui::intent::Preview;
 use crate::ui::keys::Keymap;
+use crate::ui::rows::RowKey;
 use crate::ui::ticket::Form;
 
 /// The six panes.
@@ -108,6 +109,8 @@ pub enum Overlay {
     Rearm {
         /// What is typed.
         input: Input,
+        /// Number of the request it belongs to; a refusal of that closes it.
+        asked: u64,
     },
     /// An order's whole history.
     History(OrderId),
@@ -120,6 +123,8 @@ pub enum Overlay {
 pub struct Toast {
     /// The text.
     pub text: String,
+    /// When it came.
+    pub since: WallTime,
     /// When it goes.
     pub until: WallTime,
     /// Whether it tells of something refused.
@@ -152,6 +157,14 @@ pub struct UiState {
     pub instrument: Option<InstrumentId>,
     /// Selected row by pane other than quotes.
     pub rows: BTreeMap<Pane, usize>,
+    /// What the cursor of a pane follows; nothing while it stays on the top row.
+    pub anchors: BTreeMap<Pane, RowKey>,
+    /// What was under the cursor of a pane in the last picture; keys act on this and on nothing else.
+    pub under_cursor: BTreeMap<Pane, RowKey>,
+    /// Number of the last thing asked of the engine.
+    pub asked: u64,
+    /// Number of the last answer taken.
+    pub answered: u64,
     /// Scroll of the activity view.
     pub activity_row: usize,
     /// Order of quotes.
@@ -189,6 +202,10 @@ impl Default for UiState {
             overlays: Vec::new(),
             instrument: None,
             rows: BTreeMap::new(),
+            anchors: BTreeMap::new(),
+            under_cursor: BTreeMap::new(),
+            asked: 0,
+            answered: 0,
             activity_row: 0,
             sort: Sort::Listed,
             fixed_order: Vec::new(),

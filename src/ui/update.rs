@@ -13,6 +13,7 @@ use crate::runtime::{Frame, Speed, TapeControl};
 use crate::ui::actions::ActionId;
 use crate::ui::intent::{ANSWER_WITHIN, Intent, Preview, PreviewPhase};
 use crate::ui::layout::{Class, class_of};
+use crate::ui::rows;
 use crate::ui::state::{Context, Overlay, Toast, UiState};
 use crate::ui::ticket::Field;
 use crate::ui::update::dialogs::overlay_key;
@@ -22,6 +23,9 @@ pub(super) use crate::ui::update::perform::perform;
 
 /// How long the second press of the kill switch may take.
 pub const KILL_WINDOW: Duration = Duration::seconds(3);
+/// How long a warning is safe from lesser news.
+const WARNING_STAYS: Duration = Duration::seconds(2);
+
 /// What wakes the screen.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -38,8 +42,8 @@ pub enum Event {
 /// What is to be done outside.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Send a command to the engine.
-    Command(Command),
+    /// Send a command to the engine, to be answered under this number.
+    Ask(u64, Command),
     /// Control the tape.
     Tape(TapeControl),
     /// Ask for other pictures.
@@ -89,6 +93,9 @@ fn press(state: &mut UiState, key: KeyEvent, scene: Scene<'_>, effects: &mut Vec
     let action = scene.context.keymap.action(key);
     if action == Some(ActionId::Kill) {
         return kill(state, scene, effects);
+    }
+    if class_of(scene.size.0, scene.size.1) == Class::TooSmall {
+        return;
     }
     match state.overlays.pop() {
         Some(overlay) => overlay_key(state, overlay, key, action, scene, effects),
@@ -163,16 +170,29 @@ fn pass_time(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
         let opens = |preview: &Preview| matches!(preview.intent, Intent::Ticket(_) | Intent::Proposal { .. });
         state.overlays.retain(|overlay| !matches!(overlay, Overlay::Preview(preview) if opens(preview)));
     }
+    take_answers(state, scene);
     follow_preview(state, scene);
-    if let Some(newest) = snapshot.activity.first().filter(|line| line.number > state.last_activity) {
-        let is_first = state.last_activity == 0;
+    rows::settle(state, snapshot);
+    let Some(newest) = snapshot.activity.first().filter(|line| line.number > state.last_activity) else { return };
+    let is_first = state.last_activity == 0;
+    if is_first || snapshot.is_quiet {
         state.last_activity = newest.number;
-        if !is_first && !snapshot.is_quiet {
-            let is_warning = newest.severity != Severity::Info;
-            toast(state, &newest.text.clone(), is_warning, now);
-            if newest.severity == Severity::Critical {
-                effects.push(Effect::Bell);
-            }
+    } else if notify(state, &newest.text, newest.severity != Severity::Info, now) {
+        state.last_activity = newest.number;
+        if newest.severity == Severity::Critical {
+            effects.push(Effect::Bell);
+        }
+    }
+}
+
+/// Takes what the engine answered: a refusal is shown whatever dialog it belongs to, and closes the one it makes pointless.
+fn take_answers(state: &mut UiState, scene: Scene<'_>) {
+    let answered = state.answered;
+    for answer in scene.frame.answers.iter().filter(|answer| answer.number > answered) {
+        state.answered = answer.number;
+        if let Some(refusal) = &answer.refusal {
+            state.overlays.retain(|overlay| !matches!(overlay, Overlay::Rearm { asked, .. } if *asked == answer.number));
+            toast(state, refusal, true, scene.now);
         }
     }
 }
@@ -183,10 +203,9 @@ fn follow_preview(state: &mut UiState, scene: Scene<'_>) {
     let Some(preview) = state.preview().cloned() else { return };
     let words = match preview.phase {
         PreviewPhase::Looking => preview.gone(snapshot).map(|why| (why, true)),
-        PreviewPhase::Sending { after, since } => {
-            let answered = snapshot.activity.first().is_some_and(|line| line.number > after);
+        PreviewPhase::Sending { asked, since } => {
             let late = now.since(since).0 > ANSWER_WITHIN.0;
-            if answered {
+            if state.answered >= asked {
                 state.overlays.pop();
                 return;
             }
@@ -199,10 +218,31 @@ fn follow_preview(state: &mut UiState, scene: Scene<'_>) {
     }
 }
 
-/// Shows a short message.
+/// Sends a command and returns the number under which it will be answered.
+pub(super) fn ask(state: &mut UiState, command: Command, effects: &mut Vec<Effect>) -> u64 {
+    state.asked += 1;
+    effects.push(Effect::Ask(state.asked, command));
+    state.asked
+}
+
+/// Shows a short message that answers a key.
 pub(super) fn toast(state: &mut UiState, text: &str, is_warning: bool, now: WallTime) {
     let seconds = if is_warning { 6 } else { 3 };
-    state.toast = Some(Toast { text: text.to_owned(), until: now.plus(Duration::seconds(seconds)), is_warning });
+    let until = now.plus(Duration::seconds(seconds));
+    state.toast = Some(Toast { text: text.to_owned(), since: now, until, is_warning });
+}
+
+/// Shows a short message nobody asked for, and returns whether it did. It waits behind an answer of this instant, and behind a
+/// warning that has not been there for [`WARNING_STAYS`] unless it is one itself.
+fn notify(state: &mut UiState, text: &str, is_warning: bool, now: WallTime) -> bool {
+    let waits = state.toast.as_ref().is_some_and(|standing| {
+        let age = now.since(standing.since).0;
+        age == 0 || standing.is_warning && !is_warning && age < WARNING_STAYS.0
+    });
+    if !waits {
+        toast(state, text, is_warning, now);
+    }
+    !waits
 }
 
 /// A speed as a person types it: `60`, `x60`, `max`.

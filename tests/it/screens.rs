@@ -49,7 +49,7 @@ impl Stage {
         let effects = ui::update(&mut self.state, event, scene);
         for effect in &effects {
             match effect {
-                Effect::Command(command) => self.world.command(command.clone()),
+                Effect::Ask(number, command) => self.world.ask(*number, command.clone()),
                 Effect::Kill => self.world.command(Command::Kill { why: "kill switch".to_owned() }),
                 Effect::Quit => self.quits = true,
                 Effect::Tape(_) | Effect::Show(_) | Effect::Bell => {}
@@ -147,12 +147,12 @@ fn label_and_effect_of_the_preview_go_together() {
     assert!(stage.text().contains("y SENDS the order"), "{}", stage.text());
     for code in [KeyCode::Enter, KeyCode::Char(' '), KeyCode::Char('b'), KeyCode::Tab] {
         let effects = stage.press(code);
-        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Command(_))), "{code:?} must not send");
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Ask(..))), "{code:?} must not send");
     }
     stage.event(&Event::Paste("y".to_owned()));
     let before = stage.world.engine().book().orders().open().len();
     let effects = stage.press(KeyCode::Char('y'));
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::Command(Command::PlaceOrder { .. }))));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Ask(_, Command::PlaceOrder { .. }))));
     assert_eq!(stage.world.engine().book().orders().open().len(), before + 1);
 }
 
@@ -162,13 +162,13 @@ fn a_dialog_hears_nothing_in_its_first_moment_and_sends_once() {
     stage.keys("jb2");
     stage.press(KeyCode::Enter);
     let key = Event::Key(KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE));
-    assert!(!stage.event(&key).iter().any(|effect| matches!(effect, Effect::Command(_))), "type-ahead must not send");
+    assert!(!stage.event(&key).iter().any(|effect| matches!(effect, Effect::Ask(..))), "type-ahead must not send");
     stage.world.wait(Duration::seconds(1));
     let frame = Arc::new(stage.world.frame(&stage.show()));
     let scene = Scene { frame: &frame, context: &stage.context, now: stage.now(), size: stage.size };
     let first = ui::update(&mut stage.state, &key, scene);
     let second = ui::update(&mut stage.state, &key, scene);
-    let sends = |effects: &[Effect]| effects.iter().filter(|effect| matches!(effect, Effect::Command(_))).count();
+    let sends = |effects: &[Effect]| effects.iter().filter(|effect| matches!(effect, Effect::Ask(..))).count();
     assert_eq!((sends(&first), sends(&second)), (1, 0), "a second key while sending must not send again");
 }
 
@@ -181,11 +181,11 @@ fn a_precaution_asks_for_the_symbol() {
     stage.press(KeyCode::Enter);
     stage.world.wait(Duration::seconds(1));
     assert!(stage.text().contains("type AMZN"), "{}", stage.text());
-    assert!(!stage.press(KeyCode::Char('y')).iter().any(|effect| matches!(effect, Effect::Command(_))));
+    assert!(!stage.press(KeyCode::Char('y')).iter().any(|effect| matches!(effect, Effect::Ask(..))));
     stage.press(KeyCode::Backspace);
     stage.keys("amzn");
     let effects = stage.press(KeyCode::Char('y'));
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::Command(Command::PlaceOrder { .. }))), "{}", stage.text());
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Ask(_, Command::PlaceOrder { .. }))), "{}", stage.text());
 }
 
 #[test]

@@ -23,13 +23,15 @@ impl Running {
         self.last_frame = Instant::now().checked_sub(FRAME_EVERY).unwrap_or(self.last_frame);
     }
 
-    /// Handles an input; effects that reach the broker wait until its records are durable.
-    pub(super) fn input(&mut self, body: InputBody) {
+    /// Handles an input; effects that reach the broker wait until its records are durable. Returns the engine's refusal, if any.
+    pub(super) fn input(&mut self, body: InputBody) -> Option<String> {
         let entries = self.decide(body);
+        let refusal = self.outcome.refusal.take();
         self.write(entries);
         self.carry_out_when_durable();
         self.take_reports();
         self.is_dirty = true;
+        refusal
     }
 
     /// Lets the engine decide on an input and returns what is to be written.

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use crate::domain::{OrderId, PositionId};
 use crate::engine::OrderPreview;
 use crate::portfolio::SizingRule;
-use crate::risk::CheckOutcome;
+use crate::risk::{CheckOutcome, CheckResult};
 use crate::ui::draw::Picture;
 use crate::ui::format;
 use crate::ui::intent::{Blocked, Intent, Preview, PreviewPhase};
@@ -17,6 +17,9 @@ use crate::ui::roles::Role;
 /// Size of the window; a smaller terminal refuses to open it.
 const SIZE: (u16, u16) = (100, 34);
 
+/// Lines kept for what the keys do.
+const FOOTER: u16 = 2;
+
 /// Lines written one under the other.
 struct Page<'a, 'b> {
     picture: &'a Picture<'b>,
@@ -25,9 +28,17 @@ struct Page<'a, 'b> {
 }
 
 impl Page<'_, '_> {
+    /// A line, and as many below as it needs.
     fn put(&mut self, buffer: &mut Buffer, text: &str, role: Role) {
-        self.picture.text(buffer, self.inner, self.line, text, role);
-        self.line += 1;
+        for line in format::wrap(text, usize::from(self.inner.width.max(1))) {
+            self.picture.text(buffer, self.inner, self.line, &line, role);
+            self.line += 1;
+        }
+    }
+
+    /// Lines left above the footer.
+    const fn left(&self) -> u16 {
+        self.inner.height.saturating_sub(self.line + FOOTER)
     }
 }
 
@@ -120,19 +131,21 @@ fn proposal(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) 
             &format!("{}: {} · age {age} · {} bars", view.source.word(), view.rationale, view.horizon_bars),
             Role::Text,
         );
-        let place =
-            Rect { y: page.inner.y + page.line, height: page.inner.height.saturating_sub(page.line + 2).min(5), ..page.inner };
+        let place = Rect { y: page.inner.y + page.line, height: page.left().min(5), ..page.inner };
         verdicts(picture, entry, place, buffer);
         page.line += place.height;
     }
 }
 
-/// Checks in two columns; the one that refuses says so in words.
+/// Checks in two columns with their numbers; where that does not fit, those that pass by name only.
 fn checks(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
-    page.put(buffer, "", Role::Text);
+    let rows = u16::try_from(shown.checks.len().div_ceil(2)).unwrap_or(0);
+    if rows + 1 > page.left() {
+        return narrow_checks(page, shown, buffer);
+    }
+    page.line += 1;
     let half = page.inner.width / 2;
     let begin = page.line;
-    let rows = u16::try_from(shown.checks.len().div_ceil(2)).unwrap_or(0);
     for (index, result) in (0_u16..).zip(&shown.checks) {
         let (mark, role) = match result.outcome {
             CheckOutcome::Pass => ("✓", Role::Up),
@@ -152,6 +165,18 @@ fn checks(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
     page.line = begin + rows;
 }
 
+fn narrow_checks(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
+    let passes = |result: &&CheckResult| result.outcome == CheckOutcome::Pass;
+    let (passed, others): (Vec<&CheckResult>, Vec<&CheckResult>) = shown.checks.iter().partition(passes);
+    for result in others {
+        let (mark, role) = if result.outcome == CheckOutcome::Fail { ("✗ NO", Role::Down) } else { ("!", Role::Warn) };
+        page.put(buffer, &format!("{mark} {} {result}", result.check.title()), role);
+    }
+    // Titles are held together by hard spaces, so that wrapping never tears one apart.
+    let names: Vec<String> = passed.iter().map(|result| format!("✓ {}", result.check.title()).replace(' ', "\u{a0}")).collect();
+    page.put(buffer, &names.join(" "), Role::Up);
+}
+
 fn plain(page: &mut Page<'_, '_>, preview: &Preview, buffer: &mut Buffer) {
     let snapshot = &page.picture.live.snapshot;
     match &preview.intent {
@@ -163,7 +188,11 @@ fn plain(page: &mut Page<'_, '_>, preview: &Preview, buffer: &mut Buffer) {
             page.put(buffer, &format!("new take-profit {}", level(protection.take_profit)), Role::Text);
         }
         Intent::Flatten => {
-            page.put(buffer, &format!("{} positions are closed at the next bar's open:", snapshot.positions.len()), Role::Warn);
+            page.put(
+                buffer,
+                &format!("{}, closed at the next bar's open:", format::count(snapshot.positions.len(), "position")),
+                Role::Warn,
+            );
             let ids: Vec<PositionId> = snapshot.positions.iter().map(|row| row.id).take(6).collect();
             for id in ids {
                 position_line(page, id, buffer);
@@ -189,12 +218,10 @@ fn plain(page: &mut Page<'_, '_>, preview: &Preview, buffer: &mut Buffer) {
 fn quit(page: &mut Page<'_, '_>, buffer: &mut Buffer) {
     let snapshot = &page.picture.live.snapshot;
     let bare = snapshot.positions.iter().filter(|row| row.protection.stop_loss.is_none()).count();
-    page.put(buffer, &format!("{} positions stay open, {bare} of them without a stop.", snapshot.positions.len()), Role::Text);
-    page.put(
-        buffer,
-        &format!("{} orders stay open, {} proposals lapse.", snapshot.open_orders, snapshot.proposals.len()),
-        Role::Text,
-    );
+    let held = format::count(snapshot.positions.len(), "position");
+    page.put(buffer, &format!("Left open: {held}, {bare} without a stop."), Role::Text);
+    let (orders, proposals) = (format::count(snapshot.open_orders, "order"), format::count(snapshot.proposals.len(), "proposal"));
+    page.put(buffer, &format!("Left working: {orders}. Lapsing: {proposals}."), Role::Text);
     page.put(buffer, "The paper market stands still until you come back; the next start takes this run up again.", Role::Muted);
 }
 

@@ -19,7 +19,12 @@ fn bottom(picture: &Picture<'_>, sign: &str, typed: &str, hints: &[String], area
     for (line, hint) in (0..lines).zip(hints) {
         picture.text(buffer, place, line, &format!("   {hint}"), Role::Muted);
     }
-    picture.text(buffer, place, lines, &format!(" {sign}{typed}▏"), Role::Accent);
+    // A long line shows its end, where the cursor is.
+    let room = usize::from(area.width.saturating_sub(4));
+    let skip = typed.chars().count().saturating_sub(room);
+    let tail: String = typed.chars().skip(skip).collect();
+    let sign = if skip > 0 { "…" } else { sign };
+    picture.text(buffer, place, lines, &format!(" {sign}{tail}▏"), Role::Accent);
 }
 
 /// The command line with what fits.
@@ -40,10 +45,18 @@ pub fn rearm(picture: &Picture<'_>, typed: &str, area: Rect, buffer: &mut Buffer
         .reason
         .as_ref()
         .map_or_else(String::new, |reason| format!("{} by {}: {}", snapshot.state, reason.who, reason.why));
-    picture.text(buffer, inner, 0, &why, Role::Warn);
-    picture.text(buffer, inner, 2, "Trading becomes ACTIVE again; latched limits still refuse openings.", Role::Text);
-    picture.text(buffer, inner, 3, "Type ARM and press Enter within 60 s. Esc leaves it as it is.", Role::Text);
-    picture.text(buffer, inner, 5, &format!("› {typed}▏"), Role::Accent);
+    let width = usize::from(inner.width.max(1));
+    let said = [
+        (why.as_str(), Role::Warn),
+        ("Trading becomes ACTIVE again; latched limits still refuse openings.", Role::Text),
+        ("Type ARM and press Enter within 60 s. Esc leaves it as it is.", Role::Text),
+    ];
+    let lines = said.iter().flat_map(|(text, role)| format::wrap(text, width).into_iter().map(|line| (line, *role)));
+    let input = inner.height.saturating_sub(1);
+    for (line, (text, role)) in (0..input).zip(lines) {
+        picture.text(buffer, inner, line, &text, role);
+    }
+    picture.text(buffer, inner, input, &format!("› {typed}▏"), Role::Accent);
 }
 
 /// An order with its whole history.
@@ -89,7 +102,15 @@ pub fn notice(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         ("", Role::Text),
         ("Any key closes this notice.", Role::Muted),
     ];
+    let narrow = [
+        ("Replayed history: nothing is live.", Role::Text),
+        ("No advice; rules are NOT PROVEN.", Role::Text),
+        ("You start READ-ONLY.", Role::Text),
+        ("F12 F12 is the kill switch.", Role::Accent),
+        ("Any key closes this notice.", Role::Muted),
+    ];
+    let lines: &[(&str, Role)] = if inner.width < 70 || inner.height < 12 { &narrow } else { &lines };
     for (line, (text, role)) in (0..).zip(lines) {
-        picture.text(buffer, inner, line, text, role);
+        picture.text(buffer, inner, line, text, *role);
     }
 }

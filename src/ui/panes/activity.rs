@@ -18,7 +18,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
             Severity::Warning => Role::Warn,
             Severity::Critical => Role::Danger,
         };
-        let text = format!(" {:>5}  {}  {}", activity.number, format::market_time(activity.at), activity.text);
+        let text = format!(" {:>5}  {}  {}", activity.number, format::moment(activity.at), activity.text);
         picture.text(buffer, inner, line, &text, role);
     }
 }

@@ -1,4 +1,4 @@
-//! Positions and orders: what is held, what it earns, what protects it, and what is on its way.
+//! Positions and orders: what is held, what it earns, what protects it, and what is on its way. Never frozen.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::orders::{OrderState, TrackedOrder};
 use crate::ui::draw::Picture;
 use crate::ui::format;
 use crate::ui::roles::Role;
-use crate::ui::state::Pane;
+use crate::ui::rows::RowKey;
+use crate::ui::state::{Pane, UiState};
 use crate::ui::table::{Cell, Column, Table, left, offset_for, right};
 use crate::ui::ticket::KindChoice;
 
@@ -24,12 +25,13 @@ pub enum Item<'a> {
     Order(&'a Arc<TrackedOrder>),
 }
 
-/// The item of a row: positions first.
-pub fn selected(snapshot: &Snapshot, row: usize) -> Option<Item<'_>> {
-    snapshot.positions.get(row).map(Item::Position).or_else(|| {
-        let order = snapshot.orders.get(row.checked_sub(snapshot.positions.len())?)?;
-        Some(Item::Order(order))
-    })
+/// What was under the cursor, if it is still there.
+pub fn under_cursor<'a>(state: &UiState, live: &'a Snapshot) -> Option<Item<'a>> {
+    match state.under_cursor.get(&Pane::Positions)? {
+        RowKey::Position(id) => live.positions.iter().find(|row| row.id == *id).map(Item::Position),
+        RowKey::Order(id) => live.orders.iter().find(|tracked| tracked.order.id == *id).map(Item::Order),
+        _ => None,
+    }
 }
 
 /// The form's choice for an order's kind.
@@ -62,7 +64,7 @@ const ORDERS: [Column; 6] = [
 
 /// Draws the pane.
 pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
-    let snapshot = picture.snapshot();
+    let snapshot = &picture.live.snapshot;
     let account = &snapshot.account;
     let totals = format!(
         " cash {}  open {}  closed {}  costs {}",

@@ -10,7 +10,8 @@ use crate::engine::{ProposalRow, SignalEntry, Snapshot};
 use crate::ui::draw::Picture;
 use crate::ui::format;
 use crate::ui::roles::Role;
-use crate::ui::state::Pane;
+use crate::ui::rows::RowKey;
+use crate::ui::state::{Pane, UiState};
 use crate::ui::table::{Cell, Column, Table, left, offset_for, right};
 
 /// A row of the pane.
@@ -29,6 +30,15 @@ pub fn selected(snapshot: &Snapshot, row: usize) -> Option<Item<'_>> {
         let signal = snapshot.signals.get(row.checked_sub(proposals)?)?;
         Some(Item::Signal(signal))
     })
+}
+
+/// What was under the cursor, if it is still there.
+pub fn under_cursor<'a>(state: &UiState, live: &'a Snapshot) -> Option<Item<'a>> {
+    match state.under_cursor.get(&Pane::Signals)? {
+        RowKey::Proposal(id) => live.proposals.iter().find(|row| row.proposal.id == *id).map(Item::Proposal),
+        RowKey::Signal(id) => live.signals.iter().find(|entry| entry.signal.id == *id).map(Item::Signal),
+        _ => None,
+    }
 }
 
 const COLUMNS: [Column; 8] = [

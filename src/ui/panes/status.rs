@@ -9,6 +9,7 @@ use crate::engine::KillPhase;
 use crate::ui::actions::ActionId;
 use crate::ui::draw::{Picture, key_of};
 use crate::ui::format;
+use crate::ui::intent::PreviewPhase;
 use crate::ui::roles::Role;
 use crate::ui::state::{Overlay, Pane, View};
 use crate::ui::update::KILL_WINDOW;
@@ -84,14 +85,16 @@ fn journal(picture: &Picture<'_>) -> String {
 }
 
 /// The one line that says what is extraordinary now, most important first.
-pub fn banner(picture: &Picture<'_>) -> Option<(String, Role)> {
+pub fn banner(picture: &Picture<'_>, width: u16) -> Option<(String, Role)> {
     let snapshot = &picture.live.snapshot;
     if let Some(since) = picture.state.kill_armed {
         let left = Duration(KILL_WINDOW.0 - picture.now.since(since).0).as_seconds().max(0.0);
-        return Some((
-            format!("KILL SWITCH ARMED — press F12 or Ctrl+X again within {left:.1} s to halt and cancel everything"),
-            Role::Danger,
-        ));
+        let text = if width < 90 {
+            format!("KILL SWITCH ARMED: again within {left:.1} s")
+        } else {
+            format!("KILL SWITCH ARMED — press F12 or Ctrl+X again within {left:.1} s to halt and cancel everything")
+        };
+        return Some((text, Role::Danger));
     }
     if picture.heartbeat > LATE {
         let age = format::age(picture.heartbeat);
@@ -124,7 +127,7 @@ fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {
     let snapshot = &picture.live.snapshot;
     if picture.state.frozen.is_some() {
         let at = format::market_time(picture.snapshot().market_now);
-        return Some((format!("FROZEN at {at} NY — risk, status and dialogs go on; f thaws"), Role::Warn));
+        return Some((format!("FROZEN at {at} NY — positions, orders, risk and status go on; f thaws"), Role::Warn));
     }
     if snapshot.is_quiet {
         return Some((format!("running ahead: {} NY", format::market_time(snapshot.market_now)), Role::Accent));
@@ -146,22 +149,33 @@ pub fn hints(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         picture.text(buffer, area, 0, &format!(" {sign} {}", toast.text), role);
         return;
     }
+    let all: Vec<(String, &str)> =
+        actions_now(picture).into_iter().map(|(action, word)| (key_of(picture.context, action), word)).collect();
+    let width = |key: &str, word: &str| u16::try_from(key.width() + word.width() + 3).unwrap_or(u16::MAX);
+    let kill = (key_of(picture.context, ActionId::Kill), "kill");
+    let (mut x, end) = (area.x + 1, (area.x + area.width).saturating_sub(width(&kill.0, kill.1)));
+    let fitting = all.iter().take_while(|(key, word)| {
+        let fits = x + width(key, word) <= end;
+        x += width(key, word);
+        fits
+    });
+    // The kill switch never drops out, however narrow it is.
+    let shown: Vec<_> = fitting.cloned().chain([kill]).collect();
     let mut x = area.x + 1;
-    for (action, word) in actions_now(picture) {
-        let key = key_of(picture.context, action);
-        let width = u16::try_from(key.width() + word.width() + 3).unwrap_or(u16::MAX);
-        if x + width > area.x + area.width {
-            break;
-        }
-        buffer.set_string(x, area.y, &key, picture.style(Role::Accent));
-        buffer.set_string(x + u16::try_from(key.width()).unwrap_or(0) + 1, area.y, word, picture.style(Role::Muted));
-        x += width;
+    for (key, word) in shown {
+        picture.text(buffer, Rect { x, width: (area.x + area.width).saturating_sub(x), ..area }, 0, &key, Role::Accent);
+        let after = x + u16::try_from(key.width()).unwrap_or(0) + 1;
+        let rest = Rect { x: after, width: (area.x + area.width).saturating_sub(after), ..area };
+        picture.text(buffer, rest, 0, word, Role::Muted);
+        x += width(&key, word);
     }
 }
 
 fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
-    if !matches!(picture.state.overlays.last(), None | Some(Overlay::Notice)) {
-        return vec![(ActionId::Back, "back"), (ActionId::Kill, "kill")];
+    match picture.state.overlays.last() {
+        None | Some(Overlay::Notice) => {}
+        Some(Overlay::Preview(preview)) if matches!(preview.phase, PreviewPhase::Sending { .. }) => return Vec::new(),
+        Some(_) => return vec![(ActionId::Back, "back")],
     }
     let arm = if picture.live.snapshot.mode == Mode::ReadOnly { "arm paper" } else { "read-only" };
     let mut now = vec![(ActionId::ArmPaper, arm)];
@@ -195,7 +209,6 @@ fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
         (ActionId::Faster, "faster"),
         (ActionId::Palette, "find"),
         (ActionId::Help, "help"),
-        (ActionId::Kill, "kill"),
         (ActionId::Quit, "quit"),
     ]);
     now

@@ -13,7 +13,7 @@ use crate::ui::layout::{Class, class_of};
 use crate::ui::overlays::palette::matches;
 use crate::ui::state::{Overlay, UiState};
 use crate::ui::ticket::Form;
-use crate::ui::update::{Effect, Scene, perform, toast};
+use crate::ui::update::{Effect, Scene, ask, perform, toast};
 
 /// The word that re-arms.
 const REARM_WORD: &str = "ARM";
@@ -57,16 +57,16 @@ pub(super) fn overlay_key(
             }
         }
         Overlay::Ticket { form, .. } => ticket_key(state, *form, key, scene),
-        Overlay::Rearm { mut input } => {
+        Overlay::Rearm { mut input, asked } => {
             if key.code == KeyCode::Enter {
                 if input.value().trim().eq_ignore_ascii_case(REARM_WORD) {
-                    effects.push(Effect::Command(Command::ConfirmRearm));
+                    ask(state, Command::ConfirmRearm, effects);
                 } else {
                     toast(state, "not re-armed: the word was not typed", true, scene.now);
                 }
             } else {
                 input.handle_event(&crossterm::event::Event::Key(key));
-                state.overlays.push(Overlay::Rearm { input });
+                state.overlays.push(Overlay::Rearm { input, asked });
             }
         }
         Overlay::History(order) => {
@@ -164,7 +164,7 @@ fn preview_key(state: &mut UiState, mut preview: Preview, key: KeyEvent, scene: 
         KeyCode::Char('n') => {}
         KeyCode::Char('d') if matches!(preview.intent, Intent::Proposal { .. }) => {
             if let Intent::Proposal { id, .. } = preview.intent {
-                effects.push(Effect::Command(Command::DeclineProposal { proposal: id }));
+                ask(state, Command::DeclineProposal { proposal: id }, effects);
             }
         }
         KeyCode::Char('y') => confirm(state, preview, scene, effects),
@@ -198,9 +198,9 @@ fn confirm(state: &mut UiState, mut preview: Preview, scene: Scene<'_>, effects:
         Intent::Jump(until) => effects.push(Effect::Tape(TapeControl::Jump(until))),
         _ => {
             let acknowledged = if preview.wants_symbol(snapshot) { Acknowledged::Precautions } else { Acknowledged::Nothing };
-            effects.extend(preview.intent.command(shown, acknowledged).map(Effect::Command));
-            let after = snapshot.activity.first().map_or(0, |line| line.number);
-            preview.phase = PreviewPhase::Sending { after, since: scene.now };
+            let Some(command) = preview.intent.command(shown, acknowledged) else { return };
+            let asked = ask(state, command, effects);
+            preview.phase = PreviewPhase::Sending { asked, since: scene.now };
             state.overlays.retain(|overlay| !matches!(overlay, Overlay::Ticket { .. }));
             state.overlays.push(Overlay::Preview(preview));
         }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::domain::{InstrumentId, Mode, OrderSide, TradingState};
-use crate::engine::Command;
+use crate::domain::{Alert, InstrumentId, Mode, OrderSide, TradingState};
+use crate::engine::{Command, Snapshot};
 use crate::runtime::{Palette, TapeControl};
 use crate::ui::actions::ActionId;
 use crate::ui::intent::Intent;
 use crate::ui::panes;
+use crate::ui::rows::{self, RowKey};
 use crate::ui::state::{Context, Overlay, Pane, Sort, UiState, View};
 use crate::ui::ticket::{Form, Purpose};
-use crate::ui::update::{Effect, Scene, kill, open_preview, toast};
+use crate::ui::update::{Effect, Scene, ask, kill, open_preview, toast};
 
 /// Performs an action of the registry.
 pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene<'_>, effects: &mut Vec<Effect>) {
@@ -55,7 +56,7 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Timeframe => state.timeframe = state.timeframe.next(),
         ActionId::Freeze => state.frozen = if state.frozen.is_some() { None } else { Some(Arc::clone(scene.frame)) },
         ActionId::Acknowledge => acknowledge(state, scene, effects),
-        ActionId::AcknowledgeAll => effects.push(Effect::Command(Command::AcknowledgeAll)),
+        ActionId::AcknowledgeAll => drop(ask(state, Command::AcknowledgeAll, effects)),
         ActionId::Palette => state.overlays.push(Overlay::Palette { input: tui_input::Input::default(), selected: 0 }),
         ActionId::CommandLine => state.overlays.push(Overlay::Command { input: tui_input::Input::default() }),
         ActionId::Help => state.overlays.push(Overlay::Help { filter: tui_input::Input::default() }),
@@ -70,8 +71,12 @@ fn arm(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
         (Mode::ReadOnly, TradingState::Halted) => {
             toast(state, "trading is HALTED; re-arm it first (Shift+R)", true, scene.now);
         }
-        (Mode::ReadOnly, TradingState::Active | TradingState::Reducing) => effects.push(Effect::Command(Command::ArmPaper)),
-        (Mode::Paper | Mode::Demo, _) => effects.push(Effect::Command(Command::Disarm)),
+        (Mode::ReadOnly, TradingState::Active | TradingState::Reducing) => {
+            ask(state, Command::ArmPaper, effects);
+        }
+        (Mode::Paper | Mode::Demo, _) => {
+            ask(state, Command::Disarm, effects);
+        }
     }
 }
 
@@ -86,26 +91,25 @@ fn open(state: &mut UiState, scene: Scene<'_>) {
                 (state.instrument, state.view) = (Some(id), View::Detail(id));
             }
         }
-        Pane::Signals => match panes::signals::selected(snapshot, state.row(Pane::Signals)) {
+        Pane::Signals => match panes::signals::under_cursor(state, snapshot) {
             Some(panes::signals::Item::Proposal(row)) => {
                 open_preview(state, Intent::Proposal { id: row.proposal.id, revision: row.proposal.revision }, scene);
             }
             Some(panes::signals::Item::Signal(entry)) => detail(state, entry.signal.view.instrument),
             None => {}
         },
-        Pane::Positions => match panes::positions::selected(snapshot, state.row(Pane::Positions)) {
+        Pane::Positions => match panes::positions::under_cursor(state, snapshot) {
             Some(panes::positions::Item::Position(row)) => detail(state, row.instrument),
             Some(panes::positions::Item::Order(order)) => state.overlays.push(Overlay::History(order.order.id)),
             None => {}
         },
         Pane::Commentary => {
-            if let Some(comment) = snapshot.commentary.get(state.row(Pane::Commentary)) {
-                detail(state, comment.instrument);
+            if let Some(RowKey::Comment(instrument, _)) = state.under_cursor.get(&Pane::Commentary) {
+                detail(state, *instrument);
             }
         }
         Pane::Alerts => {
-            let alert = snapshot.alerts.get(state.row(Pane::Alerts));
-            if let Some(id) = alert.and_then(|alert| alert.instrument) {
+            if let Some(id) = alert_under_cursor(state, snapshot).and_then(|alert| alert.instrument) {
                 detail(state, id);
             }
         }
@@ -137,7 +141,7 @@ fn close(state: &mut UiState, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let held = match state.view {
         View::Detail(id) => snapshot.positions.iter().find(|row| row.instrument == id).map(panes::positions::Item::Position),
-        View::Panes | View::Equity | View::Activity => panes::positions::selected(snapshot, state.row(Pane::Positions)),
+        View::Panes | View::Equity | View::Activity => panes::positions::under_cursor(state, snapshot),
     };
     match held {
         Some(panes::positions::Item::Position(row)) => open_preview(state, Intent::Close(row.id), scene),
@@ -149,7 +153,7 @@ fn close(state: &mut UiState, scene: Scene<'_>) {
 fn modify(state: &mut UiState, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let text = |value: Option<String>| tui_input::Input::from(value.unwrap_or_default());
-    let form = match panes::positions::selected(snapshot, state.row(Pane::Positions)) {
+    let form = match panes::positions::under_cursor(state, snapshot) {
         Some(panes::positions::Item::Position(row)) => {
             let mut form = Form::new(Purpose::Protect(row.id), row.instrument, row.side.closing().opposite());
             form.stop_loss = text(row.protection.stop_loss.map(|price| price.to_string()));
@@ -173,10 +177,10 @@ fn modify(state: &mut UiState, scene: Scene<'_>) {
 }
 
 fn decline(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
-    let row = state.row(Pane::Signals);
-    match panes::signals::selected(&scene.frame.snapshot, row) {
-        Some(panes::signals::Item::Proposal(row)) if state.focus == Pane::Signals => {
-            effects.push(Effect::Command(Command::DeclineProposal { proposal: row.proposal.id }));
+    match state.under_cursor.get(&Pane::Signals) {
+        Some(RowKey::Proposal(proposal)) if state.focus == Pane::Signals => {
+            let proposal = *proposal;
+            ask(state, Command::DeclineProposal { proposal }, effects);
         }
         _ => toast(state, "select a proposal in the signals pane (3) first", true, scene.now),
     }
@@ -198,9 +202,9 @@ fn flatten(state: &mut UiState, scene: Scene<'_>) {
 }
 
 fn rearm(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
-    effects.push(Effect::Command(Command::RequestRearm));
+    let asked = ask(state, Command::RequestRearm, effects);
     if scene.frame.snapshot.state != TradingState::Active {
-        state.overlays.push(Overlay::Rearm { input: tui_input::Input::default() });
+        state.overlays.push(Overlay::Rearm { input: tui_input::Input::default(), asked });
     }
 }
 
@@ -240,14 +244,7 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
             }
         }
         (View::Panes | View::Detail(_) | View::Equity, pane) => {
-            let count = match pane {
-                Pane::Quotes | Pane::Risk => 1,
-                Pane::Commentary => snapshot.commentary.len(),
-                Pane::Signals => snapshot.proposals.len() + snapshot.signals.len(),
-                Pane::Positions => snapshot.positions.len() + snapshot.orders.len(),
-                Pane::Alerts => snapshot.alerts.len(),
-            };
-            state.rows.insert(pane, moved(state.row(pane), count));
+            rows::step(state, pane, by, snapshot);
         }
     }
 }
@@ -272,12 +269,17 @@ fn next_group(state: &mut UiState, context: &Context) {
     };
 }
 
+fn alert_under_cursor<'a>(state: &UiState, snapshot: &'a Snapshot) -> Option<&'a Alert> {
+    let Some(RowKey::Alert(id)) = state.under_cursor.get(&Pane::Alerts) else { return None };
+    snapshot.alerts.iter().find(|alert| alert.id == *id)
+}
+
 fn acknowledge(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
-    let alerts = &scene.frame.snapshot.alerts;
-    let selected = alerts.get(state.row(Pane::Alerts)).filter(|alert| state.focus == Pane::Alerts && !alert.acknowledged);
-    let oldest = || alerts.iter().rev().find(|alert| !alert.acknowledged);
-    if let Some(alert) = selected.or_else(oldest) {
-        effects.push(Effect::Command(Command::AcknowledgeAlert { alert: alert.id }));
+    let snapshot = &scene.frame.snapshot;
+    let selected = alert_under_cursor(state, snapshot).filter(|alert| state.focus == Pane::Alerts && !alert.acknowledged);
+    let oldest = || snapshot.alerts.iter().rev().find(|alert| !alert.acknowledged);
+    if let Some(alert) = selected.or_else(oldest).map(|alert| alert.id) {
+        ask(state, Command::AcknowledgeAlert { alert }, effects);
     }
 }
 
