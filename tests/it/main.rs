@@ -19,4 +19,5 @@ mod properties;
 mod screens;
 mod support;
 mod tapes;
+mod terminal;
 mod world;
