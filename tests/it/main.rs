@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod crash;
+mod dialogs;
 mod documents;
 mod faults;
 mod house;
@@ -17,6 +18,7 @@ mod journal;
 mod oracles;
 mod properties;
 mod screens;
+mod stage;
 mod support;
 mod tapes;
 mod terminal;

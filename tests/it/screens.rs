@@ -1,111 +1,17 @@
 //! Whole screens as text and as roles, at the sizes people have; and no size or state that panics.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pmax::domain::{Duration, MarketTime, TradingState, WallTime};
-use pmax::engine::{Command, SnapshotRequest};
-use pmax::runtime::{Headless, Palette};
-use pmax::ui::{self, ActionId, Context, Effect, Event, Keymap, Overlay, Picture, Scene, Theme, UiState};
+use pmax::domain::{Duration, TradingState};
+use pmax::engine::Command;
+use pmax::runtime::Palette;
+use pmax::ui::{self, ActionId, Effect, Event, Overlay, Scene};
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
+use crate::stage::{Stage, lived};
 use crate::world;
-
-/// A screen on a headless world, driven by keys.
-struct Stage {
-    world: Headless,
-    state: UiState,
-    context: Context,
-    size: (u16, u16),
-    quits: bool,
-}
-
-impl Stage {
-    fn new(world: Headless, size: (u16, u16), palette: Palette) -> Self {
-        let context = Context {
-            instruments: Arc::clone(world.engine().instruments()),
-            keymap: Arc::new(Keymap::new(&BTreeMap::new()).unwrap()),
-            groups: BTreeMap::from([("metals".to_owned(), vec!["XAUUSD".to_owned()])]),
-        };
-        let state = UiState { palette, ..UiState::default() };
-        Self { world, state, context, size, quits: false }
-    }
-
-    fn now(&self) -> WallTime {
-        self.world.now()
-    }
-
-    fn show(&self) -> SnapshotRequest {
-        let snapshot = self.world.engine().snapshot(&SnapshotRequest::default());
-        SnapshotRequest { preview: self.state.preview().and_then(|preview| preview.intent.subject(&snapshot)) }
-    }
-
-    fn event(&mut self, event: &Event) -> Vec<Effect> {
-        let frame = Arc::new(self.world.frame(&self.show()));
-        let scene = Scene { frame: &frame, context: &self.context, now: self.now(), size: self.size };
-        let effects = ui::update(&mut self.state, event, scene);
-        for effect in &effects {
-            match effect {
-                Effect::Ask(number, command) => self.world.ask(*number, command.clone()),
-                Effect::Kill => self.world.command(Command::Kill { why: "kill switch".to_owned() }),
-                Effect::Quit => self.quits = true,
-                Effect::Tape(_) | Effect::Show(_) | Effect::Bell => {}
-            }
-        }
-        effects
-    }
-
-    fn press(&mut self, code: KeyCode) -> Vec<Effect> {
-        self.world.wait(Duration::millis(500));
-        self.event(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
-    }
-
-    fn keys(&mut self, letters: &str) {
-        for letter in letters.chars() {
-            self.press(KeyCode::Char(letter));
-        }
-    }
-
-    fn buffer(&self) -> Buffer {
-        let frame = self.world.frame(&self.show());
-        let theme = Theme::new(self.state.palette);
-        let (now, heartbeat) = (self.now(), Duration(0));
-        let picture = Picture { state: &self.state, frame: &frame, live: &frame, context: &self.context, theme, now, heartbeat };
-        let area = Rect::new(0, 0, self.size.0, self.size.1);
-        let mut buffer = Buffer::empty(area);
-        ui::draw(&picture, area, &mut buffer);
-        buffer
-    }
-
-    fn text(&self) -> String {
-        ui::to_text(&self.buffer())
-    }
-
-    /// Text and, below it, one letter per cell for its role.
-    fn shot(&self) -> String {
-        let theme = Theme::new(self.state.palette);
-        let buffer = self.buffer();
-        format!("{}\n{}\n{}", ui::to_text(&buffer), "-".repeat(40), ui::style_layer(&buffer, &|style| theme.letter(style)))
-    }
-}
-
-/// In the middle of the crash, with a position and a proposal.
-fn lived() -> Headless {
-    let mut world = world::lived_until("2020-02-20T20:45:00Z");
-    world.command(Command::ArmPaper);
-    for day in 0..8 {
-        world.play_until(MarketTime::parse("2020-02-21T21:30:00Z").unwrap().plus(Duration::seconds(day * 86_400)));
-        let waiting = world.engine().book().proposals().values().next().cloned();
-        if let Some(proposal) = waiting.filter(|_| day < 6) {
-            let seen = pmax::engine::Seen { price: Some(proposal.reference), quantity: proposal.request.quantity };
-            world.command(Command::ConfirmProposal { proposal: proposal.id, revision: proposal.revision, seen });
-        }
-    }
-    world
-}
 
 #[test]
 fn whole_screens() {

@@ -1,0 +1,171 @@
+//! What dialogs owe the person: the whole order, an answer, and keys that act on what was seen.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use pmax::domain::{Duration, MarketTime, TradingState};
+use pmax::engine::{Command, KillPhase};
+use pmax::risk::Check;
+use pmax::runtime::{Headless, Palette};
+use pmax::ui::{self, Effect, Event, Overlay, Scene};
+
+use crate::stage::{Stage, lived};
+use crate::world;
+
+fn small(world: Headless) -> Stage {
+    Stage::new(world, (80, 24), Palette::GreenRed)
+}
+
+#[test]
+fn the_smallest_preview_still_shows_every_check_and_covers_neither_status_nor_kill() {
+    for keys in ["n", "jb2"] {
+        let mut stage = small(lived());
+        stage.keys(keys);
+        if keys != "n" {
+            stage.press(KeyCode::Enter);
+        }
+        stage.world.wait(Duration::seconds(1));
+        let text = stage.text().replace('\u{a0}', " ");
+        assert!(text.contains("PAPER —"), "{text}");
+        // `REDUCES` is asked of closing orders only.
+        for check in Check::ALL.iter().filter(|check| **check != Check::Reduces) {
+            assert!(text.contains(check.title()), "{} is not shown:\n{text}", check.code());
+        }
+        let rows: Vec<&str> = text.lines().collect();
+        assert!(rows[0].contains("PAPER   ACTIVE"), "{text}");
+        assert!(rows[23].contains("F12 kill"), "{text}");
+        assert!(text.contains("y SENDS the order") || text.contains("cannot be sent —"), "{text}");
+    }
+}
+
+#[test]
+fn a_refusal_ends_the_dialog_and_says_why() {
+    let mut stage = small(lived());
+    stage.keys(":reset");
+    stage.press(KeyCode::Char(' '));
+    stage.keys("50000");
+    stage.press(KeyCode::Enter);
+    stage.world.wait(Duration::seconds(1));
+    stage.keys("y");
+    stage.event(&Event::Tick);
+    assert!(stage.state.overlays.is_empty(), "{}", stage.text());
+    assert!(stage.text().contains("not reset: close all positions"), "{}", stage.text());
+}
+
+#[test]
+fn another_line_of_the_log_is_no_answer() {
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    stage.keys("jb2");
+    stage.press(KeyCode::Enter);
+    stage.world.wait(Duration::seconds(1));
+    let frame = Arc::new(stage.world.frame(&stage.show()));
+    let scene = Scene { frame: &frame, context: &stage.context, now: stage.now(), size: stage.size };
+    let key = KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE);
+    let effects = ui::update(&mut stage.state, &Event::Key(key), scene);
+    let asked = effects
+        .iter()
+        .find_map(|effect| if let Effect::Ask(number, command) = effect { Some((*number, command.clone())) } else { None });
+    let (number, command) = asked.expect("y asks");
+    stage.world.command(Command::Disarm);
+    stage.event(&Event::Tick);
+    assert!(stage.state.preview().is_some(), "the engine has not answered yet");
+    stage.world.ask(number, command);
+    stage.event(&Event::Tick);
+    assert!(stage.state.preview().is_none());
+    assert!(stage.text().contains("refused — MODE"), "{}", stage.text());
+}
+
+#[test]
+fn a_refused_request_to_rearm_closes_its_dialog() {
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    stage.keys("R");
+    stage.event(&Event::Tick);
+    assert!(stage.state.overlays.is_empty());
+    assert!(stage.text().contains("nothing to re-arm"), "{}", stage.text());
+    stage.world.command(Command::Kill { why: "test".to_owned() });
+    stage.keys("R");
+    stage.event(&Event::Tick);
+    assert!(matches!(stage.state.overlays.last(), Some(Overlay::Rearm { .. })), "{}", stage.text());
+    stage.keys("ARM");
+    stage.press(KeyCode::Enter);
+    stage.event(&Event::Tick);
+    assert_eq!(stage.world.engine().book().state(), TradingState::Active);
+}
+
+#[test]
+fn declining_declines_what_was_under_the_cursor_when_it_was_seen() {
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    stage.keys("3");
+    let waiting: Vec<_> = stage.world.engine().book().proposals().keys().copied().collect();
+    assert!(waiting.len() >= 3, "{waiting:?}");
+    stage.keys("j");
+    // The first one goes while the cursor stands on the second: the cursor stays on its item.
+    stage.world.command(Command::DeclineProposal { proposal: waiting[0] });
+    stage.keys("d");
+    let left: Vec<_> = stage.world.engine().book().proposals().keys().copied().collect();
+    assert_eq!(left, waiting[2..], "the second was declined");
+    // What is gone is not replaced by what slid into its row.
+    stage.event(&Event::Tick);
+    stage.keys("k");
+    stage.world.command(Command::DeclineProposal { proposal: waiting[2] });
+    let before = stage.world.engine().book().proposals().len();
+    stage.keys("d");
+    stage.event(&Event::Tick);
+    assert_eq!(stage.world.engine().book().proposals().len(), before, "{}", stage.text());
+    assert!(stage.text().contains("is gone"), "{}", stage.text());
+}
+
+#[test]
+fn a_frozen_screen_still_shows_what_is_sent() {
+    let mut stage = Stage::new(lived(), (160, 48), Palette::GreenRed);
+    stage.keys("f");
+    stage.event(&Event::Tick);
+    assert!(stage.text().contains("FROZEN"), "{}", stage.text());
+    let before = stage.text().matches("working").count();
+    stage.keys("jb2");
+    stage.press(KeyCode::Enter);
+    stage.world.wait(Duration::seconds(1));
+    stage.keys("y");
+    stage.event(&Event::Tick);
+    assert_eq!(stage.text().matches("working").count(), before + 1, "{}", stage.text());
+}
+
+#[test]
+fn past_the_end_of_the_tape_nothing_is_sent_and_the_kill_switch_ends() {
+    let mut world = world::lived_until("2020-02-20T20:45:00Z");
+    world.command(Command::ArmPaper);
+    while world.play_one() {}
+    let mut stage = Stage::new(world, (120, 40), Palette::GreenRed);
+    stage.keys("jb2");
+    stage.press(KeyCode::Enter);
+    stage.world.wait(Duration::seconds(1));
+    assert!(stage.text().contains("cannot be sent — MARKET"), "{}", stage.text());
+    stage.press(KeyCode::Esc);
+    stage.press(KeyCode::Esc);
+    stage.world.command(Command::Kill { why: "test".to_owned() });
+    stage.world.command(Command::Flatten);
+    assert_eq!(stage.world.engine().book().kill(), KillPhase::Finished);
+    stage.world.command(Command::RequestRearm);
+    stage.world.command(Command::ConfirmRearm);
+    assert_eq!(stage.world.engine().book().state(), TradingState::Active);
+}
+
+#[test]
+fn flattening_ends_with_the_tape() {
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    stage.keys("jb2");
+    stage.press(KeyCode::Enter);
+    stage.world.wait(Duration::seconds(1));
+    stage.keys("y");
+    let mut world = stage.world;
+    world.play_until(world.engine().market().now().plus(Duration::seconds(86_400 * 4)));
+    world.command(Command::Kill { why: "test".to_owned() });
+    while world.play_one() {}
+    let held = world.engine().book().ledger().positions().len();
+    world.command(Command::Flatten);
+    let book = world.engine().book();
+    assert!(held > 0 && book.ledger().positions().len() == held);
+    assert_eq!(book.kill(), KillPhase::Finished, "what cannot be closed does not keep the switch waiting");
+    assert!(book.alerts().back().is_some_and(|alert| alert.text.contains("cannot be closed here")));
+    assert!(world.engine().market().now() > MarketTime(0));
+}

@@ -1,0 +1,107 @@
+//! A screen on a headless world, driven by keys: what the tests of the screen share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use pmax::domain::{Duration, MarketTime, WallTime};
+use pmax::engine::{Command, SnapshotRequest};
+use pmax::runtime::{Headless, Palette};
+use pmax::ui::{self, Context, Effect, Event, Keymap, Picture, Scene, Theme, UiState};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::world;
+
+/// A screen on a headless world, driven by keys.
+pub struct Stage {
+    pub world: Headless,
+    pub state: UiState,
+    pub context: Context,
+    pub size: (u16, u16),
+    pub quits: bool,
+}
+
+impl Stage {
+    pub fn new(world: Headless, size: (u16, u16), palette: Palette) -> Self {
+        let context = Context {
+            instruments: Arc::clone(world.engine().instruments()),
+            keymap: Arc::new(Keymap::new(&BTreeMap::new()).unwrap()),
+            groups: BTreeMap::from([("metals".to_owned(), vec!["XAUUSD".to_owned()])]),
+        };
+        let state = UiState { palette, ..UiState::default() };
+        Self { world, state, context, size, quits: false }
+    }
+
+    pub fn now(&self) -> WallTime {
+        self.world.now()
+    }
+
+    pub fn show(&self) -> SnapshotRequest {
+        let snapshot = self.world.engine().snapshot(&SnapshotRequest::default());
+        SnapshotRequest { preview: self.state.preview().and_then(|preview| preview.intent.subject(&snapshot)) }
+    }
+
+    pub fn event(&mut self, event: &Event) -> Vec<Effect> {
+        let frame = Arc::new(self.world.frame(&self.show()));
+        let scene = Scene { frame: &frame, context: &self.context, now: self.now(), size: self.size };
+        let effects = ui::update(&mut self.state, event, scene);
+        for effect in &effects {
+            match effect {
+                Effect::Ask(number, command) => self.world.ask(*number, command.clone()),
+                Effect::Kill => self.world.command(Command::Kill { why: "kill switch".to_owned() }),
+                Effect::Quit => self.quits = true,
+                Effect::Tape(_) | Effect::Show(_) | Effect::Bell => {}
+            }
+        }
+        effects
+    }
+
+    pub fn press(&mut self, code: KeyCode) -> Vec<Effect> {
+        self.world.wait(Duration::millis(500));
+        self.event(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    }
+
+    pub fn keys(&mut self, letters: &str) {
+        for letter in letters.chars() {
+            self.press(KeyCode::Char(letter));
+        }
+    }
+
+    pub fn buffer(&self) -> Buffer {
+        let frame = self.world.frame(&self.show());
+        let theme = Theme::new(self.state.palette);
+        let (now, heartbeat) = (self.now(), Duration(0));
+        let picture = Picture { state: &self.state, frame: &frame, live: &frame, context: &self.context, theme, now, heartbeat };
+        let area = Rect::new(0, 0, self.size.0, self.size.1);
+        let mut buffer = Buffer::empty(area);
+        ui::draw(&picture, area, &mut buffer);
+        buffer
+    }
+
+    pub fn text(&self) -> String {
+        ui::to_text(&self.buffer())
+    }
+
+    /// Text and, below it, one letter per cell for its role.
+    pub fn shot(&self) -> String {
+        let theme = Theme::new(self.state.palette);
+        let buffer = self.buffer();
+        format!("{}\n{}\n{}", ui::to_text(&buffer), "-".repeat(40), ui::style_layer(&buffer, &|style| theme.letter(style)))
+    }
+}
+
+/// In the middle of the crash, with a position and a proposal.
+pub fn lived() -> Headless {
+    let mut world = world::lived_until("2020-02-20T20:45:00Z");
+    world.command(Command::ArmPaper);
+    for day in 0..8 {
+        world.play_until(MarketTime::parse("2020-02-21T21:30:00Z").unwrap().plus(Duration::seconds(day * 86_400)));
+        let waiting = world.engine().book().proposals().values().next().cloned();
+        if let Some(proposal) = waiting.filter(|_| day < 6) {
+            let seen = pmax::engine::Seen { price: Some(proposal.reference), quantity: proposal.request.quantity };
+            world.command(Command::ConfirmProposal { proposal: proposal.id, revision: proposal.revision, seen });
+        }
+    }
+    world
+}
