@@ -45,7 +45,9 @@ pub fn run(args: &Args, orders_per_second: u32) -> Done {
     loop {
         let frame = std::sync::Arc::clone(&session.frames.borrow());
         let snapshot = &frame.snapshot;
-        acknowledge(snapshot, &mut acknowledged);
+        if frame.journal.waiting == 0 {
+            acknowledge(snapshot, &mut acknowledged);
+        }
         if frame.playback.is_at_end && snapshot.consumed > 0 {
             break;
         }

@@ -60,6 +60,16 @@ impl Journal {
         }
     }
 
+    /// How many batches were handed over so far.
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Whether the first so many batches are on the disk.
+    pub fn has_committed(&self, batches: u64) -> bool {
+        self.shared.committed.load(Ordering::Acquire) >= batches
+    }
+
     /// Whether everything handed over is on the disk.
     pub fn is_durable(&self) -> bool {
         self.shared.committed.load(Ordering::Acquire) >= self.sent

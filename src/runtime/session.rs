@@ -33,6 +33,8 @@ const SLICE: usize = 256;
 const FRAME_EVERY: Duration = Duration::from_millis(33);
 /// Answers kept for the screen, which may miss pictures but not so many answers.
 pub(super) const KEPT_ANSWERS: usize = 16;
+/// A picture waits this long for the disk before it is shown all the same, with the journal's delay on it.
+const HOLD_AT_MOST: Duration = Duration::from_millis(250);
 /// How often the kill file of a second process is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// How long a decision may wait to become durable before trading stops.
@@ -219,6 +221,8 @@ struct Running {
     answers: VecDeque<Answer>,
     first: Option<RunInput>,
     last_frame: Instant,
+    /// A picture that waits until the decisions it shows are on the disk: how many batches that takes, and since when.
+    held: Option<(u64, Instant, Frame)>,
     /// The last journal entry a picture has shown as written.
     shown_seq: u64,
     last_look: Instant,
@@ -269,6 +273,7 @@ impl Running {
             answers: VecDeque::new(),
             first: Some(first),
             last_frame: now,
+            held: None,
             shown_seq: 0,
             last_look: now,
             last_note: (now, consumed),
@@ -499,7 +504,12 @@ impl Running {
         self.engine.market().iter().map(|series| series.bars.len()).sum()
     }
 
+    /// Makes a picture when one is due. What a person sees is what a restart would find, unless the disk takes too long.
     fn publish(&mut self) {
+        self.release(HOLD_AT_MOST);
+        if self.held.is_some() {
+            return;
+        }
         let written = self.journal.last_seq();
         self.is_dirty |= written != self.shown_seq;
         if !self.is_dirty || self.last_frame.elapsed() < FRAME_EVERY {
@@ -515,15 +525,34 @@ impl Running {
                 is_at_end: self.player.next_at().is_none(),
                 position: (self.player.position(), self.player.len()),
             },
-            journal: JournalHealth {
-                last_seq: written,
-                waiting: self.journal.waiting(),
-                last_commit: self.journal.last_commit(),
-                failure: self.journal.failure(),
-            },
+            journal: self.health(),
             answers: self.answers.clone(),
         };
-        self.frames.send_replace(Arc::new(frame));
+        self.held = Some((self.journal.sent(), Instant::now(), frame));
+        self.release(HOLD_AT_MOST);
+    }
+
+    /// Hands the held picture out once its decisions are durable, or have not become so for too long.
+    fn release(&mut self, at_most: Duration) {
+        let is_due = |(batches, since, _): &(u64, Instant, Frame)| {
+            self.journal_failed || self.journal.has_committed(*batches) || since.elapsed() >= at_most
+        };
+        if !self.held.as_ref().is_some_and(is_due) {
+            return;
+        }
+        if let Some((_, _, mut frame)) = self.held.take() {
+            frame.journal = self.health();
+            self.frames.send_replace(Arc::new(frame));
+        }
+    }
+
+    fn health(&self) -> JournalHealth {
+        JournalHealth {
+            last_seq: self.journal.last_seq(),
+            waiting: self.journal.waiting(),
+            last_commit: self.journal.last_commit(),
+            failure: self.journal.failure(),
+        }
     }
 
     /// Sleeps until something is due. Returns `false` when it is time to end.
@@ -532,7 +561,8 @@ impl Running {
         let next_event = self.player.next_at().filter(|_| self.may_play() || self.jump.is_some());
         let due = next_event.map(|at| if self.jump.is_some() { now } else { self.pace.due(at, now) });
         let frame = self.is_dirty.then(|| self.last_frame + FRAME_EVERY);
-        let until = [due, frame, Some(now + LOOK_EVERY)].into_iter().flatten().min().unwrap_or(now);
+        let held = self.held.as_ref().map(|_| now + Duration::from_millis(1));
+        let until = [due, frame, held, Some(now + LOOK_EVERY)].into_iter().flatten().min().unwrap_or(now);
         let wait = until.saturating_duration_since(now);
         if wait.is_zero() {
             return true;
@@ -553,5 +583,6 @@ impl Running {
         self.is_dirty = true;
         self.last_frame = Instant::now().checked_sub(FRAME_EVERY).unwrap_or(self.last_frame);
         self.publish();
+        self.release(Duration::ZERO);
     }
 }
