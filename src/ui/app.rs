@@ -214,7 +214,17 @@ impl App {
             heartbeat: Duration(i64::try_from(age.as_nanos()).unwrap_or(i64::MAX)),
         };
         let title = format!("pmax — {} {}", live.snapshot.mode.badge(), live.snapshot.state);
-        self.terminal.draw(&title, |area, buffer| draw(&picture, area, buffer))
+        let mut drawn = self.size;
+        self.terminal.draw(&title, |area, buffer| {
+            drawn = (area.width, area.height);
+            draw(&picture, area, buffer);
+        })?;
+        // A picture of a new size may be drawn before the terminal's own message of it arrives: what counts is what is seen.
+        if drawn != self.size {
+            self.size = drawn;
+            self.step(&Event::Resize(drawn.0, drawn.1));
+        }
+        Ok(())
     }
 
     /// Leaves the terminal, stops this process, and takes the terminal again when it is continued.

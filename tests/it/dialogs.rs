@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pmax::domain::{Duration, MarketTime, TradingState};
-use pmax::engine::{Command, KillPhase};
+use pmax::engine::{Command, KillPhase, Seen, SnapshotRequest};
 use pmax::risk::Check;
 use pmax::runtime::{Headless, Palette};
-use pmax::ui::{self, Effect, Event, Overlay, Scene};
+use pmax::ui::{self, Effect, Event, Overlay, Pane, Scene};
 
 use crate::stage::{Stage, lived};
 use crate::world;
@@ -101,6 +101,8 @@ fn declining_declines_what_was_under_the_cursor_when_it_was_seen() {
     stage.keys("j");
     // The first one goes while the cursor stands on the second: the cursor stays on its item.
     stage.world.command(Command::DeclineProposal { proposal: waiting[0] });
+    stage.event(&Event::Tick);
+    assert_eq!(stage.state.row(Pane::Signals), 0, "the cursor has moved up with its item");
     stage.keys("d");
     let left: Vec<_> = stage.world.engine().book().proposals().keys().copied().collect();
     assert_eq!(left, waiting[2..], "the second was declined");
@@ -113,6 +115,21 @@ fn declining_declines_what_was_under_the_cursor_when_it_was_seen() {
     stage.event(&Event::Tick);
     assert_eq!(stage.world.engine().book().proposals().len(), before, "{}", stage.text());
     assert!(stage.text().contains("is gone"), "{}", stage.text());
+}
+
+#[test]
+fn another_revision_than_the_one_looked_at_is_not_sent() {
+    let mut world = lived();
+    let proposal = world.engine().book().proposals().values().next().cloned().unwrap();
+    let orders = world.engine().book().next_order();
+    let seen = Seen { price: Some(proposal.reference), quantity: proposal.request.quantity };
+    world.ask(1, Command::ConfirmProposal { proposal: proposal.id, revision: proposal.revision + 1, seen });
+    assert_eq!(world.engine().book().next_order(), orders);
+    let frame = world.frame(&SnapshotRequest::default());
+    let refusal = frame.answers.back().and_then(|answer| answer.refusal.clone()).unwrap();
+    assert!(refusal.contains("computed anew"), "{refusal}");
+    world.ask(2, Command::ConfirmProposal { proposal: proposal.id, revision: proposal.revision, seen });
+    assert!(world.engine().book().next_order() > orders);
 }
 
 #[test]
