@@ -10,8 +10,13 @@
 //! - resting orders are kept sorted by price, so an event touches only those it crosses.
 
 mod book;
+mod dealer;
 mod matching;
 mod terms;
 
+pub use dealer::{
+    AccountFigures, CloseReason, ClosedTrade, Contract, Dealer, DealerEvent, DealerQuote, DealerRefusal, Entry, OpenRequest,
+    RemoveReason, Trade,
+};
 pub use matching::{Exchange, LegIds, RestoredOrder, RestoredPosition};
 pub use terms::Terms;

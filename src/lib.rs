@@ -13,6 +13,7 @@ pub mod portfolio;
 pub mod risk;
 pub mod runtime;
 pub mod signals;
+pub mod simulator;
 pub mod stats;
 pub mod store;
 pub mod ui;

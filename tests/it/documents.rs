@@ -47,6 +47,7 @@ fn the_map_of_the_house_is_short() {
         "signals",
         "risk",
         "engine",
+        "simulator",
         "store",
         "market",
         "broker",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// Rooms and their floors, as in ARCHITECTURE.md.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("domain", 0),
     ("stats", 1),
     ("portfolio", 2),
@@ -15,6 +15,7 @@ const FLOORS: [(&str, u8); 14] = [
     ("signals", 3),
     ("risk", 3),
     ("engine", 4),
+    ("simulator", 5),
     ("store", 5),
     ("market", 5),
     ("broker", 5),

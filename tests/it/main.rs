@@ -23,3 +23,4 @@ mod support;
 mod tapes;
 mod terminal;
 mod world;
+mod xapi_conformance;

@@ -1,0 +1,464 @@
+//! The protocol's rules of connections and sessions. Commands, trading and streams are in the files of those names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::domain::{Duration, Price, WallTime};
+use crate::exchange::{Dealer, DealerQuote};
+use crate::simulator::charts::Charts;
+use crate::simulator::streams::Subscriptions;
+use crate::simulator::trading::Status;
+use crate::simulator::{Catalogue, Dice, Faults, Listing};
+
+/// The first data after connecting must come within this time.
+const FIRST_DATA: Duration = Duration::seconds(1);
+/// A connection without traffic ends after this time.
+const IDLE: Duration = Duration::seconds(600);
+/// A refused pair of user and password stays refused for this time.
+const BLOCKED_FOR: Duration = Duration::seconds(600);
+/// Commands closer together than this breach the rule of spacing.
+const SPACING: Duration = Duration::millis(200);
+/// So many breaches in a row end the connection.
+const BREACHES: u32 = 6;
+/// A longer command ends the connection.
+const LONGEST: usize = 1_024;
+/// Connections per address.
+const CONNECTIONS: usize = 50;
+/// Keep-alive messages come this far apart.
+const KEEP_ALIVE: Duration = Duration::seconds(3);
+/// Statuses of transactions kept for questions.
+pub(super) const KEPT_STATUSES: usize = 20_000;
+
+/// Number of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// Which of the two connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// Requests and their replies.
+    Main,
+    /// Subscriptions and what they push.
+    Stream,
+}
+
+/// What the simulator wants done on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// This text is one message.
+    Text(ConnectionId, String),
+    /// The connection ends, without a word.
+    Close(ConnectionId),
+}
+
+/// Where the protocol's document is silent, the choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Variants {
+    /// Refusals on the face of a request come as a status too, not as an error reply.
+    pub refuses_by_status: bool,
+    /// What is left after a partial close gets a new number.
+    pub renumbers_remainder: bool,
+    /// `ping` and `getVersion` are answered before login.
+    pub answers_before_login: bool,
+}
+
+/// What a simulator is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Account number.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+    /// Currency of the account.
+    pub currency: String,
+    /// Balance at the start, in units of 1e-9.
+    pub balance: i64,
+    /// Seed of faults and session numbers.
+    pub seed: u64,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// Choices where the document is silent.
+    pub variants: Variants,
+    /// Whether symbols have trading hours; else every hour is one.
+    pub has_hours: bool,
+}
+
+/// One connection.
+#[derive(Debug)]
+struct Connection {
+    port: Port,
+    address: String,
+    heard: WallTime,
+    opened: WallTime,
+    has_spoken: bool,
+    breaches: u32,
+    session: Option<String>,
+}
+
+/// One login.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) stream: Option<ConnectionId>,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) since: WallTime,
+}
+
+/// The broker.
+#[derive(Debug)]
+pub struct Simulator {
+    pub(super) settings: Settings,
+    pub(super) catalogue: Catalogue,
+    pub(super) dealer: Dealer,
+    pub(super) charts: Charts,
+    pub(super) dice: Dice,
+    pub(super) sessions: BTreeMap<String, Session>,
+    pub(super) statuses: BTreeMap<i64, Status>,
+    pub(super) ranges: BTreeMap<String, (Price, Price)>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    blocked: BTreeMap<String, WallTime>,
+    delayed: BTreeMap<(WallTime, u64), Sent>,
+    next_connection: u64,
+    next_delayed: u64,
+    last_keep_alive: WallTime,
+}
+
+/// A command that could be read.
+pub(super) struct Request<'a> {
+    pub(super) command: &'a str,
+    pub(super) arguments: &'a Value,
+    pub(super) tag: Option<&'a str>,
+}
+
+/// An error reply's code and text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refusal(pub(super) &'static str, pub(super) &'static str);
+
+pub(super) type Answer = Result<Option<Value>, Refusal>;
+
+impl Simulator {
+    /// A broker without a connection. Every symbol has a first quote at its listed price.
+    pub fn new(settings: Settings, catalogue: Catalogue, now: WallTime) -> Self {
+        let rates = first_rates(&catalogue, &settings.currency);
+        let dealer = Dealer::new(catalogue.contracts(), settings.balance, rates, 700_001);
+        let mut simulator = Self {
+            dice: Dice::new(settings.seed),
+            dealer,
+            charts: Charts::default(),
+            sessions: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            ranges: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            blocked: BTreeMap::new(),
+            delayed: BTreeMap::new(),
+            next_connection: 1,
+            next_delayed: 0,
+            last_keep_alive: now,
+            settings,
+            catalogue,
+        };
+        let first: Vec<(String, Price)> =
+            simulator.catalogue.iter().map(|listing| (listing.symbol.clone(), listing.price)).collect();
+        for (symbol, price) in first {
+            simulator.price(now, &symbol, price, &mut Vec::new());
+        }
+        simulator
+    }
+
+    /// The dealer behind the protocol, to be held against a client's ledger.
+    pub const fn dealer(&self) -> &Dealer {
+        &self.dealer
+    }
+
+    /// What is listed.
+    pub const fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The settings, to be changed between two calls: faults may come and go.
+    pub const fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
+    /// Takes a new connection.
+    pub fn connect(&mut self, now: WallTime, port: Port, address: &str) -> ConnectionId {
+        let id = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        let connection = Connection {
+            port,
+            address: address.to_owned(),
+            heard: now,
+            opened: now,
+            has_spoken: false,
+            breaches: 0,
+            session: None,
+        };
+        self.connections.insert(id, connection);
+        id
+    }
+
+    /// Notes that a connection is gone. With a main connection its session and that session's stream end.
+    pub fn disconnect(&mut self, id: ConnectionId, out: &mut Vec<Sent>) {
+        let Some(connection) = self.connections.remove(&id) else { return };
+        match connection.port {
+            Port::Main => {
+                if let Some(session) = connection.session.and_then(|session| self.sessions.remove(&session))
+                    && let Some(stream) = session.stream
+                    && !self.sessions.values().any(|other| other.stream == Some(stream))
+                {
+                    self.close(stream, out);
+                }
+            }
+            Port::Stream => {
+                for session in self.sessions.values_mut().filter(|session| session.stream == Some(id)) {
+                    (session.stream, session.subscriptions) = (None, Subscriptions::default());
+                }
+            }
+        }
+    }
+
+    /// Takes a message.
+    pub fn receive(&mut self, now: WallTime, id: ConnectionId, text: &str, out: &mut Vec<Sent>) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let since = now.since(connection.heard);
+        let (port, is_first) = (connection.port, !connection.has_spoken);
+        connection.breaches = if !is_first && port == Port::Main && since.0 < SPACING.0 { connection.breaches + 1 } else { 0 };
+        (connection.heard, connection.has_spoken) = (now, true);
+        let broke_a_rule = connection.breaches >= BREACHES || text.len() > LONGEST;
+        let parsed: Option<Value> = serde_json::from_str(text).ok().filter(Value::is_object);
+        let Some(message) = parsed.filter(|_| !broke_a_rule) else {
+            self.close(id, out);
+            return;
+        };
+        if is_first && self.is_crowded(id) {
+            let reply = error_reply(Refusal("EX008", "Connection limit reached"), None);
+            self.send(now, id, reply, out);
+            self.close(id, out);
+            return;
+        }
+        match port {
+            Port::Main => self.receive_main(now, id, &message, out),
+            Port::Stream => self.receive_stream(now, id, &message, out),
+        }
+    }
+
+    /// Lets time act: keep-alive, silence, expiries, messages that had to wait.
+    pub fn tick(&mut self, now: WallTime, out: &mut Vec<Sent>) {
+        while let Some(entry) = self.delayed.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            out.push(entry.remove());
+        }
+        let is_over = |connection: &Connection| {
+            let silent = now.since(connection.heard).0;
+            !connection.has_spoken && now.since(connection.opened).0 > FIRST_DATA.0 || silent > IDLE.0
+        };
+        let over: Vec<ConnectionId> =
+            self.connections.iter().filter(|(_, connection)| is_over(connection)).map(|(id, _)| *id).collect();
+        for id in over {
+            self.close(id, out);
+        }
+        let mut events = Vec::new();
+        self.dealer.expire(now, &mut events);
+        self.publish(now, &events, out);
+        if now.since(self.last_keep_alive).0 >= KEEP_ALIVE.0 {
+            self.last_keep_alive = now;
+            self.push_keep_alive(now, out);
+        }
+    }
+
+    /// When [`Self::tick`] has something to do next, at the latest.
+    pub fn wake_at(&self) -> WallTime {
+        let delayed = self.delayed.keys().next().map(|(at, _)| *at);
+        let regular = self.last_keep_alive.plus(KEEP_ALIVE);
+        delayed.map_or(regular, |at| at.min(regular))
+    }
+
+    /// Takes the middle price of a symbol; bid and ask lie around it at the listed spread.
+    pub fn price(&mut self, now: WallTime, symbol: &str, middle: Price, out: &mut Vec<Sent>) {
+        let Some(listing) = self.catalogue.get(symbol).cloned() else { return };
+        let point = listing.point();
+        let half = listing.points(listing.spread / 2);
+        let Some(bid) = middle.minus(half).ok().map(|bid| bid.rounded_to(point)).filter(|bid| bid.is_positive()) else { return };
+        let Ok(ask) = bid.plus(listing.points(listing.spread)) else { return };
+        self.quote(now, &listing, DealerQuote { bid, ask, at: now }, out);
+    }
+
+    fn quote(&mut self, now: WallTime, listing: &Listing, quote: DealerQuote, out: &mut Vec<Sent>) {
+        let range = self.ranges.entry(listing.symbol.clone()).or_insert((quote.bid, quote.bid));
+        *range = (range.0.min(quote.bid), range.1.max(quote.bid));
+        if let Some((currency, rate)) = rate_from(&listing.symbol, quote.bid, self.dealer.rate("EUR"), &self.settings.currency) {
+            self.dealer.set_rate(currency, rate);
+        }
+        let candle = self.charts.tick(&listing.symbol, quote.bid, now);
+        let mut events = Vec::new();
+        self.dealer.quote(&listing.symbol, quote, &mut events);
+        self.push_tick(now, listing, quote, out);
+        if let Some(candle) = candle {
+            self.push_candle(now, listing, candle, out);
+        }
+        self.publish(now, &events, out);
+    }
+
+    /// Loads bars from before the start, for charts.
+    pub fn load_history(&mut self, symbol: &str, bars: Vec<crate::simulator::charts::Candle>) {
+        self.charts.load(symbol, bars);
+    }
+
+    fn receive_main(&mut self, now: WallTime, id: ConnectionId, message: &Value, out: &mut Vec<Sent>) {
+        let tag = message.get("customTag").and_then(Value::as_str);
+        let null = Value::Null;
+        let arguments = message.get("arguments").unwrap_or(&null);
+        let Some(command) = message.get("command").and_then(Value::as_str) else {
+            self.send(now, id, error_reply(Refusal("BE110", "Incorrect command format"), tag), out);
+            return;
+        };
+        let request = Request { command, arguments, tag };
+        let session = self.connections.get(&id).and_then(|connection| connection.session.clone());
+        match (command, session) {
+            ("login", None) => self.log_in(now, id, &request, out),
+            ("login", Some(_)) => self.send(now, id, error_reply(Refusal("BE118", "User already logged"), tag), out),
+            ("ping" | "getVersion", None) if self.settings.variants.answers_before_login => {
+                let answer = self.answer(now, &request);
+                self.reply(now, id, answer, tag, out);
+            }
+            (_, None) => self.send(now, id, error_reply(Refusal("BE103", "User is not logged"), tag), out),
+            ("logout", Some(_)) => {
+                self.reply(now, id, Ok(None), tag, out);
+                self.close(id, out);
+            }
+            ("tradeTransaction", Some(_)) => self.trade(now, id, &request, out),
+            (_, Some(session)) => {
+                self.charts.note_request(&session, &request);
+                let answer = self.answer(now, &request);
+                self.reply(now, id, answer, tag, out);
+            }
+        }
+    }
+
+    fn log_in(&mut self, now: WallTime, id: ConnectionId, request: &Request<'_>, out: &mut Vec<Sent>) {
+        let field = |name: &str| request.arguments.get(name).and_then(Value::as_str);
+        let (Some(user), Some(password)) = (field("userId"), field("password")) else {
+            self.send(now, id, error_reply(Refusal("BE106", "Missing data: userId and password"), request.tag), out);
+            return;
+        };
+        let pair = format!("{user}\n{password}");
+        self.blocked.retain(|_, until| *until > now);
+        if self.blocked.contains_key(&pair) {
+            self.send(now, id, error_reply(Refusal("EX007", "Login blocked for 10 minutes"), request.tag), out);
+            return;
+        }
+        if user != self.settings.user || password != self.settings.password {
+            self.blocked.insert(pair, now.plus(BLOCKED_FOR));
+            self.send(now, id, error_reply(Refusal("BE005", "userPasswordCheck: Invalid login or password"), request.tag), out);
+            return;
+        }
+        let number = format!("{}{:010}", 44 + self.dice.below(40), self.dice.below(10_000_000_000));
+        let session = Session { stream: None, subscriptions: Subscriptions::default(), since: now };
+        self.sessions.insert(number.clone(), session);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.session = Some(number.clone());
+        }
+        let mut reply = json!({"status": true, "streamSessionId": number});
+        if let (Some(tag), Value::Object(fields)) = (request.tag, &mut reply) {
+            fields.insert("customTag".to_owned(), json!(tag));
+        }
+        self.send(now, id, reply, out);
+    }
+
+    /// Ties a stream connection to a session by the number it sends.
+    pub(super) fn join(&mut self, id: ConnectionId, number: &str) -> bool {
+        let Some(session) = self.sessions.get_mut(number) else { return false };
+        session.stream = Some(id);
+        true
+    }
+
+    /// Answers a main command.
+    pub(super) fn reply(&mut self, now: WallTime, id: ConnectionId, answer: Answer, tag: Option<&str>, out: &mut Vec<Sent>) {
+        let reply = match answer {
+            Ok(data) => {
+                let mut reply = json!({"status": true});
+                if let Value::Object(fields) = &mut reply {
+                    fields.extend(data.map(|data| ("returnData".to_owned(), data)));
+                    fields.extend(tag.map(|tag| ("customTag".to_owned(), json!(tag))));
+                }
+                reply
+            }
+            Err(refusal) => error_reply(refusal, tag),
+        };
+        self.send(now, id, reply, out);
+    }
+
+    /// Sends a message, later if messages are delayed.
+    pub(super) fn send(&mut self, now: WallTime, id: ConnectionId, message: Value, out: &mut Vec<Sent>) {
+        let sent = Sent::Text(id, message.to_string());
+        let delay = self.settings.faults.delay;
+        if delay.0 > 0 {
+            self.next_delayed += 1;
+            self.delayed.insert((now.plus(delay), self.next_delayed), sent);
+        } else {
+            out.push(sent);
+        }
+    }
+
+    /// Ends a connection without a word.
+    pub(super) fn close(&mut self, id: ConnectionId, out: &mut Vec<Sent>) {
+        if self.connections.contains_key(&id) {
+            out.push(Sent::Close(id));
+            self.disconnect(id, out);
+        }
+    }
+
+    fn is_crowded(&self, id: ConnectionId) -> bool {
+        let Some(own) = self.connections.get(&id) else { return false };
+        let same = self.connections.iter().filter(|(other, connection)| **other <= id && connection.address == own.address);
+        same.count() > CONNECTIONS
+    }
+
+    /// Sessions that have a stream, with what they asked for.
+    pub(super) fn streams(&self) -> BTreeSet<String> {
+        self.sessions.iter().filter(|(_, session)| session.stream.is_some()).map(|(number, _)| number.clone()).collect()
+    }
+}
+
+/// An error reply.
+pub(super) fn error_reply(refusal: Refusal, tag: Option<&str>) -> Value {
+    let mut reply = json!({"status": false, "errorCode": refusal.0, "errorDescr": refusal.1});
+    if let (Some(tag), Value::Object(fields)) = (tag, &mut reply) {
+        fields.insert("customTag".to_owned(), json!(tag));
+    }
+    reply
+}
+
+/// The account's currency per unit of each profit currency, from the listed prices. The account is in dollars, euros or złoty.
+fn first_rates(catalogue: &Catalogue, account: &str) -> BTreeMap<String, Price> {
+    let one = Price::from_nanos(crate::domain::SCALE);
+    let mut rates = BTreeMap::from([(account.to_owned(), one)]);
+    for symbol in ["EURUSD", "GBPUSD", "USDJPY", "EURPLN"] {
+        let Some(listing) = catalogue.get(symbol) else { continue };
+        let euro = rates.get("EUR").copied();
+        rates.extend(rate_from(symbol, listing.price, euro, account).map(|(currency, rate)| (currency.to_owned(), rate)));
+    }
+    rates
+}
+
+/// What a currency pair's price says about a profit currency, for an account in dollars.
+fn rate_from(symbol: &str, price: Price, euro: Option<Price>, account: &str) -> Option<(&'static str, Price)> {
+    let inverse = |over: Price| {
+        let nanos = i128::from(over.nanos()) * i128::from(crate::domain::SCALE) / i128::from(price.nanos().max(1));
+        i64::try_from(nanos).ok().map(Price::from_nanos)
+    };
+    if account != "USD" {
+        return None;
+    }
+    match symbol {
+        "EURUSD" => Some(("EUR", price)),
+        "GBPUSD" => Some(("GBP", price)),
+        "USDJPY" => Some(("JPY", inverse(Price::from_nanos(crate::domain::SCALE))?)),
+        "EURPLN" => Some(("PLN", inverse(euro?)?)),
+        _ => None,
+    }
+}

@@ -1,0 +1,705 @@
+//! The simulator held against xAPI 2.5.0: each row of the protocol a test, through nothing but texts on two connections.
+
+use pmax::domain::{Duration, Price, WallTime};
+use pmax::simulator::{Catalogue, ConnectionId, Faults, Port, Sent, Settings, Simulator, Variants};
+use serde_json::{Value, json};
+
+/// Saturday 2025-11-01, 13:26:40 in Warsaw.
+const START: WallTime = WallTime(1_762_000_000_000_000_000);
+const SPACING: Duration = Duration::millis(250);
+
+/// A person's side of the wire, with a clock of its own.
+struct Peer {
+    simulator: Simulator,
+    now: WallTime,
+    out: Vec<Sent>,
+    main: ConnectionId,
+    tag: u64,
+}
+
+impl Peer {
+    fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings {
+            user: "20001".to_owned(),
+            password: "secret".to_owned(),
+            currency: "USD".to_owned(),
+            balance: 100_000_000_000_000,
+            seed: 7,
+            faults: Faults::default(),
+            variants: Variants::default(),
+            has_hours: false,
+        };
+        change(&mut settings);
+        let mut simulator = Simulator::new(settings, Catalogue::shipped().unwrap(), START);
+        let main = simulator.connect(START, Port::Main, "127.0.0.1");
+        Self { simulator, now: START, out: Vec::new(), main, tag: 0 }
+    }
+
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn logged_in() -> Self {
+        Self::logged_in_with(|_| {})
+    }
+
+    fn logged_in_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut peer = Self::with(change);
+        assert_eq!(peer.log_in("secret")["status"], true);
+        peer
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let until = self.now.plus(time);
+        while self.now < until {
+            self.now = self.now.plus(Duration::millis(100)).min(until);
+            self.simulator.tick(self.now, &mut self.out);
+        }
+    }
+
+    fn send_on(&mut self, connection: ConnectionId, text: &str) {
+        self.now = self.now.plus(SPACING);
+        self.simulator.receive(self.now, connection, text, &mut self.out);
+    }
+
+    /// Texts that came on a connection since the last look.
+    fn texts(&mut self, connection: ConnectionId) -> Vec<Value> {
+        let mine = |sent: &Sent| matches!(sent, Sent::Text(id, _) if *id == connection);
+        let (taken, left): (Vec<Sent>, Vec<Sent>) = std::mem::take(&mut self.out).into_iter().partition(mine);
+        self.out = left;
+        taken
+            .into_iter()
+            .map(|sent| if let Sent::Text(_, text) = sent { serde_json::from_str(&text).unwrap() } else { Value::Null })
+            .collect()
+    }
+
+    fn is_closed(&self, connection: ConnectionId) -> bool {
+        self.out.contains(&Sent::Close(connection))
+    }
+
+    fn ask_raw(&mut self, mut command: Value) -> Vec<Value> {
+        self.tag += 1;
+        command["customTag"] = json!(format!("t{}", self.tag));
+        let main = self.main;
+        self.send_on(main, &command.to_string());
+        self.texts(main)
+    }
+
+    /// Sends a command and returns its one reply, which must carry the tag.
+    fn ask(&mut self, command: Value) -> Value {
+        let replies = self.ask_raw(command);
+        assert_eq!(replies.len(), 1, "one request, one reply: {replies:?}");
+        assert_eq!(replies[0]["customTag"], format!("t{}", self.tag));
+        replies[0].clone()
+    }
+
+    fn log_in(&mut self, password: &str) -> Value {
+        self.ask(json!({"command": "login", "arguments": {"userId": "20001", "password": password, "appName": "test"}}))
+    }
+
+    fn command(&mut self, name: &str, arguments: Value) -> Value {
+        self.ask(json!({"command": name, "arguments": arguments}))
+    }
+
+    /// What a command gives, which must succeed.
+    fn get(&mut self, name: &str, arguments: Value) -> Value {
+        let reply = self.command(name, arguments);
+        assert_eq!(reply["status"], true, "{name}: {reply}");
+        reply["returnData"].clone()
+    }
+
+    fn code(&mut self, name: &str, arguments: Value) -> String {
+        let reply = self.command(name, arguments);
+        assert_eq!(reply["status"], false, "{name}: {reply}");
+        reply["errorCode"].as_str().unwrap().to_owned()
+    }
+
+    /// Opens the stream of a fresh login and subscribes to everything about trades.
+    fn streaming(change: impl FnOnce(&mut Settings)) -> (Self, ConnectionId, String) {
+        let mut peer = Self::with(change);
+        let session = peer.log_in("secret")["streamSessionId"].as_str().unwrap().to_owned();
+        let stream = peer.simulator.connect(peer.now, Port::Stream, "127.0.0.1");
+        for command in ["getKeepAlive", "getBalance", "getTrades", "getTradeStatus", "getProfits"] {
+            peer.send_on(stream, &json!({"command": command, "streamSessionId": session}).to_string());
+        }
+        (peer, stream, session)
+    }
+
+    fn transaction(&mut self, change: Value) -> Value {
+        let mut info = json!({"cmd": 0, "type": 0, "symbol": "EURUSD", "volume": 0.1, "price": 1.0843, "sl": 0.0, "tp": 0.0, "offset": 0,
+                              "order": 0, "expiration": 0, "customComment": "tui-8f2c"});
+        for (name, value) in change.as_object().unwrap() {
+            info[name] = value.clone();
+        }
+        self.command("tradeTransaction", json!({"tradeTransInfo": info}))
+    }
+
+    fn order(&mut self, change: Value) -> i64 {
+        let reply = self.transaction(change);
+        assert_eq!(reply["status"], true, "{reply}");
+        reply["returnData"]["order"].as_i64().unwrap()
+    }
+
+    fn status_of(&mut self, order: i64) -> Value {
+        self.get("tradeTransactionStatus", json!({"order": order}))
+    }
+
+    fn open(&mut self) -> Vec<Value> {
+        self.get("getTrades", json!({"openedOnly": true})).as_array().unwrap().clone()
+    }
+
+    fn price(&mut self, symbol: &str, price: &str) {
+        self.now = self.now.plus(SPACING);
+        let price: Price = price.parse().unwrap();
+        self.simulator.price(self.now, symbol, price, &mut self.out);
+    }
+}
+
+#[test]
+fn login_gives_a_new_session_each_time() {
+    let mut peer = Peer::new();
+    let first = peer.log_in("secret");
+    assert_eq!(first["status"], true);
+    let number = first["streamSessionId"].as_str().unwrap().to_owned();
+    assert!(number.bytes().all(|byte| byte.is_ascii_digit()), "{number}");
+    assert!(first.get("returnData").is_none());
+    assert_eq!(peer.command("logout", Value::Null)["status"], true);
+    assert!(peer.is_closed(peer.main), "after a logout the server closes");
+    peer.main = peer.simulator.connect(peer.now, Port::Main, "127.0.0.1");
+    assert_ne!(peer.log_in("secret")["streamSessionId"], number.as_str());
+}
+
+#[test]
+fn a_second_login_is_told_so() {
+    let mut peer = Peer::logged_in();
+    assert_eq!(peer.log_in("secret")["errorCode"], "BE118");
+}
+
+#[test]
+fn nothing_works_before_login() {
+    let mut peer = Peer::new();
+    assert_eq!(peer.code("getServerTime", Value::Null), "BE103");
+    assert_eq!(peer.code("ping", Value::Null), "BE103");
+    let mut peer = Peer::with(|settings| settings.variants.answers_before_login = true);
+    assert_eq!(peer.command("ping", Value::Null)["status"], true);
+    assert_eq!(peer.code("getServerTime", Value::Null), "BE103");
+}
+
+#[test]
+fn a_wrong_password_blocks_the_pair_for_ten_minutes() {
+    let mut peer = Peer::new();
+    assert_eq!(peer.log_in("wrong")["errorCode"], "BE005");
+    assert_eq!(peer.log_in("wrong")["errorCode"], "EX007");
+    assert_eq!(peer.log_in("secret")["status"], true, "another pair is not blocked");
+    let mut peer = Peer::new();
+    peer.log_in("wrong");
+    for _ in 0..3 {
+        peer.wait(Duration::seconds(190));
+        peer.simulator.receive(peer.now, peer.main, "{\"command\":\"ping\"}", &mut peer.out);
+    }
+    peer.wait(Duration::seconds(40));
+    peer.out.clear();
+    assert_eq!(peer.log_in("wrong")["errorCode"], "BE005", "the block has run out");
+}
+
+#[test]
+fn broken_json_ends_the_connection_without_a_word() {
+    for text in ["{\"command\":", "[1]", "\"ping\"", "{'command':'ping'}"] {
+        let mut peer = Peer::logged_in();
+        let main = peer.main;
+        peer.send_on(main, text);
+        assert_eq!(peer.out, vec![Sent::Close(main)], "{text}");
+    }
+}
+
+#[test]
+fn valid_json_that_does_not_fit_is_answered_and_the_connection_stays() {
+    let mut peer = Peer::logged_in();
+    assert_eq!(peer.code("frobnicate", Value::Null), "BE104");
+    assert_eq!(peer.ask(json!({"foo": 1}))["errorCode"], "BE110");
+    assert_eq!(peer.code("getSymbol", json!({})), "BE106");
+    assert_eq!(peer.code("getSymbol", json!({"symbol": "NONE"})), "BE115");
+    assert_eq!(peer.command("ping", Value::Null)["status"], true);
+}
+
+#[test]
+fn an_oversized_command_ends_the_connection() {
+    let mut peer = Peer::logged_in();
+    let main = peer.main;
+    let padding = "x".repeat(1_024);
+    peer.send_on(main, &json!({"command": "ping", "customTag": padding}).to_string());
+    assert_eq!(peer.out, vec![Sent::Close(main)]);
+}
+
+#[test]
+fn six_commands_in_a_row_too_close_end_the_connection() {
+    let mut peer = Peer::logged_in();
+    let main = peer.main;
+    let hurry = |peer: &mut Peer, times: u32| {
+        for _ in 0..times {
+            peer.now = peer.now.plus(Duration::millis(150));
+            peer.simulator.receive(peer.now, main, "{\"command\":\"ping\"}", &mut peer.out);
+        }
+    };
+    hurry(&mut peer, 5);
+    assert!(!peer.is_closed(main), "five are tolerated");
+    peer.send_on(main, "{\"command\":\"ping\"}");
+    hurry(&mut peer, 5);
+    assert!(!peer.is_closed(main), "a patient one forgives");
+    hurry(&mut peer, 1);
+    assert!(peer.is_closed(main));
+}
+
+#[test]
+fn silence_ends_a_connection() {
+    let mut peer = Peer::new();
+    peer.wait(Duration::millis(1_200));
+    assert!(peer.is_closed(peer.main), "first data within a second");
+    let mut peer = Peer::logged_in();
+    peer.wait(Duration::seconds(599));
+    assert!(!peer.is_closed(peer.main));
+    peer.wait(Duration::seconds(3));
+    assert!(peer.is_closed(peer.main), "ten minutes without a word");
+}
+
+#[test]
+fn the_fifty_first_connection_is_refused() {
+    let mut peer = Peer::logged_in();
+    let more: Vec<ConnectionId> = (0..50).map(|_| peer.simulator.connect(peer.now, Port::Main, "127.0.0.1")).collect();
+    let login = json!({"command": "login", "arguments": {"userId": "20001", "password": "secret"}}).to_string();
+    peer.send_on(more[48], &login);
+    assert_eq!(peer.texts(more[48])[0]["status"], true);
+    peer.send_on(more[49], &login);
+    assert_eq!(peer.texts(more[49])[0]["errorCode"], "EX008");
+    assert!(peer.is_closed(more[49]));
+    let elsewhere = peer.simulator.connect(peer.now, Port::Main, "127.0.0.2");
+    peer.send_on(elsewhere, &login);
+    assert_eq!(peer.texts(elsewhere)[0]["status"], true, "the limit is for each address");
+}
+
+#[test]
+fn a_stream_with_a_wrong_session_is_told_so_and_one_ends_with_its_main() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    let other = peer.simulator.connect(peer.now, Port::Stream, "127.0.0.1");
+    peer.send_on(other, "{\"command\":\"ping\",\"streamSessionId\":\"1\"}");
+    assert_eq!(peer.texts(other)[0]["errorCode"], "BE117");
+    assert!(!peer.is_closed(stream));
+    let main = peer.main;
+    peer.simulator.disconnect(main, &mut peer.out);
+    assert!(peer.is_closed(stream), "the session is gone with its main connection");
+    let again = peer.simulator.connect(peer.now, Port::Stream, "127.0.0.1");
+    peer.send_on(again, &json!({"command": "ping", "streamSessionId": session}).to_string());
+    assert_eq!(peer.texts(again)[0]["errorCode"], "BE117");
+}
+
+#[test]
+fn logout_ends_the_stream() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    peer.command("logout", Value::Null);
+    assert!(peer.is_closed(stream));
+}
+
+#[test]
+fn times_are_utc_numbers_with_texts_of_warsaw() {
+    let mut peer = Peer::logged_in();
+    let time = peer.get("getServerTime", Value::Null);
+    assert_eq!(time["time"].as_i64().unwrap(), peer.now.0 / 1_000_000);
+    assert_eq!(time["timeString"], "Nov 1, 2025 1:26:40 PM");
+    assert_eq!(peer.get("getVersion", Value::Null)["version"], "2.5.0");
+}
+
+#[test]
+fn symbol_records_have_every_field() {
+    let mut peer = Peer::logged_in();
+    let all = peer.get("getAllSymbols", Value::Null);
+    let fields = "ask bid categoryName contractSize currency currencyPair currencyProfit description exemode expiration groupName high \
+                  initialMargin instantMaxVolume leverage longOnly lotMax lotMin lotStep low marginHedged marginHedgedStrong \
+                  marginMaintenance marginMode percentage pipsPrecision precision profitMode quoteId quoteIdCross shortSelling spreadRaw \
+                  spreadTable starting stepRuleId stopsLevel swapEnable swapLong swapShort swapType swap_rollover3days symbol tickSize \
+                  tickValue time timeString trailingEnabled type";
+    for record in all.as_array().unwrap() {
+        for field in fields.split_whitespace() {
+            assert!(record.get(field).is_some(), "{}: {field}", record["symbol"]);
+        }
+        assert!(record["ask"].as_f64() > record["bid"].as_f64());
+    }
+    let euro = peer.get("getSymbol", json!({"symbol": "EURUSD"}));
+    assert_eq!((euro["precision"].as_i64(), euro["spreadRaw"].as_f64()), (Some(5), Some(0.00009)));
+    assert_eq!((euro["spreadTable"].as_f64(), euro["leverage"].as_f64()), (Some(0.9), Some(3.33)));
+    assert_eq!(euro["timeString"], "Sat Nov 01 13:26:40 CET 2025");
+}
+
+#[test]
+fn calculators_follow_their_formulas() {
+    let mut peer = Peer::logged_in();
+    let profit = |cmd: i64, symbol: &str, open: f64, close: f64, volume: f64| json!({"cmd": cmd, "symbol": symbol, "openPrice": open, "closePrice": close, "volume": volume});
+    assert_eq!(peer.get("getProfitCalculation", profit(0, "EURUSD", 1.084, 1.085, 0.1))["profit"], 10.0);
+    assert_eq!(peer.get("getProfitCalculation", profit(1, "GOLD", 2650.0, 2641.5, 0.02))["profit"], 17.0);
+    // 25 euros a point, 0.04 lots, 10 points: 10 euros at 1.08425, the quoted bid.
+    assert_eq!(peer.get("getProfitCalculation", profit(0, "DE40", 24_000.0, 24_010.0, 0.04))["profit"], 10.84);
+    assert_eq!(peer.get("getMarginTrade", json!({"symbol": "GOLD", "volume": 0.1}))["margin"], 1_325.09);
+    assert_eq!(peer.code("getMarginTrade", json!({"symbol": "GOLD"})), "BE106");
+    let level = peer.get("getMarginLevel", Value::Null);
+    assert_eq!((level["balance"].as_f64(), level["margin"].as_f64()), (Some(100_000.0), Some(0.0)));
+    assert_eq!((level["margin_free"].as_f64(), level["margin_level"].as_f64()), (Some(100_000.0), Some(0.0)));
+}
+
+#[test]
+fn a_market_order_is_taken_then_reported_in_the_order_of_the_protocol() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    peer.texts(stream);
+    let order = peer.order(json!({"sl": 1.08, "tp": 1.09}));
+    let told = peer.texts(stream);
+    let seen: Vec<String> = told
+        .iter()
+        .map(|message| match message["command"].as_str().unwrap() {
+            "tradeStatus" => format!("status {}", message["data"]["requestStatus"]),
+            "trade" => format!("trade {} {}", message["data"]["type"], message["data"]["state"].as_str().unwrap()),
+            other => other.to_owned(),
+        })
+        .collect();
+    assert_eq!(seen, ["status 1", "trade 1 Modified", "status 3", "trade 0 Modified", "balance", "profit"]);
+    let trade = &told[3]["data"];
+    assert_eq!(trade["order2"].as_i64(), Some(order), "the reply's number is the transaction's");
+    assert_eq!(trade["order"], trade["position"]);
+    assert_ne!(trade["position"].as_i64(), Some(order));
+    assert_eq!(
+        (trade["customComment"].as_str(), trade["sl"].as_f64(), trade["tp"].as_f64()),
+        (Some("tui-8f2c"), Some(1.08), Some(1.09))
+    );
+    let status = peer.status_of(order);
+    assert_eq!((status["requestStatus"].as_i64(), status["customComment"].as_str()), (Some(3), Some("tui-8f2c")));
+    let open = peer.open();
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0]["open_timeString"].as_str().unwrap().len(), "Sat Nov 01 13:26:41 CET 2025".len());
+    assert_eq!((open[0]["closed"].as_bool(), open[0]["close_time"].is_null()), (Some(false), true));
+}
+
+#[test]
+fn opposite_orders_hedge_and_margin_counts_the_larger_side() {
+    let mut peer = Peer::logged_in();
+    peer.order(json!({"volume": 1.0}));
+    let one = peer.get("getMarginLevel", Value::Null)["margin"].as_f64().unwrap();
+    peer.order(json!({"cmd": 1, "volume": 0.5}));
+    assert_eq!(peer.open().len(), 2);
+    assert_eq!(peer.get("getMarginLevel", Value::Null)["margin"].as_f64().unwrap(), one);
+}
+
+#[test]
+fn a_position_is_closed_in_parts_and_keeps_its_number() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    peer.order(json!({"volume": 0.3}));
+    let position = peer.open()[0]["position"].clone();
+    peer.price("EURUSD", "1.0853");
+    peer.texts(stream);
+    let first = peer.order(json!({"type": 2, "order": position, "volume": 0.1, "price": 1.0}));
+    let closed: Vec<Value> = peer.texts(stream).into_iter().filter(|message| message["data"]["type"] == 2).collect();
+    assert_eq!(closed.len(), 1);
+    assert_eq!((closed[0]["data"]["closed"].as_bool(), closed[0]["data"]["volume"].as_f64()), (Some(true), Some(0.1)));
+    assert_eq!(closed[0]["data"]["order2"].as_i64(), Some(first));
+    let left = peer.open();
+    assert_eq!((left[0]["position"].clone(), left[0]["volume"].as_f64()), (position.clone(), Some(0.2)));
+    peer.order(json!({"type": 2, "order": position, "volume": 0.2, "price": 1.0}));
+    assert!(peer.open().is_empty());
+    let history = peer.get("getTradesHistory", json!({"start": 0, "end": 0}));
+    let profits: Vec<f64> = history.as_array().unwrap().iter().map(|record| record["profit"].as_f64().unwrap()).collect();
+    assert_eq!(profits, [9.1, 18.2], "ten pips less the spread of 0.9");
+    assert_eq!(peer.get("getMarginLevel", Value::Null)["balance"].as_f64(), Some(100_027.3));
+    assert_eq!(peer.transaction(json!({"type": 2, "order": position, "volume": 0.2}))["errorCode"], "BE097");
+    assert_eq!(peer.transaction(json!({"type": 2, "order": 1, "volume": 0.2}))["errorCode"], "BE098");
+}
+
+#[test]
+fn the_remainder_may_be_renumbered() {
+    let mut peer = Peer::logged_in_with(|settings| settings.variants.renumbers_remainder = true);
+    peer.order(json!({"volume": 0.3}));
+    let position = peer.open()[0]["position"].clone();
+    peer.order(json!({"type": 2, "order": position, "volume": 0.1}));
+    let left = peer.open();
+    assert_eq!(left.len(), 1);
+    assert_ne!(left[0]["position"], position);
+    assert_eq!(left[0]["customComment"], "tui-8f2c");
+}
+
+#[test]
+fn a_pending_order_waits_triggers_and_is_deleted_not_closed() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    let limit = peer.order(json!({"cmd": 2, "price": 1.08}));
+    let open = peer.open();
+    assert_eq!(
+        (open[0]["order"].as_i64(), open[0]["position"].as_i64(), open[0]["cmd"].as_i64()),
+        (Some(limit), Some(limit), Some(2))
+    );
+    assert_eq!(peer.transaction(json!({"cmd": 2, "type": 2, "order": limit}))["errorCode"], "BE096");
+    let stop = peer.order(json!({"cmd": 4, "price": 1.09}));
+    peer.texts(stream);
+    peer.order(json!({"cmd": 4, "type": 4, "order": stop}));
+    assert!(peer.texts(stream).iter().any(|message| message["data"]["state"] == "Deleted"));
+    peer.price("EURUSD", "1.0799");
+    let told = peer.texts(stream);
+    let kinds: Vec<(i64, &str)> = told
+        .iter()
+        .filter(|message| message["command"] == "trade")
+        .map(|message| (message["data"]["type"].as_i64().unwrap(), message["data"]["state"].as_str().unwrap()))
+        .collect();
+    assert_eq!(kinds, [(1, "Deleted"), (0, "Modified")], "the order goes, a position with a new number comes");
+    assert_ne!(peer.open()[0]["position"].as_i64(), Some(limit));
+    assert_eq!(peer.open()[0]["order2"].as_i64(), Some(limit));
+}
+
+#[test]
+fn a_pending_order_expires() {
+    let mut peer = Peer::logged_in();
+    let expiration = peer.now.0 / 1_000_000 + 5_000;
+    peer.order(json!({"cmd": 3, "price": 1.1, "expiration": expiration}));
+    assert_eq!(peer.open()[0]["expiration"].as_i64(), Some(expiration));
+    peer.wait(Duration::seconds(6));
+    assert!(peer.open().is_empty());
+}
+
+#[test]
+fn exits_close_with_their_comment() {
+    for (price, sl, tp, comment) in [("1.07", 1.08, 0.0, "[S/L]"), ("1.10", 0.0, 1.09, "[T/P]")] {
+        let mut peer = Peer::logged_in();
+        peer.order(json!({"sl": sl, "tp": tp}));
+        peer.price("EURUSD", price);
+        assert!(peer.open().is_empty());
+        let history = peer.get("getTradesHistory", json!({"start": 0, "end": 0}));
+        assert_eq!(history[0]["comment"], comment);
+    }
+}
+
+#[test]
+fn a_trailing_stop_follows_and_never_goes_back() {
+    let mut peer = Peer::logged_in();
+    peer.order(json!({"offset": 100}));
+    peer.price("EURUSD", "1.0900");
+    let stop = peer.open()[0]["sl"].as_f64().unwrap();
+    assert!((stop - 1.08896).abs() < 1e-9, "100 points below the bid: {stop}");
+    peer.price("EURUSD", "1.0895");
+    assert_eq!(peer.open()[0]["sl"].as_f64().unwrap(), stop);
+}
+
+#[test]
+fn margin_runs_out_into_a_stop_out() {
+    let mut peer = Peer::logged_in_with(|settings| settings.balance = 4_000_000_000_000);
+    assert_eq!(peer.status_after(json!({"volume": 2.0})), (4, Some("Not enough money".to_owned())));
+    peer.order(json!({"volume": 1.0}));
+    peer.price("EURUSD", "1.0600");
+    assert!(peer.open().is_empty());
+    let history = peer.get("getTradesHistory", json!({"start": 0, "end": 0}));
+    assert!(history[0]["comment"].as_str().unwrap().starts_with("[S/O"));
+}
+
+impl Peer {
+    fn status_after(&mut self, change: Value) -> (i64, Option<String>) {
+        let order = self.order(change);
+        let status = self.status_of(order);
+        (status["requestStatus"].as_i64().unwrap(), status["message"].as_str().map(str::to_owned))
+    }
+}
+
+#[test]
+fn what_is_wrong_on_its_face_is_refused_at_once() {
+    let mut peer = Peer::logged_in();
+    let cases = [
+        (json!({"volume": 0.015}), "BE003"),
+        (json!({"volume": 0.0}), "BE003"),
+        (json!({"volume": 1000.0}), "BE003"),
+        (json!({"price": 0.0}), "BE001"),
+        (json!({"cmd": 2, "price": 1.2}), "BE001"),
+        (json!({"cmd": 5, "price": 1.2}), "BE001"),
+        (json!({"sl": 1.2}), "BE002"),
+        (json!({"tp": 1.0}), "BE002"),
+        (json!({"symbol": "NONE"}), "BE115"),
+        (json!({"type": 9}), "BE102"),
+        (json!({"cmd": 8}), "BE102"),
+        (json!({"type": 3, "order": 5}), "BE098"),
+        (json!({"type": 4, "order": 5}), "BE098"),
+        (json!({"cmd": 1, "symbol": "EXS1.DE", "volume": 1, "price": 198.0}), "BE012"),
+    ];
+    for (change, code) in cases {
+        let reply = peer.transaction(change.clone());
+        assert_eq!(reply["errorCode"], code, "{change}: {reply}");
+    }
+    assert_eq!(peer.code("tradeTransaction", json!({})), "BE106");
+    let short = json!({"tradeTransInfo": {"cmd": 0, "type": 3, "symbol": "EURUSD", "order": 1, "price": 1.0}});
+    assert_eq!(peer.code("tradeTransaction", short), "EX000", "fields left out");
+    assert!(peer.open().is_empty());
+    let mut peer = Peer::logged_in_with(|settings| settings.variants.refuses_by_status = true);
+    assert_eq!(peer.status_after(json!({"volume": 0.015})), (4, Some("Invalid volume".to_owned())));
+}
+
+#[test]
+fn what_the_market_refuses_is_a_status() {
+    let mut peer = Peer::logged_in_with(|settings| settings.has_hours = true);
+    assert_eq!(peer.status_after(json!({})), (4, Some("Market for instrument is closed".to_owned())), "it is Saturday");
+    assert_eq!(peer.status_after(json!({"symbol": "BITCOIN", "price": 1.0})).0, 3, "crypto trades");
+    let mut peer = Peer::logged_in_with(|settings| settings.faults.requote = 1_000);
+    assert_eq!(peer.status_after(json!({})), (4, Some("Price has changed".to_owned())));
+    let mut peer = Peer::logged_in_with(|settings| settings.faults.rejected = 1_000);
+    assert_eq!(peer.status_after(json!({})).0, 4);
+    assert!(peer.open().is_empty());
+}
+
+#[test]
+fn a_position_and_a_pending_order_are_modified() {
+    let mut peer = Peer::logged_in();
+    peer.order(json!({}));
+    let position = peer.open()[0]["position"].clone();
+    peer.order(json!({"type": 3, "order": position, "sl": 1.07, "tp": 1.1}));
+    assert_eq!((peer.open()[0]["sl"].as_f64(), peer.open()[0]["tp"].as_f64()), (Some(1.07), Some(1.1)));
+    peer.order(json!({"type": 3, "order": position}));
+    assert_eq!(peer.open()[0]["sl"].as_f64(), Some(0.0), "fields are the whole truth");
+    let limit = peer.order(json!({"cmd": 2, "price": 1.07}));
+    peer.order(json!({"cmd": 2, "type": 3, "order": limit, "price": 1.06, "volume": 0.2}));
+    let records = peer.get("getTradeRecords", json!({"orders": [limit]}));
+    assert_eq!((records[0]["open_price"].as_f64(), records[0]["volume"].as_f64()), (Some(1.06), Some(0.2)));
+}
+
+#[test]
+fn charts_give_open_and_shifts() {
+    let mut peer = Peer::logged_in();
+    for price in ["1.0850", "1.0840", "1.0845"] {
+        peer.price("EURUSD", price);
+    }
+    let start = START.0 / 1_000_000;
+    let info = |period: i64, ticks: i64, end: i64| json!({"info": {"symbol": "EURUSD", "period": period, "start": start - 60_000, "end": end, "ticks": ticks}});
+    let chart = peer.get("getChartRangeRequest", info(1, 0, start + 600_000));
+    assert_eq!(chart["digits"].as_i64(), Some(5));
+    let bar = &chart["rateInfos"][0];
+    let points = |name: &str| bar[name].as_f64().unwrap();
+    let (open, high) = (points("open") / 1e5, (points("open") + points("high")) / 1e5);
+    assert!((open - 1.08426).abs() < 1e-9 && (high - 1.08496).abs() < 1e-9, "{bar}");
+    assert_eq!(peer.code("getChartRangeRequest", info(7, 0, start)), "BE105");
+    assert_eq!(peer.code("getChartRangeRequest", info(1, 0, start + 60_000 * 60_000)), "EX009");
+    let few = peer.get("getChartRangeRequest", info(1, 1, 0));
+    assert_eq!(few["rateInfos"].as_array().unwrap().len(), 1);
+    let back = json!({"info": {"symbol": "EURUSD", "period": 1, "start": start + 60_000, "end": 0, "ticks": -5}});
+    assert!(!peer.get("getChartRangeRequest", back)["rateInfos"].as_array().unwrap().is_empty());
+    let last = json!({"info": {"symbol": "EURUSD", "period": 5, "start": start - 600_000}});
+    assert!(!peer.get("getChartLastRequest", last)["rateInfos"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn ticks_are_pushed_at_most_as_often_as_asked() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    peer.send_on(
+        stream,
+        &json!({"command": "getTickPrices", "streamSessionId": session, "symbol": "GOLD", "maxLevel": 0}).to_string(),
+    );
+    peer.texts(stream);
+    for cents in 0..10 {
+        peer.now = peer.now.plus(Duration::millis(50));
+        let price = Price::from_nanos(2_650_000_000_000 + cents * 10_000_000);
+        peer.simulator.price(peer.now, "GOLD", price, &mut peer.out);
+    }
+    let ticks: Vec<Value> = peer.texts(stream).into_iter().filter(|message| message["command"] == "tickPrices").collect();
+    assert_eq!(ticks.len(), 2, "at most one in 200 ms, the first came with the subscription");
+    assert_eq!((ticks[0]["data"]["level"].as_i64(), ticks[0]["data"]["quoteId"].as_i64()), (Some(0), Some(5)));
+    peer.send_on(stream, "{\"command\":\"stopTickPrices\",\"symbol\":\"GOLD\"}");
+    peer.price("GOLD", "2700");
+    assert!(peer.texts(stream).iter().all(|message| message["command"] != "tickPrices"));
+    let snapshot = peer.get("getTickPrices", json!({"symbols": ["GOLD", "EURUSD"], "timestamp": 0, "level": 0}));
+    assert_eq!(snapshot["quotations"].as_array().unwrap().len(), 2);
+    assert!(snapshot["quotations"][0].get("quoteId").is_none());
+}
+
+#[test]
+fn keep_alive_comes_every_three_seconds() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    peer.texts(stream);
+    peer.wait(Duration::seconds(12));
+    let alive = peer.texts(stream).iter().filter(|message| message["command"] == "keepAlive").count();
+    assert_eq!(alive, 4);
+}
+
+#[test]
+fn candles_are_silent_unless_a_chart_was_asked_for() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    peer.send_on(stream, &json!({"command": "getCandles", "streamSessionId": session, "symbol": "EURUSD"}).to_string());
+    let candles = |peer: &mut Peer| {
+        peer.wait(Duration::seconds(61));
+        peer.price("EURUSD", "1.0851");
+        peer.texts(stream).iter().filter(|message| message["command"] == "candle").count()
+    };
+    assert_eq!(candles(&mut peer), 0);
+    let info = json!({"info": {"symbol": "EURUSD", "period": 1, "start": START.0 / 1_000_000}});
+    peer.get("getChartLastRequest", info);
+    assert_eq!(candles(&mut peer), 1);
+    peer.simulator.settings_mut().faults.silent_candles = true;
+    assert_eq!(candles(&mut peer), 0);
+}
+
+#[test]
+fn faults_do_what_they_say() {
+    let mut peer = Peer::logged_in_with(|settings| settings.faults.lost_reply = 1_000);
+    assert!(
+        peer.ask_raw(
+            json!({"command": "tradeTransaction", "arguments": {"tradeTransInfo": {"cmd": 0, "type": 0, "symbol": "EURUSD",
+        "volume": 0.1, "price": 1.0, "sl": 0.0, "tp": 0.0, "offset": 0, "order": 0, "expiration": 0, "customComment": "m1"}}})
+        )
+        .is_empty()
+    );
+    assert_eq!(peer.open()[0]["customComment"], "m1", "carried out all the same");
+
+    let mut peer = Peer::logged_in_with(|settings| settings.faults.truncated_list = 1_000);
+    peer.order(json!({}));
+    assert!(peer.open().is_empty(), "the last entry is missing");
+
+    let (mut peer, stream, _) = Peer::streaming(|settings| settings.faults.status_before_reply = 1_000);
+    peer.texts(stream);
+    let main = peer.main;
+    let info = json!({"cmd": 0, "type": 0, "symbol": "EURUSD", "volume": 0.1, "price": 1.0, "sl": 0.0, "tp": 0.0, "offset": 0, "order": 0,
+                      "expiration": 0, "customComment": "m2"});
+    peer.send_on(main, &json!({"command": "tradeTransaction", "arguments": {"tradeTransInfo": info}}).to_string());
+    let place = |peer: &Peer, connection| peer.out.iter().position(|sent| matches!(sent, Sent::Text(id, _) if *id == connection));
+    assert!(place(&peer, stream) < place(&peer, main));
+
+    let mut peer = Peer::logged_in_with(|settings| settings.faults.closed_after_trade = 1_000);
+    peer.transaction(json!({}));
+    assert!(peer.is_closed(peer.main));
+    assert_eq!(peer.simulator.dealer().positions().len(), 1);
+    let mut peer = Peer::logged_in_with(|settings| settings.faults.closed_before_trade = 1_000);
+    assert!(peer.ask_raw(json!({"command": "tradeTransaction", "arguments": {}})).is_empty());
+    assert!(peer.simulator.dealer().positions().is_empty());
+
+    let (mut peer, stream, _) = Peer::streaming(|settings| settings.faults.duplicate_stream = 1_000);
+    peer.texts(stream);
+    peer.order(json!({}));
+    let opened =
+        peer.texts(stream).iter().filter(|message| message["command"] == "trade" && message["data"]["type"] == 0).count();
+    assert_eq!(opened, 2);
+}
+
+#[test]
+fn a_delay_holds_every_message_back() {
+    let mut peer = Peer::with(|settings| settings.faults.delay = Duration::millis(700));
+    let main = peer.main;
+    peer.send_on(main, &json!({"command": "login", "arguments": {"userId": "20001", "password": "secret"}}).to_string());
+    assert!(peer.texts(main).is_empty());
+    peer.wait(Duration::millis(800));
+    assert_eq!(peer.texts(main).len(), 1);
+}
+
+#[test]
+fn the_same_calls_give_the_same_texts() {
+    let life = || {
+        let (mut peer, _, _) = Peer::streaming(|settings| {
+            settings.faults = Faults {
+                duplicate_stream: 200,
+                shuffled_stream: 200,
+                lost_stream: 200,
+                truncated_list: 300,
+                ..Faults::default()
+            };
+        });
+        for step in 0..40 {
+            peer.price("EURUSD", &format!("1.08{step:02}"));
+            peer.transaction(json!({"cmd": step % 2}));
+            peer.ask_raw(json!({"command": "getTrades", "arguments": {"openedOnly": true}}));
+        }
+        peer.out
+    };
+    assert_eq!(life(), life());
+}
