@@ -5,6 +5,7 @@ mod drill;
 mod journal;
 mod open;
 mod render;
+mod sim;
 mod status;
 mod tapes;
 mod workstation;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::args::{Args, JournalVerb, Verb};
+use crate::cli::args::{Args, JournalVerb, SimVerb, Verb};
 use crate::runtime::Trouble;
 
 /// Everything went well.
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Status { format }) => status::status(&args, *format),
         Some(Verb::Info) => status::info(&args),
         Some(Verb::Render(render)) => render::run(&args, render),
+        Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),
         Some(Verb::Drill { orders_per_second }) => drill::run(&args, *orders_per_second),
     };
     ExitCode::from(done.unwrap_or_else(|trouble: Trouble| {

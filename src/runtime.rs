@@ -28,7 +28,7 @@ pub use home::{Home, Lock};
 pub use instruments::instruments;
 pub use kill::KillLatch;
 pub use logging::start as start_logging;
-pub use pace::Speed;
+pub use pace::{Speed, play_paced};
 pub use recovery::{Opened, RunTerms, open_ledger, open_run, restore};
 pub use replay::{ReplayReport, replay};
 pub use session::{Answer, Frame, JournalHealth, Playback, Request, Session, TapeControl, Wiring};

@@ -10,7 +10,9 @@ mod charts;
 mod commands;
 mod core;
 mod faults;
+mod framing;
 mod records;
+mod server;
 mod streams;
 mod trading;
 
@@ -18,3 +20,4 @@ pub use catalogue::{Catalogue, CatalogueError, Listing};
 pub use charts::Candle;
 pub use core::{ConnectionId, Port, Sent, Settings, Simulator, Variants};
 pub use faults::{Dice, Faults};
+pub use server::{Listen, Prices, ServerError, ServerHandle};

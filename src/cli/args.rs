@@ -79,12 +79,69 @@ pub enum Verb {
     Info,
     /// Draw the real screen without a terminal
     Render(Render),
+    /// Run a broker to practise with
+    Sim {
+        /// Which protocol
+        #[command(subcommand)]
+        verb: SimVerb,
+    },
     /// Trade at random on paper and print every acknowledged order: a drill for `kill -9` and what comes after
     Drill {
         /// Orders per second to aim at
         #[arg(long, default_value_t = 20)]
         orders_per_second: u32,
     },
+}
+
+/// What can be simulated.
+#[derive(Debug, Subcommand)]
+pub enum SimVerb {
+    /// A broker that speaks xAPI 2.5.0, on this machine only
+    Xapi(SimXapi),
+}
+
+/// Options of `sim xapi`.
+///
+/// Where the protocol's document is silent: refusals on the face of a request come as error replies, what is left of a position keeps its
+/// number, hedged margin is that of the larger side, days begin at midnight in Warsaw, unknown symbols are BE115, missing fields BE106,
+/// unknown trades BE098, 1,024 bytes are taken, spacing counts on the main connection.
+#[derive(Debug, clap::Args)]
+pub struct SimXapi {
+    /// WebSocket port for /demo and /demoStream; 0 takes any free one
+    #[arg(long, default_value_t = 5_124)]
+    pub port: u16,
+    /// Raw sockets too, e.g. 5112,5113
+    #[arg(long, value_name = "MAIN,STREAM", value_parser = two_ports)]
+    pub tcp: Option<(u16, u16)>,
+    /// Account and password it takes
+    #[arg(long, value_name = "ACCOUNT:PASSWORD", default_value = "20001:demo")]
+    pub login: String,
+    /// Balance in US dollars
+    #[arg(long, default_value_t = 100_000)]
+    pub balance: u32,
+    /// Seed of drawn prices and of mishaps
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Symbols have trading hours
+    #[arg(long)]
+    pub hours: bool,
+    /// Something goes wrong so many times in a thousand, e.g. lost_reply=50; also delay_ms=200; may be repeated
+    #[arg(long = "fault", value_name = "NAME=N")]
+    pub faults: Vec<String>,
+    /// Every refusal comes as a status, none as an error reply
+    #[arg(long)]
+    pub refuse_by_status: bool,
+    /// What is left after a partial close gets a new number
+    #[arg(long)]
+    pub renumber: bool,
+    /// Answer ping and getVersion before login
+    #[arg(long)]
+    pub answer_before_login: bool,
+}
+
+fn two_ports(text: &str) -> Result<(u16, u16), String> {
+    let ports = text.split_once(',').and_then(|(main, stream)| Some((main.trim().parse().ok()?, stream.trim().parse().ok()?)));
+    ports.ok_or_else(|| "write two ports, e.g. 5112,5113".to_owned())
 }
 
 /// What can be done with the journal.

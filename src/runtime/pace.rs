@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::domain::MarketTime;
+use crate::domain::{MarketEvent, MarketTime};
 
 /// Longer quiet stretches of a tape (nights, weekends) are shortened to this much wall time.
 const LONGEST_WAIT: Duration = Duration::from_millis(700);
@@ -55,6 +55,17 @@ impl Speed {
             Self::Times(times) => format!("×{times}"),
             Self::Max => "×max".to_owned(),
         }
+    }
+}
+
+/// Plays events at a speed on the calling thread, until there are no more.
+pub fn play_paced(events: impl Iterator<Item = MarketEvent>, speed: Speed, mut take: impl FnMut(&MarketEvent)) {
+    let mut pace = Pace::new(speed);
+    for event in events {
+        let due = pace.due(event.known_at(), Instant::now());
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        take(&event);
+        pace.played(event.known_at(), due, Instant::now());
     }
 }
 
