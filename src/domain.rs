@@ -29,7 +29,7 @@ pub use market::{Bar, Capabilities, MarketEvent, MarketStamp, Quote, QuoteOrigin
 pub use order::{Fill, Liquidity, Order, OrderKind, OrderRequest, OrderSide, Origin, Protection, ProtectiveReason, TimeInForce};
 pub use position::{Position, PositionSide};
 pub use ratio::Ratio;
-pub use report::{BrokerReport, BrokerState};
+pub use report::{BrokerReport, BrokerState, Evidence};
 pub use signal::{Direction, Layer, LayerVerdict, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
 pub use text::CleanText;
 pub use time::{Duration, MarketTime, RiskDay, WallTime, new_york};

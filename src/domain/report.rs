@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BrokerRef, CleanText, Fill, Order, OrderId, OrderKind, PositionId, Quantity};
+use crate::domain::{BrokerRef, CleanText, Fill, Order, OrderId, OrderKind, PositionId, Quantity, WallTime};
 
 /// One fact from a broker. Reports are inputs: they are recorded and may arrive twice, late or out of order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,13 @@ pub enum BrokerReport {
         /// Which order.
         order: OrderId,
         /// The broker's words.
+        reason: CleanText,
+    },
+    /// The order was written, and nobody knows what came of it.
+    ReplyLost {
+        /// Which order.
+        order: OrderId,
+        /// What was seen of the loss.
         reason: CleanText,
     },
     /// A stop was touched and is now a market order.
@@ -80,4 +87,21 @@ pub struct BrokerState {
     pub orders: Vec<OrderId>,
     /// Open positions, ascending.
     pub positions: Vec<(PositionId, Quantity)>,
+    /// What the answer proves.
+    #[serde(default)]
+    pub evidence: Evidence,
+}
+
+/// What a broker's answer proves about what it does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// The exchange of this process: what it does not hold does not exist.
+    #[default]
+    Authority,
+    /// One complete answer over a wire: an absence counts once two answers, some time apart, agree on it.
+    Snapshot {
+        /// When it was asked for.
+        began: WallTime,
+    },
 }

@@ -10,6 +10,7 @@ use crate::domain::{
     OrderId, Outcome, PositionId, Price, ProposalId, RunId, Severity, Signal, SignalId, SignalSource, TradingState, Validation,
     WallTime,
 };
+use crate::engine::doubts::Doubts;
 use crate::engine::record::{
     AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
 };
@@ -113,6 +114,8 @@ pub struct Book {
     pub(super) alerts: VecDeque<Alert>,
     pub(super) commentary: VecDeque<Arc<Commentary>>,
     pub(super) activity: VecDeque<Arc<Activity>>,
+    #[serde(default, skip_serializing_if = "Doubts::is_empty")]
+    pub(super) doubts: Doubts,
     pub(super) next_order: OrderId,
     pub(super) next_signal: SignalId,
     pub(super) next_proposal: ProposalId,
@@ -171,6 +174,7 @@ impl Default for Book {
             alerts: VecDeque::new(),
             commentary: VecDeque::new(),
             activity: VecDeque::new(),
+            doubts: Doubts::default(),
             next_order: OrderId(1),
             next_signal: SignalId(1),
             next_proposal: ProposalId(1),
@@ -353,6 +357,7 @@ impl Book {
             TradingRecord::BreakerTripped(trip) => self.breakers.latch(*trip),
             TradingRecord::BreakerReleased { kind } => self.breakers.release(*kind),
             TradingRecord::RearmRequested { wall } => self.rearm_requested = Some(*wall),
+            TradingRecord::PositionsDiffer { since } => self.doubts.positions_differ = *since,
             TradingRecord::FlattenAsked => self.kill = KillPhase::Flattening,
             TradingRecord::KillFinished => self.kill = KillPhase::Finished,
         }
@@ -413,6 +418,8 @@ impl Book {
                 self.note_on_order(*order);
             }
             OrderRecord::NumbersTaken { next } => self.next_order = *next,
+            OrderRecord::ReplyLost { order, wall } => self.doubts.lose(*order, *wall),
+            OrderRecord::Missed { order, began } => self.doubts.miss(*order, *began),
             OrderRecord::Refused { .. } | OrderRecord::Contradicted { .. } => {}
         }
     }
@@ -420,6 +427,9 @@ impl Book {
     fn take_step(&mut self, order: OrderId, step: OrderStep, at: MarketTime, note: &str) {
         let taken = self.orders.step(order, step, at, note);
         debug_assert!(taken.is_ok(), "a recorded step was legal when it was decided: {taken:?}");
+        if taken.is_ok_and(OrderState::is_closed) || step == OrderStep::Accept {
+            self.doubts.settle(order);
+        }
         self.note_on_order(order);
     }
 

@@ -1,10 +1,7 @@
 //! What a broker says, and what it means for orders, cash and positions.
 
-use std::collections::BTreeMap;
-
 use crate::domain::{
-    Actor, AlertTopic, BrokerReport, BrokerState, Fill, Order, OrderId, Origin, PositionId, Protection, Quantity, Severity,
-    TradingState,
+    Actor, AlertTopic, BrokerReport, Fill, Order, OrderId, Origin, PositionId, Protection, Quantity, Severity, TradingState,
 };
 use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record};
 use crate::engine::{Engine, Outcome};
@@ -48,6 +45,7 @@ impl Engine {
                 self.try_step(*order, OrderStep::RefuseCancel, reason.as_str(), outcome);
             }
             BrokerReport::LegPlaced { order } => self.take_leg(order, outcome),
+            BrokerReport::ReplyLost { order, reason } => self.lose_reply(*order, reason.as_str(), outcome),
             BrokerReport::State(state) => self.reconcile(state, outcome),
         }
         self.advance_kill(outcome);
@@ -132,35 +130,6 @@ impl Engine {
     fn take_leg(&mut self, order: &Order, outcome: &mut Outcome) {
         if self.book.orders.get(order.id).is_none() && order.request.origin.is_protective() {
             self.record(Record::Order(OrderRecord::LegPlaced { order: *order }), outcome);
-        }
-    }
-
-    /// Compares the union of ours and the broker's. Twice in a row, the second finds nothing to do.
-    fn reconcile(&mut self, theirs: &BrokerState, outcome: &mut Outcome) {
-        let ours: Vec<(OrderId, OrderState)> =
-            self.book.orders.open().values().map(|tracked| (tracked.order.id, tracked.state)).collect();
-        for (id, state) in ours {
-            let is_there = theirs.orders.binary_search(&id).is_ok();
-            match (state, is_there) {
-                (OrderState::Unknown, true) => self.step(id, OrderStep::Accept, "found at the broker", outcome),
-                (OrderState::Unknown, false) => {
-                    self.step(id, OrderStep::ProveAbsent, "the broker's complete answer does not hold it", outcome);
-                }
-                (OrderState::Open(_) | OrderState::PendingCancel(_) | OrderState::PendingModify(_), false) => {
-                    self.step(id, OrderStep::Cancel, "no longer at the broker", outcome);
-                }
-                (_, true) | (_, false) => {}
-            }
-        }
-        let mine: BTreeMap<PositionId, Quantity> =
-            self.book.ledger.positions().values().map(|position| (position.id, position.quantity)).collect();
-        let same = mine.len() == theirs.positions.len() && theirs.positions.iter().all(|(id, held)| mine.get(id) == Some(held));
-        if !same {
-            let text = "positions here and at the broker differ; trading is halted until a person has looked".to_owned();
-            self.raise(Severity::Critical, AlertTopic::Order, None, text.clone(), outcome);
-            if self.book.state != TradingState::Halted {
-                self.change_state(TradingState::Halted, Actor::Watchdog, &text, outcome);
-            }
         }
     }
 }

@@ -110,6 +110,11 @@ pub enum TradingRecord {
     FlattenAsked,
     /// The kill switch is done.
     KillFinished,
+    /// Positions here and at the broker differ since then, or agree again.
+    PositionsDiffer {
+        /// When the first answer that differs was asked for.
+        since: Option<WallTime>,
+    },
 }
 
 /// About signals.
@@ -216,6 +221,20 @@ pub enum OrderRecord {
         quantity: Quantity,
         /// Price now.
         kind: OrderKind,
+    },
+    /// It was written, and its reply was lost.
+    ReplyLost {
+        /// Which.
+        order: OrderId,
+        /// When, on the wall clock: an answer asked for before this proves nothing.
+        wall: WallTime,
+    },
+    /// A complete answer of the broker did not name it, or named it again.
+    Missed {
+        /// Which.
+        order: OrderId,
+        /// When that answer was asked for; nothing when it was named again.
+        began: Option<WallTime>,
     },
     /// A report did not fit the order's state.
     Contradicted {

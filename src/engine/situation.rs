@@ -20,7 +20,7 @@ impl Engine {
             closing,
             holds_opposite: request.opens_exposure() && self.holds_opposite(request),
             has_twin: book.orders.has_twin(request),
-            unknown_orders: book.orders.unknown(),
+            unknown_orders: book.orders.unknown() + u32::from(book.doubts.positions_differ.is_some()),
             equity: book.performance.equity(),
             cash: book.ledger.cash(),
             instrument_exposure: self.exposure(instrument),

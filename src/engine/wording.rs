@@ -41,6 +41,12 @@ fn trading(record: &TradingRecord) -> (Severity, String) {
         TradingRecord::BreakerReleased { kind } => (Severity::Info, format!("breaker {} released", kind.words())),
         TradingRecord::RearmRequested { .. } => (Severity::Info, "re-arming asked for; confirm within 60 s".to_owned()),
         TradingRecord::FlattenAsked => (Severity::Critical, "kill switch: closing all positions".to_owned()),
+        TradingRecord::PositionsDiffer { since: Some(_) } => {
+            (Severity::Warning, "positions here and at the broker differ; opening trades are held".to_owned())
+        }
+        TradingRecord::PositionsDiffer { since: None } => {
+            (Severity::Info, "positions here and at the broker agree again".to_owned())
+        }
         TradingRecord::KillFinished => (Severity::Warning, "kill switch: everything asked for is confirmed".to_owned()),
     }
 }
@@ -86,6 +92,8 @@ fn order(record: &OrderRecord, book: &Book, instruments: &InstrumentTable) -> Op
             Some((Severity::Critical, format!("a report does not fit: {step:?} for order {order}, which is {state}")))
         }
         OrderRecord::Numbered { .. }
+        | OrderRecord::ReplyLost { .. }
+        | OrderRecord::Missed { .. }
         | OrderRecord::LegPlaced { .. }
         | OrderRecord::TermsChanged { .. }
         | OrderRecord::NumbersTaken { .. } => None,

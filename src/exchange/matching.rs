@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    AccountId, Bar, BrokerRef, BrokerReport, BrokerState, CleanText, Currency, DealId, Fill, InstrumentId, Liquidity,
+    AccountId, Bar, BrokerRef, BrokerReport, BrokerState, CleanText, Currency, DealId, Evidence, Fill, InstrumentId, Liquidity,
     MarketEvent, MarketTime, Order, OrderId, OrderKind, OrderRequest, Origin, PositionId, PositionSide, Price, Protection,
     ProtectiveReason, Quantity, RiskDay, TimeInForce,
 };
@@ -191,6 +191,7 @@ impl Exchange {
         BrokerState {
             orders: self.orders.keys().copied().collect(),
             positions: self.holdings.iter().map(|(id, holding)| (*id, holding.quantity)).collect(),
+            evidence: Evidence::Authority,
         }
     }
 

@@ -97,6 +97,7 @@ fn project_order(transaction: &Transaction<'_>, ledger: LedgerId, run: RunId, re
                 .execute(params![signed(order.0), quantity.nanos(), price, at])?;
         }
         OrderRecord::Refused { .. } | OrderRecord::Contradicted { .. } | OrderRecord::NumbersTaken { .. } => {}
+        OrderRecord::ReplyLost { .. } | OrderRecord::Missed { .. } => {}
     }
     Ok(())
 }

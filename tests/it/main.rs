@@ -17,6 +17,7 @@ mod house;
 mod journal;
 mod oracles;
 mod properties;
+mod reconcile;
 mod screens;
 mod stage;
 mod support;

@@ -1,0 +1,93 @@
+//! Reconciliation: ours and the broker's, compared as a union. Twice in a row, the second finds nothing to do.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Actor, AlertTopic, BrokerState, Evidence, OrderId, PositionId, Quantity, Severity, TradingState, WallTime};
+use crate::engine::doubts::{APART, Absence};
+use crate::engine::record::{OrderRecord, Record, TradingRecord};
+use crate::engine::{Engine, Outcome};
+use crate::orders::{OrderState, OrderStep};
+
+impl Engine {
+    /// A reply that was lost: the order's fate is unknown until evidence settles it. Where the broker was quicker on another way, it is not.
+    pub(super) fn lose_reply(&mut self, order: OrderId, reason: &str, outcome: &mut Outcome) {
+        if self.book.orders.would_allow(order, OrderStep::LoseReply).is_err() {
+            return;
+        }
+        let wall = self.wall;
+        self.step(order, OrderStep::LoseReply, reason, outcome);
+        self.record(Record::Order(OrderRecord::ReplyLost { order, wall }), outcome);
+        let text = format!("order {order} is UNKNOWN ({reason}); opening trades are held until the broker's answers settle it");
+        self.raise(Severity::Critical, AlertTopic::Order, None, text, outcome);
+    }
+
+    pub(super) fn reconcile(&mut self, theirs: &BrokerState, outcome: &mut Outcome) {
+        let ours: Vec<(OrderId, OrderState)> =
+            self.book.orders.open().values().map(|tracked| (tracked.order.id, tracked.state)).collect();
+        for (id, state) in ours {
+            let is_there = theirs.orders.binary_search(&id).is_ok();
+            match (state, is_there) {
+                (OrderState::Unknown, true) => self.step(id, OrderStep::Accept, "found at the broker", outcome),
+                (OrderState::Unknown, false) => {
+                    if self.is_absent(id, theirs.evidence, outcome) {
+                        self.step(id, OrderStep::ProveAbsent, "the broker's complete answers do not hold it", outcome);
+                    }
+                }
+                (OrderState::Open(_) | OrderState::PendingCancel(_) | OrderState::PendingModify(_), false) => {
+                    if self.is_absent(id, theirs.evidence, outcome) {
+                        self.step(id, OrderStep::Cancel, "no longer at the broker", outcome);
+                    }
+                }
+                (_, true) if self.book.doubts.is_missed(id) => {
+                    self.record(Record::Order(OrderRecord::Missed { order: id, began: None }), outcome);
+                }
+                (_, true) | (_, false) => {}
+            }
+        }
+        self.compare_positions(theirs, outcome);
+    }
+
+    /// Whether an order that an answer does not name is proven absent; notes the first of two answers.
+    fn is_absent(&mut self, order: OrderId, evidence: Evidence, outcome: &mut Outcome) -> bool {
+        let Evidence::Snapshot { began } = evidence else { return true };
+        match self.book.doubts.absence(order, began) {
+            Absence::Nothing => false,
+            Absence::First => {
+                self.record(Record::Order(OrderRecord::Missed { order, began: Some(began) }), outcome);
+                false
+            }
+            Absence::Proven => true,
+        }
+    }
+
+    /// Positions that differ hold opening trades at once, and halt trading when a second answer says the same.
+    fn compare_positions(&mut self, theirs: &BrokerState, outcome: &mut Outcome) {
+        let mine: BTreeMap<PositionId, Quantity> =
+            self.book.ledger.positions().values().map(|position| (position.id, position.quantity)).collect();
+        let same = mine.len() == theirs.positions.len() && theirs.positions.iter().all(|(id, held)| mine.get(id) == Some(held));
+        let since = self.book.doubts.positions_differ;
+        match (same, theirs.evidence, since) {
+            (true, _, None) => {}
+            (true, _, Some(_)) => self.record(Record::Trading(TradingRecord::PositionsDiffer { since: None }), outcome),
+            (false, Evidence::Authority, _) => self.halt_on_difference(outcome),
+            (false, Evidence::Snapshot { began }, None) => self.note_difference(began, outcome),
+            (false, Evidence::Snapshot { began }, Some(first)) if began.since(first).0 >= APART.0 => {
+                self.halt_on_difference(outcome)
+            }
+            (false, Evidence::Snapshot { .. }, Some(_)) => {}
+        }
+    }
+
+    fn note_difference(&mut self, began: WallTime, outcome: &mut Outcome) {
+        self.record(Record::Trading(TradingRecord::PositionsDiffer { since: Some(began) }), outcome);
+    }
+
+    fn halt_on_difference(&mut self, outcome: &mut Outcome) {
+        if self.book.state == TradingState::Halted {
+            return;
+        }
+        let text = "positions here and at the broker differ; trading is halted until a person has looked".to_owned();
+        self.raise(Severity::Critical, AlertTopic::Order, None, text.clone(), outcome);
+        self.change_state(TradingState::Halted, Actor::Watchdog, &text, outcome);
+    }
+}

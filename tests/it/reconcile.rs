@@ -1,0 +1,228 @@
+//! What the engine makes of lost replies and of a broker's answers over a wire.
+
+use pmax::domain::{
+    Actor, BrokerRef, BrokerReport, BrokerState, CleanText, Evidence, Fill, InstrumentId, Liquidity, Money, OrderId, OrderKind,
+    OrderSide, PositionId, Price, Protection, Quantity, TimeInForce, TradingState, WallTime,
+};
+use pmax::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, Seen, Ticket};
+use pmax::orders::OrderState;
+use pmax::risk::Acknowledged;
+
+use crate::world;
+
+const SECOND: i64 = 1_000_000_000;
+
+/// An engine in the middle of a tape, and a wire that only writes down what it is told to send.
+struct Desk {
+    engine: Engine,
+    outcome: Outcome,
+    wall: i64,
+    written: Vec<OrderId>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let (tape, setup) = world::setup("crash-2020");
+        let mut engine = Engine::new(&setup);
+        let mut outcome = Outcome::default();
+        let mut player = pmax::market::Player::new(&tape, 1);
+        let start = tape.start().unwrap();
+        let opened = pmax::engine::RunInput::Opened {
+            run: pmax::domain::RunId(1),
+            ledger: pmax::domain::LedgerId(1),
+            tape: pmax::engine::TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed: 1 },
+            capital: Money::whole(100_000, pmax::domain::Currency::USD).unwrap(),
+            version: String::new(),
+            settings: setup.settings,
+            first_order: OrderId(1),
+            first_deal: pmax::domain::DealId(1),
+            quiet_until: start,
+        };
+        engine.handle(&Event::Input(Input { wall: WallTime(1), body: InputBody::Run(opened) }), &mut outcome);
+        while player.next_at().is_some_and(|at| at < start) {
+            engine.handle(&Event::Market(player.next().unwrap()), &mut outcome);
+        }
+        let mut desk = Self { engine, outcome, wall: start.0, written: Vec::new() };
+        desk.command(Command::ArmPaper);
+        desk
+    }
+
+    fn input(&mut self, body: InputBody) {
+        self.wall += SECOND / 1_000;
+        self.engine.handle(&Event::Input(Input { wall: WallTime(self.wall), body }), &mut self.outcome);
+        for effect in self.outcome.effects.drain(..) {
+            if let Effect::Submit(order) = effect {
+                self.written.push(order.get().id);
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        self.input(InputBody::Command { actor: Actor::Person, command });
+    }
+
+    fn report(&mut self, report: BrokerReport) {
+        self.input(InputBody::Broker(report));
+    }
+
+    fn buy(&mut self) -> OrderId {
+        let quantity: Quantity = "2".parse().unwrap();
+        let (kind, time_in_force, protection) = (OrderKind::Market, TimeInForce::GoodTillCancelled, Protection::default());
+        let ticket = Ticket { instrument: InstrumentId(2), side: OrderSide::Buy, quantity, kind, time_in_force, protection };
+        let before = self.written.len();
+        self.command(Command::PlaceOrder { ticket, acknowledged: Acknowledged::Nothing, seen: Seen { price: None, quantity } });
+        assert_eq!(self.written.len(), before + 1, "{:?}", self.outcome.refusal);
+        *self.written.last().unwrap()
+    }
+
+    fn lose(&mut self, order: OrderId) {
+        self.report(BrokerReport::ReplyLost { order, reason: CleanText::from_outside("no reply within 5 s") });
+    }
+
+    /// An answer asked for now.
+    fn answer(&mut self, orders: &[OrderId], positions: &[(PositionId, Quantity)]) {
+        let evidence = Evidence::Snapshot { began: WallTime(self.wall) };
+        self.report(BrokerReport::State(BrokerState { orders: orders.to_vec(), positions: positions.to_vec(), evidence }));
+    }
+
+    fn state(&self, order: OrderId) -> OrderState {
+        self.engine.book().orders().get(order).unwrap().state
+    }
+
+    fn wait(&mut self, seconds: i64) {
+        self.wall += seconds * SECOND;
+    }
+}
+
+#[test]
+fn a_lost_reply_holds_openings_and_is_never_sent_again() {
+    let mut desk = Desk::new();
+    let order = desk.buy();
+    desk.lose(order);
+    assert_eq!(desk.state(order), OrderState::Unknown);
+    let quantity: Quantity = "1".parse().unwrap();
+    let ticket = Ticket {
+        instrument: InstrumentId(3),
+        side: OrderSide::Buy,
+        quantity,
+        kind: OrderKind::Market,
+        time_in_force: TimeInForce::GoodTillCancelled,
+        protection: Protection::default(),
+    };
+    desk.command(Command::PlaceOrder { ticket, acknowledged: Acknowledged::Nothing, seen: Seen { price: None, quantity } });
+    assert!(desk.outcome.refusal.as_ref().is_some_and(|why| why.contains("UNKNOWN")), "{:?}", desk.outcome.refusal);
+    for _ in 0..5 {
+        desk.wait(60);
+        desk.input(InputBody::Timer);
+    }
+    assert_eq!(desk.written, [order], "written once, ever");
+}
+
+#[test]
+fn absence_needs_two_answers_asked_after_the_loss_and_ten_seconds_apart() {
+    let mut desk = Desk::new();
+    let order = desk.buy();
+    let before = WallTime(desk.wall);
+    desk.lose(order);
+    desk.report(BrokerReport::State(BrokerState { evidence: Evidence::Snapshot { began: before }, ..BrokerState::default() }));
+    desk.answer(&[], &[]);
+    desk.wait(9);
+    desk.answer(&[], &[]);
+    assert_eq!(desk.state(order), OrderState::Unknown, "too soon");
+    desk.wait(2);
+    desk.answer(&[], &[]);
+    assert_eq!(desk.state(order), OrderState::NotPlaced);
+    assert_eq!(desk.engine.book().orders().unknown(), 0);
+    assert_eq!(desk.written, [order], "and not sent again");
+}
+
+#[test]
+fn an_answer_that_names_the_order_settles_it() {
+    let mut desk = Desk::new();
+    let order = desk.buy();
+    desk.lose(order);
+    desk.answer(&[], &[]);
+    desk.wait(30);
+    desk.answer(&[order], &[]);
+    assert_eq!(desk.engine.book().orders().unknown(), 0);
+    assert!(!desk.state(order).is_closed());
+}
+
+#[test]
+fn a_trade_settles_it_and_a_late_one_after_the_proof_is_real() {
+    for proven_absent in [false, true] {
+        let mut desk = Desk::new();
+        let order = desk.buy();
+        desk.lose(order);
+        if proven_absent {
+            desk.wait(1);
+            desk.answer(&[], &[]);
+            desk.wait(11);
+            desk.answer(&[], &[]);
+            assert_eq!(desk.state(order), OrderState::NotPlaced);
+        }
+        let fill = Fill {
+            deal: pmax::domain::DealId(900),
+            order,
+            position: PositionId(order.0),
+            closes: false,
+            instrument: InstrumentId(2),
+            side: OrderSide::Buy,
+            quantity: "2".parse().unwrap(),
+            price: Price::from_nanos(7_500_000_000),
+            cost: Money::zero(pmax::domain::Currency::USD),
+            liquidity: Liquidity::Unlimited,
+            at: desk.engine.market().now(),
+        };
+        desk.report(BrokerReport::Filled(fill));
+        assert_eq!(desk.state(order), OrderState::Filled);
+        desk.wait(1);
+        desk.answer(&[], &[(PositionId(order.0), "2".parse().unwrap())]);
+        assert_eq!(desk.engine.book().state(), TradingState::Active, "ours and theirs agree");
+    }
+}
+
+#[test]
+fn a_reply_that_comes_after_all_is_taken_and_a_loss_after_it_is_none() {
+    let mut desk = Desk::new();
+    let order = desk.buy();
+    desk.lose(order);
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(77) });
+    assert!(!desk.state(order).is_closed() && desk.state(order) != OrderState::Unknown);
+    desk.lose(order);
+    assert_ne!(desk.state(order), OrderState::Unknown);
+}
+
+#[test]
+fn an_order_that_vanishes_is_given_up_after_two_answers_only() {
+    let mut desk = Desk::new();
+    let order = desk.buy();
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(77) });
+    desk.answer(&[], &[]);
+    desk.wait(20);
+    desk.answer(&[order], &[]);
+    desk.wait(20);
+    desk.answer(&[], &[]);
+    assert!(!desk.state(order).is_closed(), "it was named in between: the count begins anew");
+    desk.wait(20);
+    desk.answer(&[], &[]);
+    assert_eq!(desk.state(order), OrderState::Cancelled);
+}
+
+#[test]
+fn positions_that_differ_hold_openings_then_halt_and_twice_is_the_same_as_once() {
+    let mut desk = Desk::new();
+    let strange = [(PositionId(5), "1".parse().unwrap())];
+    desk.answer(&[], &strange);
+    assert_eq!(desk.engine.book().state(), TradingState::Active);
+    desk.wait(5);
+    desk.answer(&[], &[]);
+    let records = desk.outcome.records.len();
+    assert!(records > 0, "they agree again, and that is recorded");
+    desk.answer(&[], &[]);
+    assert!(desk.outcome.records.is_empty(), "the second finds nothing to do");
+    desk.answer(&[], &strange);
+    desk.wait(12);
+    desk.answer(&[], &strange);
+    assert_eq!(desk.engine.book().state(), TradingState::Halted);
+}
