@@ -7,12 +7,54 @@ mod paper;
 
 pub use paper::Paper;
 
-use crate::domain::{BrokerReport, MarketEvent, MarketTime, Order, OrderId, OrderKind, PositionId, Protection, Quantity};
+use std::fmt::Debug;
+
+use crate::domain::{
+    BrokerReport, DealId, Duration, LedgerId, MarketEvent, MarketTime, Money, Order, OrderId, OrderKind, PositionId, Protection,
+    Quantity,
+};
 use crate::exchange::LegIds;
+use crate::orders::OrderManager;
+use crate::portfolio::Ledger;
 use crate::risk::Approved;
 
+/// What the ledger says is open, for a broker that has to know it: after a restart, and where an account begins anew.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// The ledger's number, part of every mark.
+    pub ledger_id: LedgerId,
+    /// Cash and positions.
+    pub ledger: &'a Ledger,
+    /// Orders.
+    pub orders: &'a OrderManager,
+    /// The next number of a paper trade.
+    pub next_deal: DealId,
+    /// Market time.
+    pub now: MarketTime,
+}
+
+/// How the way to a remote broker stands, for the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkView {
+    /// Whether orders can go there now.
+    pub is_ready: bool,
+    /// In words.
+    pub words: String,
+    /// Where it leads.
+    pub host: String,
+    /// Time from a request to its reply, lately.
+    pub latency: Option<Duration>,
+    /// Balance, equity and bound margin as the broker says.
+    pub account: Option<(Money, Money, Money)>,
+    /// Commands that wait for their turn.
+    pub waiting: usize,
+}
+
 /// What every broker can do. Calls return at once; answers are fetched with [`Broker::poll`].
-pub trait Broker: Send {
+pub trait Broker: Send + Debug {
+    /// Takes what the ledger says is open, before anything else and whenever the account begins anew.
+    fn restore(&mut self, standing: Standing<'_>);
+
     /// Writes an order to the wire, once.
     fn submit(&mut self, order: Approved<Order>, now: MarketTime);
 
@@ -33,4 +75,9 @@ pub trait Broker: Send {
 
     /// Moves all answers that have arrived into `out`.
     fn poll(&mut self, out: &mut Vec<BrokerReport>);
+
+    /// How the way to it stands; nothing for a broker inside this process.
+    fn link(&self) -> Option<LinkView> {
+        None
+    }
 }

@@ -33,4 +33,4 @@ pub use report::{BrokerReport, BrokerState, Evidence};
 pub use signal::{Direction, Layer, LayerVerdict, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
 pub use text::CleanText;
 pub use time::{Duration, MarketTime, RiskDay, WallTime, new_york};
-pub use trading::{Actor, Mode, RiskLevel, TradingState};
+pub use trading::{Actor, BrokerKind, Mode, RiskLevel, TradingState};

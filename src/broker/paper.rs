@@ -1,6 +1,6 @@
 //! The paper account: the matching core inside this process.
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Standing};
 use crate::domain::{
     BrokerRef, BrokerReport, DealId, MarketEvent, MarketTime, Order, OrderId, OrderKind, PositionId, Protection, Quantity,
 };
@@ -12,6 +12,7 @@ use crate::risk::Approved;
 /// Paper trading. It keeps no memory of its own: after a restart it is rebuilt from the ledger, so the two cannot disagree.
 #[derive(Debug)]
 pub struct Paper {
+    terms: Terms,
     exchange: Exchange,
     reports: Vec<BrokerReport>,
 }
@@ -39,11 +40,15 @@ impl Paper {
             quantity: position.quantity,
         });
         exchange.restore(working.collect(), held.collect(), now);
-        Self { exchange, reports: Vec::new() }
+        Self { terms, exchange, reports: Vec::new() }
     }
 }
 
 impl Broker for Paper {
+    fn restore(&mut self, standing: Standing<'_>) {
+        *self = Self::from_ledger(self.terms, standing.ledger, standing.orders, standing.next_deal, standing.now);
+    }
+
     fn submit(&mut self, order: Approved<Order>, now: MarketTime) {
         self.exchange.submit(order.into_inner(), now, &mut self.reports);
     }

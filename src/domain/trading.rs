@@ -17,6 +17,35 @@ pub enum Mode {
     Demo,
 }
 
+/// Which broker a run trades with. A run never changes it: its positions are that broker's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BrokerKind {
+    /// The paper exchange inside this process.
+    #[default]
+    Paper,
+    /// A demo account over xAPI.
+    Xapi,
+}
+
+impl BrokerKind {
+    /// The mode in which orders go to it.
+    pub const fn armed(self) -> Mode {
+        match self {
+            Self::Paper => Mode::Paper,
+            Self::Xapi => Mode::Demo,
+        }
+    }
+
+    /// The word of configuration and command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::Xapi => "xapi",
+        }
+    }
+}
+
 /// Whether trading is allowed. Persisted with who, why and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,7 +15,7 @@ pub(super) const REARM_WINDOW: Duration = Duration::seconds(60);
 impl Engine {
     pub(super) fn decide_on_command(&mut self, actor: Actor, command: &Command, outcome: &mut Outcome) {
         match command {
-            Command::ArmPaper => self.set_mode(Mode::Paper, actor, outcome),
+            Command::ArmPaper => self.set_mode(self.settings.broker.armed(), actor, outcome),
             Command::Disarm => self.set_mode(Mode::ReadOnly, actor, outcome),
             Command::ConfirmProposal { proposal, revision, seen } => {
                 self.confirm_proposal(actor, *proposal, *revision, *seen, outcome);

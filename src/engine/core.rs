@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::{InstrumentTable, MarketEvent, Ratio, SeriesInfo, WallTime};
+use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, WallTime};
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, Record, RunInput};
 use crate::exchange::Terms;
 use crate::risk::Limits;
@@ -28,6 +28,9 @@ pub struct EngineSettings {
     pub confirm_tolerance: Ratio,
     /// A bar's move, in usual deviations, from which an alert is raised.
     pub alert_deviations: Ratio,
+    /// Which broker the run trades with.
+    #[serde(default)]
+    pub broker: BrokerKind,
 }
 
 /// What an engine is made of.

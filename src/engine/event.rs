@@ -150,7 +150,7 @@ pub struct Ticket {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    /// Let orders go to the paper exchange.
+    /// Let orders go to the broker of this run: the paper exchange, or a demo account.
     ArmPaper,
     /// Send nothing any more.
     Disarm,

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::domain::Ratio;
+use crate::domain::{BrokerKind, Ratio};
 use crate::engine::EngineSettings;
 use crate::exchange::Terms;
 use crate::risk::Limits;
@@ -28,6 +28,8 @@ pub struct Config {
     pub tape: TapeSettings,
     /// The paper account.
     pub paper: PaperSettings,
+    /// Which broker.
+    pub broker: BrokerSettings,
     /// Costs.
     pub exchange: Terms,
     /// Limits.
@@ -64,6 +66,14 @@ pub struct TapeSettings {
 pub struct PaperSettings {
     /// Starting capital in whole dollars.
     pub capital: u32,
+}
+
+/// `[broker]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerSettings {
+    /// Paper, or a demo account over xAPI.
+    pub kind: BrokerKind,
 }
 
 /// `[trading]`
@@ -120,6 +130,7 @@ pub fn settings_of(config: &Config) -> EngineSettings {
         terms: config.exchange,
         confirm_tolerance: config.trading.confirm_tolerance,
         alert_deviations: config.trading.alert_deviations,
+        broker: config.broker.kind,
     }
 }
 

@@ -137,6 +137,7 @@ impl Headless {
                 position: (self.player.position(), self.player.len()),
             },
             journal: JournalHealth { last_seq: self.records, waiting: 0, last_commit: std::time::Duration::ZERO, failure: None },
+            link: None,
             answers: self.answers.clone(),
         }
     }

@@ -1,6 +1,6 @@
 //! From the files on disk to an engine that knows where it was.
 
-use crate::domain::{Currency, LedgerId, Money, RunId};
+use crate::domain::{BrokerKind, Currency, LedgerId, Money, RunId};
 use crate::engine::{Engine, EngineSettings, InputBody, RunInput, Setup, TapeRef, WasClean};
 use crate::market::{Player, Tape};
 use crate::runtime::{Home, Trouble};
@@ -42,11 +42,18 @@ fn fresh_ledger_id() -> LedgerId {
 /// Takes up the latest run if it plays this tape, else begins a new one.
 pub fn open_run(file: LedgerFile, tape: &Tape, setup: &Setup, terms: &RunTerms) -> Result<Opened, Trouble> {
     let player = Player::new(tape, terms.seed);
-    let latest = file.latest_run()?.filter(|run| !terms.fresh && run.tape.sha256 == tape.sha256 && run.tape.seed == terms.seed);
+    let is_same =
+        |run: &RunRow| run.tape.sha256 == tape.sha256 && run.tape.seed == terms.seed && broker_of(run) == setup.settings.broker;
+    let latest = file.latest_run()?.filter(|run| !terms.fresh && is_same(run));
     match latest {
         Some(row) => resume(file, &row, player, setup),
         None => begin(file, tape, player, setup, terms),
     }
+}
+
+/// Which broker a run was opened with; a run from before there was a choice is a paper run.
+fn broker_of(run: &RunRow) -> BrokerKind {
+    serde_json::from_str::<EngineSettings>(&run.settings).map_or(BrokerKind::Paper, |settings| settings.broker)
 }
 
 /// What a new run begins with.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::broker::{Broker, Paper};
+use crate::broker::{Broker, LinkView, Paper, Standing};
 use crate::domain::{Actor, BrokerReport, MarketTime, TradingState};
 use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Snapshot, SnapshotRequest};
 use crate::market::Player;
@@ -117,6 +117,8 @@ pub struct Frame {
     pub playback: Playback,
     /// The journal.
     pub journal: JournalHealth,
+    /// The way to a remote broker, if the run trades with one.
+    pub link: Option<LinkView>,
     /// Answers to what the screen asked last, oldest first.
     pub answers: VecDeque<Answer>,
 }
@@ -131,8 +133,10 @@ pub struct Answer {
 }
 
 /// What a session is made of besides the opened run.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Wiring {
+    /// The broker; the paper exchange where there is none.
+    pub broker: Option<Box<dyn Broker>>,
     /// The kill latch.
     pub latch: KillLatch,
     /// Speed to begin with.
@@ -202,7 +206,7 @@ impl Session {
 struct Running {
     engine: Engine,
     player: Player,
-    broker: Paper,
+    broker: Box<dyn Broker>,
     analyst: RuleAnalyst,
     journal: Journal,
     latch: KillLatch,
@@ -234,7 +238,8 @@ impl Running {
     fn new(opened: Opened, wiring: Wiring, inbox: Receiver<Request>, heartbeat: Arc<AtomicI64>) -> std::io::Result<Self> {
         let Opened { engine, player, file, run, first, .. } = opened;
         let (book, terms) = (engine.book(), engine.settings().terms);
-        let broker = Paper::from_ledger(terms, book.ledger(), book.orders(), book.next_deal(), engine.market().now());
+        let paper = || Paper::from_ledger(terms, book.ledger(), book.orders(), book.next_deal(), engine.market().now());
+        let broker = wiring.broker.unwrap_or_else(|| Box::new(paper()));
         let journal = Journal::start(file, run)?;
         let (now, show) = (Instant::now(), SnapshotRequest::default());
         let frame = Frame {
@@ -247,6 +252,7 @@ impl Running {
                 position: (player.position(), player.len()),
             },
             journal: JournalHealth { last_seq: 0, waiting: 0, last_commit: Duration::ZERO, failure: None },
+            link: broker.link(),
             answers: VecDeque::new(),
         };
         let (frames, _) = watch::channel(Arc::new(frame));
@@ -303,15 +309,28 @@ impl Running {
     fn begin(&mut self) {
         if let Some(first) = self.first.take() {
             let is_new = matches!(first, RunInput::Opened { .. });
+            if !is_new {
+                self.restore_broker();
+            }
             self.input(InputBody::Run(first));
             if is_new {
-                let (book, terms) = (self.engine.book(), self.engine.settings().terms);
-                let now = self.engine.market().now();
-                self.broker = Paper::from_ledger(terms, book.ledger(), book.orders(), book.next_deal(), now);
+                self.restore_broker();
             }
         }
         let quiet_until = self.engine.book().quiet_until();
         self.jump = (quiet_until > self.engine.market().now()).then_some(quiet_until);
+    }
+
+    /// Tells the broker what the ledger says is open.
+    fn restore_broker(&mut self) {
+        let (book, now) = (self.engine.book(), self.engine.market().now());
+        self.broker.restore(Standing {
+            ledger_id: book.ledger_id(),
+            ledger: book.ledger(),
+            orders: book.orders(),
+            next_deal: book.next_deal(),
+            now,
+        });
     }
 
     /// The kill switch: handled before anything else, its effects leave at once, it is journalled after.
@@ -526,6 +545,7 @@ impl Running {
                 position: (self.player.position(), self.player.len()),
             },
             journal: self.health(),
+            link: self.broker.link(),
             answers: self.answers.clone(),
         };
         self.held = Some((self.journal.sent(), Instant::now(), frame));

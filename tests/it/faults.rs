@@ -19,7 +19,7 @@ fn start(folder: &Path) -> Session {
     let (tape, setup) = world::setup("crash-2020");
     let terms = RunTerms { seed: 1, capital: 100_000, fresh: false, start: None };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &tape, &setup, &terms).unwrap();
-    Session::start(opened, Wiring { latch: KillLatch::new(home.kill_file()), speed: Speed::Times(60) }).unwrap()
+    Session::start(opened, Wiring { broker: None, latch: KillLatch::new(home.kill_file()), speed: Speed::Times(60) }).unwrap()
 }
 
 fn wait(session: &Session, what: &str, is_there: impl Fn(&Frame) -> bool) -> Arc<Frame> {

@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::broker::Broker;
 use crate::domain::{BrokerReport, CleanText};
 use crate::engine::{Effect, Event, Input, InputBody};
 use crate::runtime::journal::Full;
