@@ -43,8 +43,7 @@ impl World {
         let settings = runtime::settings_of(&config);
         let setup = Setup { instruments: runtime::instruments().unwrap(), series: tape.series(), settings };
         let engine = Engine::new(&setup);
-        let book = engine.book();
-        let broker = Paper::from_ledger(settings.terms, book.ledger(), book.orders(), book.next_deal(), MarketTime(0));
+        let broker = Paper::new(setup.settings.terms, Currency::USD);
         let mut world = Self { engine, broker, outcome: Outcome::default(), at: 1_582_200_000_000_000_000, orders: 0 };
         world.input(InputBody::Run(RunInput::Opened {
             run: RunId(1),

@@ -10,8 +10,8 @@ pub use paper::Paper;
 use std::fmt::Debug;
 
 use crate::domain::{
-    BrokerReport, DealId, Duration, LedgerId, MarketEvent, MarketTime, Money, Order, OrderId, OrderKind, PositionId, Protection,
-    Quantity,
+    BrokerReport, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketTime, Money, Order, OrderId, OrderKind,
+    PositionId, Protection, Quantity, Volume,
 };
 use crate::exchange::LegIds;
 use crate::orders::OrderManager;
@@ -29,8 +29,8 @@ pub struct Standing<'a> {
     pub orders: &'a OrderManager,
     /// The next number of a paper trade.
     pub next_deal: DealId,
-    /// Market time.
-    pub now: MarketTime,
+    /// Volumes of the last complete bars, where the series have volume.
+    pub volumes: &'a [(InstrumentId, Volume)],
 }
 
 /// How the way to a remote broker stands, for the screen.

@@ -2,11 +2,11 @@
 
 use crate::broker::{Broker, Standing};
 use crate::domain::{
-    BrokerRef, BrokerReport, DealId, MarketEvent, MarketTime, Order, OrderId, OrderKind, PositionId, Protection, Quantity,
+    BrokerRef, BrokerReport, Currency, DealId, MarketEvent, MarketTime, Order, OrderId, OrderKind, PositionId, Protection,
+    Quantity,
 };
 use crate::exchange::{Exchange, LegIds, RestoredOrder, RestoredPosition, Terms};
-use crate::orders::{OrderManager, OrderState};
-use crate::portfolio::Ledger;
+use crate::orders::{OpenState, OrderState, TrackedOrder};
 use crate::risk::Approved;
 
 /// Paper trading. It keeps no memory of its own: after a restart it is rebuilt from the ledger, so the two cannot disagree.
@@ -18,8 +18,14 @@ pub struct Paper {
 }
 
 impl Paper {
+    /// A paper broker of an empty account.
+    pub fn new(terms: Terms, currency: Currency) -> Self {
+        Self { terms, exchange: Exchange::new(terms, currency, DealId(1)), reports: Vec::new() }
+    }
+
     /// A paper broker that knows what the ledger says is open. Orders without an answer are not among it: they never arrived.
-    pub fn from_ledger(terms: Terms, ledger: &Ledger, orders: &OrderManager, next_deal: DealId, now: MarketTime) -> Self {
+    pub fn from_ledger(terms: Terms, standing: Standing<'_>) -> Self {
+        let Standing { ledger, orders, next_deal, volumes, ledger_id: _ } = standing;
         let mut exchange = Exchange::new(terms, ledger.currency(), next_deal);
         let restored = |state| match state {
             OrderState::Open(_) | OrderState::PendingModify(_) | OrderState::PendingCancel(_) => true,
@@ -28,7 +34,7 @@ impl Paper {
             OrderState::ExpiredUnsent | OrderState::NotPlaced => false,
         };
         let working = orders.open().values().filter(|tracked| restored(tracked.state)).map(|tracked| RestoredOrder {
-            order: tracked.order,
+            order: as_it_works(tracked),
             left: tracked.leaves(),
             broker_ref: tracked.broker_ref.unwrap_or(BrokerRef(0)),
         });
@@ -39,14 +45,25 @@ impl Paper {
             side: position.side,
             quantity: position.quantity,
         });
-        exchange.restore(working.collect(), held.collect(), now);
+        exchange.restore(working.collect(), held.collect(), volumes.iter().copied());
         Self { terms, exchange, reports: Vec::new() }
     }
 }
 
+/// A stop that was touched works as a market order, though the ledger keeps what was asked for.
+fn as_it_works(tracked: &TrackedOrder) -> Order {
+    let mut order = tracked.order;
+    let is_touched = matches!(tracked.state, OrderState::Open(OpenState::Triggered | OpenState::PartiallyFilled))
+        || matches!(tracked.state, OrderState::PendingCancel(OpenState::Triggered | OpenState::PartiallyFilled));
+    if is_touched && matches!(order.request.kind, OrderKind::Stop(_)) {
+        order.request.kind = OrderKind::Market;
+    }
+    order
+}
+
 impl Broker for Paper {
     fn restore(&mut self, standing: Standing<'_>) {
-        *self = Self::from_ledger(self.terms, standing.ledger, standing.orders, standing.next_deal, standing.now);
+        *self = Self::from_ledger(self.terms, standing);
     }
 
     fn submit(&mut self, order: Approved<Order>, now: MarketTime) {

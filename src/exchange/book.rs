@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{OrderId, OrderKind, OrderSide, Price, Quantity, Volume};
+use crate::domain::{MarketTime, OrderId, OrderKind, OrderSide, Price, Quantity, Volume};
 
 /// The prices of one moment of a bar.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,8 @@ pub(super) struct Book {
     pub budget: Option<Quantity>,
     /// What traded at the open of the current bar.
     pub used: Quantity,
+    /// When the current bar opened.
+    pub last_open: Option<MarketTime>,
 }
 
 impl Book {
@@ -45,7 +47,7 @@ impl Book {
         self.market.remove(&id);
     }
 
-    /// Stops that the prices touch, with the price they trade at before slippage.
+    /// Stops that the prices touch, with the price they trade at before slippage: never one the bar has not seen.
     pub fn touched_stops(&self, crossing: Crossing, out: &mut Vec<(OrderId, Price)>) {
         let lowest = |price| (price, OrderId(0));
         let highest = |price| (price, OrderId(u64::MAX));
@@ -55,8 +57,8 @@ impl Book {
                 out.extend(self.buy_stops.range(..=highest(price)).map(|(_, id)| (*id, price)));
             }
             Crossing::Range { high, low } => {
-                out.extend(self.sell_stops.range(lowest(low)..).rev().map(|(stop, id)| (*id, *stop)));
-                out.extend(self.buy_stops.range(..=highest(high)).map(|(stop, id)| (*id, *stop)));
+                out.extend(self.sell_stops.range(lowest(low)..).rev().map(|(stop, id)| (*id, *stop.min(&high))));
+                out.extend(self.buy_stops.range(..=highest(high)).map(|(stop, id)| (*id, *stop.max(&low))));
             }
         }
     }
@@ -69,8 +71,9 @@ impl Book {
                 out.extend(self.sell_limits.range(..=(price, OrderId(u64::MAX))).map(|(_, id)| (*id, price)));
             }
             Crossing::Range { high, low } => {
-                out.extend(self.buy_limits.iter().rev().take_while(|(limit, _)| *limit > low).map(|(limit, id)| (*id, *limit)));
-                out.extend(self.sell_limits.iter().take_while(|(limit, _)| *limit < high).map(|(limit, id)| (*id, *limit)));
+                let (buys, sells) = (self.buy_limits.iter().rev(), self.sell_limits.iter());
+                out.extend(buys.take_while(|(limit, _)| *limit > low).map(|(limit, id)| (*id, *limit.min(&high))));
+                out.extend(sells.take_while(|(limit, _)| *limit < high).map(|(limit, id)| (*id, *limit.max(&low))));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::{
     AccountId, Bar, BrokerRef, BrokerReport, BrokerState, CleanText, Currency, DealId, Evidence, Fill, InstrumentId, Liquidity,
     MarketEvent, MarketTime, Order, OrderId, OrderKind, OrderRequest, Origin, PositionId, PositionSide, Price, Protection,
-    ProtectiveReason, Quantity, RiskDay, TimeInForce,
+    ProtectiveReason, Quantity, RiskDay, TimeInForce, Volume,
 };
 use crate::exchange::book::{Book, Crossing};
 use crate::exchange::terms::Terms;
@@ -110,7 +110,16 @@ impl Exchange {
     }
 
     /// Takes back what the ledger says is open. The paper exchange has no memory of its own: the ledger is its memory.
-    pub fn restore(&mut self, orders: Vec<RestoredOrder>, positions: Vec<RestoredPosition>, now: MarketTime) {
+    /// `volumes` are those of the last complete bars: they cap what trades at the next opens.
+    pub fn restore(
+        &mut self,
+        orders: Vec<RestoredOrder>,
+        positions: Vec<RestoredPosition>,
+        volumes: impl Iterator<Item = (InstrumentId, Volume)>,
+    ) {
+        for (instrument, volume) in volumes {
+            self.books.entry(instrument).or_default().last_volume = Some(volume);
+        }
         for held in positions {
             let RestoredPosition { id, account, instrument, side, quantity } = held;
             self.holdings.insert(
@@ -129,7 +138,7 @@ impl Exchange {
                     ProtectiveReason::KillSwitch => {}
                 }
             }
-            self.rest(order, left, now);
+            self.rest(order, left, order.created_at);
         }
     }
 
@@ -163,6 +172,10 @@ impl Exchange {
             out.push(refuse("more than that has traded already"));
             return;
         };
+        if price_of(kind).is_some_and(|price| !price.is_positive()) {
+            out.push(refuse("the price must be above zero"));
+            return;
+        }
         let mut order = resting.order;
         self.remove(id);
         (order.request.quantity, order.request.kind) = (quantity, kind);
@@ -204,6 +217,8 @@ impl Exchange {
                 self.on_open(*instrument, *open, stamp.known_at, out);
             }
             MarketEvent::BarClosed { bar, stamp } => {
+                // What ended before the close takes no part in the bar: nobody knows which of its prices came first.
+                self.expire(MarketTime(bar.close_at.0 - 1), out);
                 self.on_close(bar, out);
                 self.expire(stamp.known_at, out);
             }
@@ -212,6 +227,7 @@ impl Exchange {
 
     fn on_open(&mut self, instrument: InstrumentId, open: Price, at: MarketTime, out: &mut Vec<BrokerReport>) {
         let Some(book) = self.books.get_mut(&instrument) else { return };
+        book.last_open = Some(at);
         book.budget = book.last_volume.map(|volume| volume.share(self.terms.participation));
         book.used = Quantity::ZERO;
         self.print(instrument, open, at, |resting| resting.since <= at, out);
@@ -219,7 +235,7 @@ impl Exchange {
 
     fn on_close(&mut self, bar: &Bar, out: &mut Vec<BrokerReport>) {
         let participation = self.terms.participation;
-        let Some(book) = self.books.get_mut(&bar.instrument) else { return };
+        let book = self.books.entry(bar.instrument).or_default();
         book.last_volume = bar.volume;
         if !bar.has_range {
             (book.budget, book.used) = (bar.volume.map(|volume| volume.share(participation)), Quantity::ZERO);
@@ -233,7 +249,7 @@ impl Exchange {
         self.newborn_legs.clear();
         self.stops(bar.instrument, crossing, bar.close_at, took_part, out);
         self.limits(bar.instrument, crossing, bar.close_at, took_part, out);
-        self.stop_out_newcomers(bar, out);
+        self.stop_out_newcomers(bar.instrument, crossing, bar.close_at, out);
     }
 
     /// One price for everything that waits: market orders, stops it reaches, limits it satisfies.
@@ -247,6 +263,7 @@ impl Exchange {
     ) {
         let Some(book) = self.books.get(&instrument) else { return };
         let waiting: Vec<OrderId> = book.market.iter().copied().collect();
+        self.newborn_legs.clear();
         for id in waiting {
             if self.orders.get(&id).is_some_and(took_part) {
                 self.trade(id, price, at, out);
@@ -254,6 +271,8 @@ impl Exchange {
         }
         self.stops(instrument, Crossing::At(price), at, took_part, out);
         self.limits(instrument, Crossing::At(price), at, took_part, out);
+        // A limit filled at this very print may have been born beyond its own stop.
+        self.stop_out_newcomers(instrument, Crossing::At(price), at, out);
     }
 
     fn stops(
@@ -300,18 +319,11 @@ impl Exchange {
     }
 
     /// Stop legs born inside this bar are held against the whole of it; targets are not. The pessimistic reading.
-    fn stop_out_newcomers(&mut self, bar: &Bar, out: &mut Vec<BrokerReport>) {
+    fn stop_out_newcomers(&mut self, instrument: InstrumentId, crossing: Crossing, at: MarketTime, out: &mut Vec<BrokerReport>) {
         let newborn = std::mem::take(&mut self.newborn_legs);
         let is_stop = |resting: &Resting| resting.order.request.origin == Origin::Protective(ProtectiveReason::StopLoss);
-        let crossing = Crossing::Range { high: bar.high, low: bar.low };
         if !newborn.is_empty() {
-            self.stops(
-                bar.instrument,
-                crossing,
-                bar.close_at,
-                |resting| is_stop(resting) && newborn.contains(&resting.order.id),
-                out,
-            );
+            self.stops(instrument, crossing, at, |resting| is_stop(resting) && newborn.contains(&resting.order.id), out);
         }
         self.newborn_legs = newborn;
     }
@@ -325,7 +337,20 @@ impl Exchange {
             book.market.insert(id);
         }
         request.kind = OrderKind::Market;
+        let closes = request.closes;
         out.push(BrokerReport::Triggered { order: id });
+        if let Some(position) = closes {
+            self.end_opening(position, "an exit of its position was touched", out);
+        }
+    }
+
+    /// Takes out what is left of the order that opens a position. Otherwise it would go on buying what the exit sells, and take the
+    /// exit's share of the volume.
+    fn end_opening(&mut self, position: PositionId, why: &str, out: &mut Vec<BrokerReport>) {
+        let order = OrderId(position.0);
+        if self.remove(order).is_some() {
+            out.push(BrokerReport::Cancelled { order, reason: CleanText::from_outside(why) });
+        }
     }
 
     fn trade(&mut self, id: OrderId, price: Price, at: MarketTime, out: &mut Vec<BrokerReport>) {
@@ -393,6 +418,9 @@ impl Exchange {
             self.remove(id);
         }
         if order.request.closes.is_some() {
+            if matches!(order.request.origin, Origin::Protective(_)) {
+                self.end_opening(position, "an exit of its position trades", out);
+            }
             self.reduce(position, quantity, out);
         } else {
             self.enlarge(&order, position, quantity, at, out);
@@ -426,11 +454,11 @@ impl Exchange {
             return;
         }
         let orphans = self.holdings.remove(&position).map(|holding| holding.closers).unwrap_or_default();
-        let rest_of_opening = OrderId(position.0);
-        for id in orphans.into_iter().chain(self.orders.contains_key(&rest_of_opening).then_some(rest_of_opening)) {
+        for id in orphans {
             self.remove(id);
             out.push(BrokerReport::Cancelled { order: id, reason: CleanText::from("its position is closed") });
         }
+        self.end_opening(position, "its position is closed", out);
     }
 
     fn resize_legs(&mut self, position: PositionId, out: &mut Vec<BrokerReport>) {
@@ -456,6 +484,8 @@ impl Exchange {
         };
         let standing = known.and_then(|leg| self.orders.get(&leg)).map(|resting| resting.order);
         match (standing, wish.kind) {
+            // A touched stop is being carried out; it can no longer be moved or taken back.
+            (Some(leg), _) if leg.request.kind == OrderKind::Market => {}
             (Some(leg), Some(kind)) if leg.request.kind != kind => self.modify(leg.id, leg.request.quantity, kind, now, out),
             (Some(leg), None) => self.cancel(leg.id, out),
             (None, Some(kind)) => self.place_leg(position, &holding, wish, kind, now, out),
@@ -512,6 +542,9 @@ impl Exchange {
 
     fn rest(&mut self, order: Order, left: Quantity, since: MarketTime) {
         let request = order.request;
+        // Made at the very instant of an open, but after it: the next bar is the first it can take part in.
+        let is_late = self.books.get(&request.instrument).is_some_and(|book| book.last_open == Some(since));
+        let since = if is_late && !request.origin.is_protective() { MarketTime(since.0 + 1) } else { since };
         let expires_at = match request.time_in_force {
             TimeInForce::GoodTillCancelled => None,
             TimeInForce::Day => Some(RiskDay::of(since).ends_at),
@@ -556,6 +589,14 @@ impl Exchange {
     fn new_ref(&mut self) -> BrokerRef {
         self.next_ref += 1;
         BrokerRef(self.next_ref - 1)
+    }
+}
+
+/// The price a kind names.
+const fn price_of(kind: OrderKind) -> Option<Price> {
+    match kind {
+        OrderKind::Market => None,
+        OrderKind::Limit(price) | OrderKind::Stop(price) => Some(price),
     }
 }
 

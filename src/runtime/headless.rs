@@ -30,8 +30,7 @@ impl Headless {
     pub fn new(tape: &Tape, setup: &Setup, seed: u64, capital: Money, quiet_until: MarketTime) -> Self {
         let engine = Engine::new(setup);
         let terms = setup.settings.terms;
-        let (book, start) = (engine.book(), MarketTime(0));
-        let broker = Paper::from_ledger(terms, book.ledger(), book.orders(), book.next_deal(), start);
+        let broker = Paper::new(terms, capital.currency());
         let player = Player::new(tape, seed);
         let mut headless = Self {
             engine,

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::broker::{Broker, LinkView, Paper, Standing};
 use crate::domain::{Actor, BrokerReport, MarketTime, TradingState};
-use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Snapshot, SnapshotRequest};
+use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, Snapshot, SnapshotRequest};
 use crate::market::Player;
 use crate::runtime::journal::Journal;
 use crate::runtime::pace::Pace;
@@ -238,8 +238,7 @@ impl Running {
     fn new(opened: Opened, wiring: Wiring, inbox: Receiver<Request>, heartbeat: Arc<AtomicI64>) -> std::io::Result<Self> {
         let Opened { engine, player, file, run, first, .. } = opened;
         let (book, terms) = (engine.book(), engine.settings().terms);
-        let paper = || Paper::from_ledger(terms, book.ledger(), book.orders(), book.next_deal(), engine.market().now());
-        let broker = wiring.broker.unwrap_or_else(|| Box::new(paper()));
+        let broker = wiring.broker.unwrap_or_else(|| Box::new(Paper::new(terms, book.ledger().currency())));
         let journal = Journal::start(file, run)?;
         let (now, show) = (Instant::now(), SnapshotRequest::default());
         let frame = Frame {
@@ -323,13 +322,15 @@ impl Running {
 
     /// Tells the broker what the ledger says is open.
     fn restore_broker(&mut self) {
-        let (book, now) = (self.engine.book(), self.engine.market().now());
+        let volume = |series: &Series| Some((series.instrument, series.bars.last(1).first()?.volume?));
+        let volumes: Vec<_> = self.engine.market().iter().filter_map(volume).collect();
+        let book = self.engine.book();
         self.broker.restore(Standing {
             ledger_id: book.ledger_id(),
             ledger: book.ledger(),
             orders: book.orders(),
             next_deal: book.next_deal(),
-            now,
+            volumes: &volumes,
         });
     }
 

@@ -275,7 +275,7 @@ fn nothing_fills_at_a_drawn_quote() {
 fn a_gap_through_a_stop_fills_at_the_open_and_not_at_the_stop() {
     let mut market = Market::holding(Some(95), None);
     assert_eq!(market.open(90), ["o2 triggered", "o2 SELL 10 at 89.1"]);
-    assert_eq!(market.held(), []);
+    assert!(market.held().is_empty());
 
     let mut market = Market::new();
     market.place(buy(1, 10, stop(105)));
@@ -330,7 +330,7 @@ fn a_stop_comes_before_a_target_in_the_same_bar() {
 fn a_target_fills_where_the_stop_is_left_alone() {
     let mut market = Market::holding(Some(95), Some(110));
     assert_eq!(market.bar([100, 112, 96, 108]), ["o3 SELL 10 at 110", "o2 cancelled: its position is closed"]);
-    assert_eq!(market.working(), []);
+    assert!(market.working().is_empty());
 }
 
 #[test]
@@ -495,7 +495,7 @@ fn an_order_for_nothing_or_at_no_price_is_rejected() {
     assert_eq!(market.place(buy(1, 0, OrderKind::Market)), refused);
     assert_eq!(market.place(buy(1, 10, limit(0))), refused);
     assert_eq!(market.place(buy(1, 10, stop(-5))), refused);
-    assert_eq!(market.working(), []);
+    assert!(market.working().is_empty());
 }
 
 #[test]
@@ -528,9 +528,10 @@ fn a_stop_out_takes_the_legs_and_the_rest_of_its_opening_order_with_it() {
     assert_eq!(market.open(100), ["o1 BUY 10 at 101", "o2 leg SELL 10 stop 95", "o3 leg SELL 10 limit 120"]);
     market.volume = Some(300);
     let said = market.close([100, 101, 94, 96]);
-    assert_eq!(said[..2], ["o2 triggered", "o2 SELL 10 at 94.05"]);
-    assert_eq!(said[2..], ["o3 cancelled: its position is closed", "o1 cancelled: its position is closed"]);
-    assert_eq!((market.held(), market.working()), (vec![], vec![9]));
+    assert_eq!(said[..3], ["o2 triggered", "o1 cancelled: an exit of its position was touched", "o2 SELL 10 at 94.05"]);
+    assert_eq!(said[3..], ["o3 cancelled: its position is closed"]);
+    assert!(market.held().is_empty());
+    assert_eq!(market.working(), [9]);
     assert_eq!(market.bar([100, 125, 90, 100]), NOTHING, "no re-entry");
 }
 
@@ -552,7 +553,7 @@ fn a_partial_close_resizes_both_legs() {
     assert_eq!(market.open(110), ["o5 SELL 4 at 108.9", "o2 is now 6 stop 95", "o3 is now 6 limit 120"]);
     let said = market.close([110, 111, 94, 96]);
     assert_eq!(said, ["o2 triggered", "o2 SELL 6 at 94.05", "o3 cancelled: its position is closed"]);
-    assert_eq!((market.held(), market.working()), (vec![], vec![]));
+    assert!(market.held().is_empty() && market.working().is_empty());
 }
 
 #[test]
@@ -570,7 +571,7 @@ fn closing_orders_never_trade_more_than_is_held() {
     market.place(closing(sell(5, 8, OrderKind::Market)));
     market.place(closing(sell(6, 8, OrderKind::Market)));
     assert_eq!(market.open(100), ["o5 SELL 8 at 99", "o6 SELL 2 at 99", "o6 cancelled: its position is closed"]);
-    assert_eq!((market.held(), market.working()), (vec![], vec![]));
+    assert!(market.held().is_empty() && market.working().is_empty());
 }
 
 #[test]
@@ -596,9 +597,87 @@ fn a_restored_exchange_knows_positions_and_their_legs() {
         quantity: units(10),
     };
     let legs = vec![RestoredOrder { order, left: units(10), broker_ref: BrokerRef(4) }];
-    market.exchange.restore(legs, vec![position], market.now);
+    market.exchange.restore(legs, vec![position], std::iter::empty());
     market.place(closing(sell(5, 4, OrderKind::Market)));
     assert_eq!(market.open(100), ["o5 SELL 4 at 99", "o2 is now 6 stop 95"]);
     assert_eq!(market.close([100, 101, 94, 96]), ["o2 triggered", "o2 SELL 6 at 94.05"]);
-    assert_eq!(market.held(), []);
+    assert!(market.held().is_empty());
+}
+
+#[test]
+fn a_limit_filled_beyond_its_own_stop_is_stopped_out_at_that_open() {
+    let mut market = Market::new();
+    market.place(with_exits(buy(1, 10, limit(100)), Some(95), None));
+    let said = market.open(90);
+    assert_eq!(said, ["o1 BUY 10 at 90", "o2 leg SELL 10 stop 95", "o2 triggered", "o2 SELL 10 at 89.1"], "a gap earns nothing");
+    assert_eq!(market.close([90, 92, 88, 91]), NOTHING);
+}
+
+#[test]
+fn a_touched_stop_is_not_starved_by_the_order_that_opens_its_position() {
+    let mut market = Market::with_volume(100);
+    market.place(with_exits(buy(1, 50, OrderKind::Market), Some(95), None));
+    let said = market.bar([100, 101, 94, 94]);
+    assert_eq!(
+        said[2..],
+        ["o2 triggered", "o1 cancelled: an exit of its position was touched"],
+        "the volume of the bar is used up"
+    );
+    assert_eq!(market.open(90), ["o2 SELL 10 at 89.1"]);
+    assert!(market.held().is_empty());
+}
+
+#[test]
+fn the_first_order_in_an_instrument_is_capped_too() {
+    let mut market = Market::new();
+    market.volume = Some(100);
+    market.bar([100, 101, 99, 100]);
+    market.place(buy(1, 1_000_000, OrderKind::Market));
+    assert_eq!(market.open(100), ["o1 BUY 10 at 101"]);
+    assert_eq!(market.fills[0].liquidity, Liquidity::VolumeCapped);
+}
+
+#[test]
+fn a_day_order_does_not_fill_after_its_day() {
+    let mut market = Market::new();
+    market.print(100);
+    market.place(for_the_day(buy(1, 10, OrderKind::Market)));
+    assert_eq!(market.print(90), ["o1 expired"], "it ended on Monday evening");
+}
+
+#[test]
+fn an_order_made_at_the_instant_of_an_open_waits_for_the_next_bar() {
+    let mut market = Market::new();
+    market.place(buy(9, 1, limit(1)));
+    market.open(100);
+    market.now = hour(0, 14);
+    market.place(buy(1, 10, stop(90)));
+    assert_eq!(market.close([100, 101, 99, 100]), NOTHING);
+    assert_eq!(market.open(100), ["o1 triggered", "o1 BUY 10 at 101"]);
+}
+
+#[test]
+fn a_touched_stop_can_no_longer_be_moved() {
+    let mut market = Market::holding(Some(95), Some(120));
+    market.volume = Some(60);
+    market.bar([100, 101, 95, 97]);
+    assert_eq!(market.held(), [(1, 4)]);
+    assert_eq!(market.protect(Some(95), Some(130)), ["o3 is now 4 limit 130"], "the target moves, the stop is being carried out");
+    assert_eq!(market.open(98)[0], "o2 SELL 4 at 97.02");
+    assert!(market.held().is_empty());
+}
+
+#[test]
+fn nothing_fills_outside_the_prices_of_its_bar() {
+    let mut market = Market::with_volume(100);
+    market.place(buy(1, 15, limit(95)));
+    market.volume = Some(1_000);
+    assert_eq!(market.bar([92, 93, 91, 92]), ["o1 BUY 10 at 92", "o1 BUY 5 at 93"]);
+}
+
+#[test]
+fn a_price_of_nothing_is_no_change() {
+    let mut market = Market::new();
+    market.place(buy(1, 10, limit(95)));
+    assert_eq!(market.modify(1, 10, limit(-5)), ["o1 not modified: the price must be above zero"]);
 }

@@ -12,6 +12,7 @@ mod bad_input;
 mod crash;
 mod dialogs;
 mod documents;
+mod exchange;
 mod faults;
 mod house;
 mod journal;

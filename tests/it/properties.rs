@@ -53,8 +53,7 @@ impl World {
         setup.series = tape.series().into_iter().filter(|series| [2, 3, 10].contains(&series.instrument.0)).collect();
         setup.series.iter_mut().for_each(|series| series.last_print = None);
         let engine = Engine::new(&setup);
-        let book = engine.book();
-        let broker = Paper::from_ledger(setup.settings.terms, book.ledger(), book.orders(), book.next_deal(), MarketTime(0));
+        let broker = Paper::new(setup.settings.terms, Currency::USD);
         let price = BTreeMap::from([(2, 50), (3, 100), (10, 200)].map(|(id, price)| (id, price * 1_000_000_000)));
         let (outcome, story, fills) = (Outcome::default(), Vec::new(), Vec::new());
         let mut world = Self {
