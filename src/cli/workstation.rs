@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cli::args::Args;
 use crate::cli::open::Base;
 use crate::cli::{Done, OK, UNCLEAN};
+use crate::domain::BrokerKind;
 use crate::runtime::{self, KillLatch, Request, Session, Trouble, Wiring, install_panic_hook, on_death, open_ledger, open_run};
 use crate::ui::{self, Context, Ended, Keymap, Overlay, ScreenFile, TerminalProblem, UiState};
 
@@ -65,6 +66,13 @@ fn no_screen(problem: &TerminalProblem) -> Trouble {
 
 /// Opens ledger, tape and run, and starts the engine.
 pub fn start_session(base: &Base, args: &Args) -> Result<Session, Trouble> {
+    if base.config.broker.kind == BrokerKind::Xapi {
+        return Err(Trouble::new(
+            "broker.kind = \"xapi\": trading through xAPI is not finished",
+            "Nothing was started, and your ledger was not touched",
+            "Set it to \"paper\"; `pmax sim xapi` already serves the protocol to other clients",
+        ));
+    }
     let tape = base.tape()?;
     let file = open_ledger(&base.home)?;
     let opened = open_run(file, &tape, &base.setup(&tape), &base.terms(args)?)?;
