@@ -82,7 +82,7 @@ actions! {
     Group, "group", View, ["g"], "next group of quotes";
     Filter, "filter", View, ["/"], "filter quotes";
     Timeframe, "timeframe", View, ["t"], "timeframe of the chart";
-    Freeze, "freeze", View, ["f"], "freeze the picture; risk and status go on";
+    Freeze, "freeze", View, ["f"], "freeze the picture; positions, orders, risk and status go on";
     Acknowledge, "ack", View, ["a"], "mark the selected alert as seen";
     AcknowledgeAll, "ackall", View, ["shift-a"], "mark all alerts as seen";
     Palette, "palette", Program, ["ctrl-k", "f2"], "find an action by name";

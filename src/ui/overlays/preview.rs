@@ -283,7 +283,9 @@ fn footer(picture: &Picture<'_>, preview: &Preview, inner: Rect, buffer: &mut Bu
     };
     let lines = format::wrap(&text, usize::from(inner.width.max(1)));
     let from = inner.height.saturating_sub(u16::try_from(lines.len()).unwrap_or(1));
+    let width = usize::from(inner.width);
     for (line, text) in (from..).zip(lines) {
-        picture.text(buffer, inner, line, &text, role);
+        // Blanks too: in a small window the keys must not run into what lies under them.
+        picture.text(buffer, inner, line, &format!("{text:<width$}"), role);
     }
 }
