@@ -26,3 +26,4 @@ mod tapes;
 mod terminal;
 mod world;
 mod xapi_conformance;
+mod xapi_server;
