@@ -4,6 +4,7 @@
 //! What must stay true: an approved order is submitted once; every answer comes back as a [`BrokerReport`]; a broker never blocks.
 
 mod paper;
+pub mod xapi;
 
 pub use paper::Paper;
 

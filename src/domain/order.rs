@@ -68,6 +68,8 @@ pub enum ProtectiveReason {
     TakeProfit,
     /// The kill switch flattens.
     KillSwitch,
+    /// The broker closed it by itself, or somebody did so elsewhere.
+    Broker,
 }
 
 /// Exit levels that travel with a position.
@@ -187,6 +189,7 @@ impl Origin {
             Self::Protective(ProtectiveReason::StopLoss) => "stop-loss",
             Self::Protective(ProtectiveReason::TakeProfit) => "take-profit",
             Self::Protective(ProtectiveReason::KillSwitch) => "kill switch",
+            Self::Protective(ProtectiveReason::Broker) => "broker",
         }
     }
 

@@ -135,7 +135,7 @@ impl Exchange {
                 match reason {
                     ProtectiveReason::StopLoss => holding.stop_leg = Some(order.id),
                     ProtectiveReason::TakeProfit => holding.target_leg = Some(order.id),
-                    ProtectiveReason::KillSwitch => {}
+                    ProtectiveReason::KillSwitch | ProtectiveReason::Broker => {}
                 }
             }
             self.rest(order, left, order.created_at);
@@ -480,7 +480,7 @@ impl Exchange {
         let Some(holding) = self.holdings.get(&position).cloned() else { return };
         let known = match wish.reason {
             ProtectiveReason::StopLoss => holding.stop_leg,
-            ProtectiveReason::TakeProfit | ProtectiveReason::KillSwitch => holding.target_leg,
+            ProtectiveReason::TakeProfit | ProtectiveReason::KillSwitch | ProtectiveReason::Broker => holding.target_leg,
         };
         let standing = known.and_then(|leg| self.orders.get(&leg)).map(|resting| resting.order);
         match (standing, wish.kind) {
@@ -516,7 +516,9 @@ impl Exchange {
         if let Some(holding) = self.holdings.get_mut(&position) {
             match wish.reason {
                 ProtectiveReason::StopLoss => holding.stop_leg = Some(wish.id),
-                ProtectiveReason::TakeProfit | ProtectiveReason::KillSwitch => holding.target_leg = Some(wish.id),
+                ProtectiveReason::TakeProfit | ProtectiveReason::KillSwitch | ProtectiveReason::Broker => {
+                    holding.target_leg = Some(wish.id)
+                }
             }
         }
         self.newborn_legs.push(wish.id);

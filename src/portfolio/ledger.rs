@@ -138,6 +138,11 @@ impl Ledger {
         self.positions.get(&id)
     }
 
+    /// Every trade that is booked.
+    pub const fn deals(&self) -> &BTreeSet<DealId> {
+        &self.deals
+    }
+
     /// The account as a fill leaves it.
     fn after(&self, fill: &Fill, protection: Protection) -> Result<After, LedgerError> {
         if self.deals.contains(&fill.deal) {

@@ -49,7 +49,7 @@ CREATE TABLE orders (
     quantity    INTEGER NOT NULL CHECK (quantity > 0),
     kind        TEXT NOT NULL CHECK (kind IN ('market', 'limit', 'stop')),
     price       INTEGER CHECK (price > 0),
-    origin      TEXT NOT NULL CHECK (origin IN ('ticket', 'proposal', 'stop-loss', 'take-profit', 'kill switch')),
+    origin      TEXT NOT NULL CHECK (origin IN ('ticket', 'proposal', 'stop-loss', 'take-profit', 'kill switch', 'broker')),
     closes      INTEGER,
     signal_id   INTEGER,
     state       TEXT NOT NULL,

@@ -1,0 +1,636 @@
+//! What orders and positions mean on this wire: our numbers to the broker's and back, by the mark every request carries.
+//!
+//! Pure: wishes and client events in, requests and reports out. Nothing is sent twice here; what is not certain is reported as that.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::broker::Standing;
+use crate::broker::xapi::client::{Ask, AskId, ClientEvent, Snapshot};
+use crate::broker::xapi::number::Decimal;
+use crate::broker::xapi::wire::{Status, Trade, TradeRequest};
+use crate::domain::{
+    AccountId, BrokerRef, BrokerReport, BrokerState, CleanText, Currency, DealId, Evidence, Fill, InstrumentId, LedgerId,
+    Liquidity, MarketTime, Money, Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, PositionId, Price, Protection,
+    ProtectiveReason, Quantity, TimeInForce,
+};
+use crate::exchange::LegIds;
+
+/// Closes that this program did not ask for get numbers from here on, made from the broker's.
+const FOREIGN: u64 = 1 << 48;
+/// Statuses that came before the reply which explains them.
+const EARLY: usize = 256;
+
+/// How an instrument is traded at the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Market {
+    /// Its symbol there.
+    pub symbol: String,
+    /// Units in one lot.
+    pub contract_size: i64,
+    /// Smallest volume, in lots.
+    pub lot_min: Quantity,
+    /// Step of volumes, in lots.
+    pub lot_step: Quantity,
+}
+
+/// What a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Open(OrderId),
+    Close(OrderId, i64),
+    Cancel(OrderId),
+    Modify(OrderId, Quantity, OrderKind),
+    Protect,
+}
+
+/// An open position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Held {
+    position: PositionId,
+    instrument: InstrumentId,
+    side: OrderSide,
+    lots: Quantity,
+    open_price: Price,
+    stop: Option<(OrderId, Price)>,
+    target: Option<(OrderId, Price)>,
+    next_legs: LegIds,
+}
+
+/// Both sides of the numbers.
+#[derive(Debug, Default)]
+pub struct Adapter {
+    ledger: LedgerId,
+    markets: BTreeMap<InstrumentId, Market>,
+    asks: BTreeMap<AskId, Purpose>,
+    transactions: BTreeMap<i64, Purpose>,
+    early: VecDeque<Status>,
+    held: BTreeMap<i64, Held>,
+    waiting: BTreeMap<OrderId, (i64, i64, InstrumentId)>,
+    deals: BTreeSet<u64>,
+    /// Closing orders whose reply was lost, by the broker's number of their position.
+    doubtful: Vec<(i64, OrderId)>,
+    now: MarketTime,
+    next_ask: u64,
+    requests: Vec<Ask>,
+    reports: Vec<BrokerReport>,
+}
+
+impl Adapter {
+    /// An adapter for these instruments.
+    pub fn new(markets: BTreeMap<InstrumentId, Market>) -> Self {
+        Self { markets, next_ask: 1, ..Self::default() }
+    }
+
+    /// Takes what the ledger knows already, so that a restart books nothing twice.
+    pub fn restore(&mut self, standing: Standing<'_>) {
+        self.ledger = standing.ledger_id;
+        self.deals = standing.ledger.deals().iter().map(|deal| deal.0).collect();
+    }
+
+    /// Notes market time, the only clock of reports.
+    pub const fn set_now(&mut self, now: MarketTime) {
+        self.now = now;
+    }
+
+    /// Requests for the link, in order.
+    pub fn requests(&mut self) -> Vec<Ask> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Reports for the engine, in order.
+    pub fn reports(&mut self, out: &mut Vec<BrokerReport>) {
+        out.append(&mut self.reports);
+    }
+
+    /// Whether an order's fate is open.
+    pub const fn is_in_doubt(&self) -> bool {
+        !self.doubtful.is_empty()
+    }
+
+    /// The mark of an order: unique in all ledgers of a person, short enough for the protocol.
+    pub fn mark(&self, order: OrderId) -> String {
+        format!("pmax-{:08x}-{:x}", self.ledger.0, order.0)
+    }
+
+    fn order_of(&self, mark: Option<&str>) -> Option<OrderId> {
+        let (ledger, order) = mark?.strip_prefix("pmax-")?.split_once('-')?;
+        let is_ours = format!("{:08x}", self.ledger.0) == ledger;
+        u64::from_str_radix(order, 16).ok().filter(|_| is_ours).map(OrderId)
+    }
+
+    fn instrument_of(&self, symbol: Option<&str>) -> Option<(InstrumentId, &Market)> {
+        let symbol = symbol?;
+        self.markets.iter().find(|(_, market)| market.symbol == symbol).map(|(id, market)| (*id, market))
+    }
+
+    fn refuse(&mut self, order: OrderId, why: &str) {
+        self.reports.push(BrokerReport::Rejected { order, reason: CleanText::from_outside(why) });
+    }
+
+    fn request(&mut self, purpose: Purpose, request: TradeRequest, is_urgent: bool) {
+        let id = AskId(self.next_ask);
+        self.next_ask += 1;
+        self.asks.insert(id, purpose);
+        self.requests.push(Ask::Trade { id, request, is_urgent });
+    }
+
+    /// An order for the wire. Written once, whatever comes back.
+    pub fn submit(&mut self, order: Order) {
+        let wish = order.request;
+        let Some(market) = self.markets.get(&wish.instrument) else {
+            return self.refuse(order.id, "the broker does not list this instrument");
+        };
+        let Some(lots) = lots_of(wish.quantity, market) else {
+            return self.refuse(order.id, "the quantity is not a volume the broker takes");
+        };
+        let symbol = market.symbol.clone();
+        let mark = self.mark(order.id);
+        if let Some(position) = wish.closes {
+            let Some((number, held)) = self.held.iter().find(|(_, held)| held.position == position) else {
+                return self.refuse(order.id, "the position it closes is not open at the broker");
+            };
+            let (number, cmd, price) = (*number, side_number(held.side), held.open_price);
+            let is_urgent = wish.origin == Origin::Protective(ProtectiveReason::KillSwitch);
+            let request = TradeRequest {
+                cmd,
+                kind: 2,
+                symbol,
+                volume: Decimal(lots.nanos()),
+                price: Decimal(price.nanos()),
+                sl: Decimal(0),
+                tp: Decimal(0),
+                order: number,
+                expiration: 0,
+                mark,
+            };
+            return self.request(Purpose::Close(order.id, number), request, is_urgent);
+        }
+        if wish.time_in_force == TimeInForce::Day && wish.kind != OrderKind::Market {
+            return self.refuse(order.id, "this broker takes waiting orders good till cancelled only");
+        }
+        let price = wish.named_price().or(order.reference).unwrap_or(Price::from_nanos(crate::domain::SCALE));
+        let level = |price: Option<Price>| Decimal(price.map_or(0, Price::nanos));
+        let request = TradeRequest {
+            cmd: command_number(wish.side, wish.kind),
+            kind: 0,
+            symbol,
+            volume: Decimal(lots.nanos()),
+            price: Decimal(price.nanos()),
+            sl: level(wish.protection.stop_loss),
+            tp: level(wish.protection.take_profit),
+            order: 0,
+            expiration: 0,
+            mark,
+        };
+        self.request(Purpose::Open(order.id), request, false);
+    }
+
+    /// Deletes a waiting order.
+    pub fn cancel(&mut self, order: OrderId) {
+        let Some((number, cmd, instrument)) = self.waiting.get(&order).copied() else {
+            let reason = CleanText::from_outside("no such order waits at the broker");
+            return self.reports.push(BrokerReport::CancelRefused { order, reason });
+        };
+        let Some(request) = self.about(number, cmd, 4, instrument, order) else { return };
+        self.request(Purpose::Cancel(order), request, true);
+    }
+
+    /// Changes a waiting order.
+    pub fn modify(&mut self, order: OrderId, quantity: Quantity, kind: OrderKind) {
+        let refused = |why: &str| BrokerReport::ModifyRefused { order, reason: CleanText::from_outside(why) };
+        let Some((number, cmd, instrument)) = self.waiting.get(&order).copied() else {
+            return self.reports.push(refused("no such order waits at the broker"));
+        };
+        let lots = self.markets.get(&instrument).and_then(|market| lots_of(quantity, market));
+        let (Some(lots), Some(price)) = (lots, price_of(kind)) else {
+            return self.reports.push(refused("the broker does not take such a change"));
+        };
+        let Some(request) = self.about(number, cmd, 3, instrument, order) else { return };
+        let request = TradeRequest { volume: Decimal(lots.nanos()), price: Decimal(price.nanos()), ..request };
+        self.request(Purpose::Modify(order, quantity, kind), request, false);
+    }
+
+    fn about(&self, number: i64, cmd: i64, kind: i64, instrument: InstrumentId, order: OrderId) -> Option<TradeRequest> {
+        let market = self.markets.get(&instrument)?;
+        Some(TradeRequest {
+            cmd,
+            kind,
+            symbol: market.symbol.clone(),
+            volume: Decimal(market.lot_min.nanos()),
+            price: Decimal(crate::domain::SCALE),
+            sl: Decimal(0),
+            tp: Decimal(0),
+            order: number,
+            expiration: 0,
+            mark: self.mark(order),
+        })
+    }
+
+    /// Sets the exits of a position; they live at the broker.
+    pub fn protect(&mut self, position: PositionId, protection: Protection, legs: LegIds) {
+        let Some((number, held)) = self.held.iter_mut().find(|(_, held)| held.position == position) else { return };
+        held.next_legs = legs;
+        let (number, held) = (*number, held.clone());
+        let Some(request) = self.about(number, side_number(held.side), 3, held.instrument, OrderId(held.position.0)) else {
+            return;
+        };
+        let level = |price: Option<Price>| Decimal(price.map_or(0, Price::nanos));
+        let request = TradeRequest {
+            volume: Decimal(held.lots.nanos()),
+            price: Decimal(held.open_price.nanos()),
+            sl: level(protection.stop_loss),
+            tp: level(protection.take_profit),
+            ..request
+        };
+        self.request(Purpose::Protect, request, false);
+    }
+
+    /// Takes what the client tells.
+    pub fn hear(&mut self, event: &ClientEvent) {
+        match event {
+            ClientEvent::Taken(id, number) => self.taken(*id, *number),
+            ClientEvent::Refused(id, why) | ClientEvent::NotSent(id, why) => self.refused(*id, why),
+            ClientEvent::Ambiguous(id, why) => self.ambiguous(*id, why),
+            ClientEvent::Status(status) => self.status(status),
+            ClientEvent::Trade(trade) => self.trade(trade),
+            ClientEvent::Snapshot(snapshot) if snapshot.is_complete => self.snapshot(snapshot),
+            ClientEvent::Snapshot(_) | ClientEvent::Link(_) | ClientEvent::Written(_) | ClientEvent::Tick(_) => {}
+            ClientEvent::Account(_) | ClientEvent::Symbols(_) | ClientEvent::Latency(_) => {}
+        }
+    }
+
+    fn taken(&mut self, id: AskId, number: i64) {
+        let Some(purpose) = self.asks.remove(&id) else { return };
+        if let Purpose::Open(order) | Purpose::Close(order, _) = purpose {
+            self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(number.unsigned_abs()) });
+        }
+        self.transactions.insert(number, purpose);
+        if let Some(place) = self.early.iter().position(|status| status.order == number)
+            && let Some(status) = self.early.remove(place)
+        {
+            self.status(&status);
+        }
+    }
+
+    fn refused(&mut self, id: AskId, why: &CleanText) {
+        if let Some(purpose) = self.asks.remove(&id) {
+            self.deny(purpose, why.clone());
+        }
+    }
+
+    fn deny(&mut self, purpose: Purpose, reason: CleanText) {
+        self.reports.push(match purpose {
+            Purpose::Open(order) | Purpose::Close(order, _) => BrokerReport::Rejected { order, reason },
+            Purpose::Cancel(order) => BrokerReport::CancelRefused { order, reason },
+            Purpose::Modify(order, ..) => BrokerReport::ModifyRefused { order, reason },
+            Purpose::Protect => return,
+        });
+    }
+
+    /// Nothing is sent again; what is open is asked for.
+    fn ambiguous(&mut self, id: AskId, why: &CleanText) {
+        let Some(purpose) = self.asks.remove(&id) else { return };
+        match purpose {
+            Purpose::Open(order) => self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() }),
+            Purpose::Close(order, number) => {
+                self.doubtful.push((number, order));
+                self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() });
+            }
+            Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect => self.deny(purpose, why.clone()),
+        }
+        self.requests.push(Ask::Snapshot);
+    }
+
+    fn status(&mut self, status: &Status) {
+        if status.request_status == 1 {
+            return;
+        }
+        let Some(purpose) = self.transactions.get(&status.order).copied() else {
+            self.early.push_back(status.clone());
+            if self.early.len() > EARLY {
+                self.early.pop_front();
+            }
+            return;
+        };
+        match (status.request_status, purpose) {
+            (3, Purpose::Modify(order, quantity, kind)) => {
+                self.transactions.remove(&status.order);
+                self.reports.push(BrokerReport::Modified { order, quantity, kind });
+            }
+            // Openings, closes and deletes are told by their trades.
+            (3, _) => {}
+            _ => {
+                self.transactions.remove(&status.order);
+                let words = status.message.as_deref().unwrap_or("refused without a word");
+                self.deny(purpose, CleanText::from_outside(words));
+            }
+        }
+    }
+
+    fn trade(&mut self, trade: &Trade) {
+        let is_deleted = trade.state.as_deref() == Some("Deleted");
+        match trade.cmd {
+            0 | 1 if trade.kind == Some(1) => {}
+            0 | 1 if trade.closed || trade.kind == Some(2) => self.closed(trade),
+            0 | 1 if is_deleted => {}
+            0 | 1 => self.opened(trade),
+            2..=5 if is_deleted => self.gone(trade),
+            2..=5 => self.placed(trade),
+            _ => {}
+        }
+    }
+
+    fn placed(&mut self, trade: &Trade) {
+        let Some((instrument, _)) = self.instrument_of(trade.symbol.as_deref()) else { return };
+        if let Some(order) = self.order_of(trade.mark.as_deref()) {
+            let is_new = self.waiting.insert(order, (trade.order, trade.cmd, instrument)).is_none();
+            if is_new {
+                self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(trade.order.unsigned_abs()) });
+            }
+        }
+    }
+
+    /// A waiting order has left its place: deleted, run out, or about to be a position. Only a look at what is open tells the last two apart.
+    fn gone(&mut self, trade: &Trade) {
+        let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
+        self.waiting.remove(&order);
+        let asked = |purpose: &Purpose| *purpose == Purpose::Cancel(order);
+        let is_cancelled = self.transactions.values().any(asked) || self.asks.values().any(asked);
+        if is_cancelled {
+            self.transactions.retain(|_, purpose| !asked(purpose));
+            self.reports.push(BrokerReport::Cancelled { order, reason: CleanText::from("as asked") });
+        } else if trade.comment.as_deref() == Some("[expired]") {
+            self.reports.push(BrokerReport::Expired { order });
+        } else {
+            self.requests.push(Ask::Snapshot);
+        }
+    }
+
+    fn opened(&mut self, trade: &Trade) {
+        let Some((instrument, market)) = self.instrument_of(trade.symbol.as_deref()) else { return };
+        let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
+        let (size, position) = (market.contract_size, PositionId(order.0));
+        if self.held.contains_key(&trade.position) {
+            return self.exits(trade);
+        }
+        // The same mark under a new number: what a partial close has left.
+        if let Some(old) = self.held.iter().find(|(_, held)| held.position == position).map(|(number, _)| *number) {
+            if let Some(held) = self.held.remove(&old) {
+                self.held.insert(trade.position, held);
+            }
+            return self.exits(trade);
+        }
+        self.waiting.remove(&order);
+        let side = if trade.cmd == 0 { OrderSide::Buy } else { OrderSide::Sell };
+        let held = Held {
+            position,
+            instrument,
+            side,
+            lots: trade.volume.volume(),
+            open_price: trade.open_price.price(),
+            stop: None,
+            target: None,
+            next_legs: LegIds::of_opening(order),
+        };
+        self.held.insert(trade.position, held);
+        self.fill(
+            trade.position.unsigned_abs(),
+            order,
+            position,
+            false,
+            instrument,
+            side,
+            units(trade.volume.volume(), size),
+            trade.open_price.price(),
+            0,
+        );
+        self.exits(trade);
+    }
+
+    /// Brings the legs in step with the exits the broker holds.
+    fn exits(&mut self, trade: &Trade) {
+        let Some(held) = self.held.get_mut(&trade.position) else { return };
+        let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
+        let (closing, quantity) = (held.side.opposite(), units(held.lots, size));
+        let place = |id: OrderId, kind: OrderKind, reason: ProtectiveReason| Order {
+            id,
+            account: AccountId(1),
+            request: OrderRequest {
+                instrument: held.instrument,
+                side: closing,
+                quantity,
+                kind,
+                time_in_force: TimeInForce::GoodTillCancelled,
+                protection: Protection::default(),
+                closes: Some(held.position),
+                origin: Origin::Protective(reason),
+            },
+            created_at: self.now,
+            reference: None,
+        };
+        let mut legs = Vec::new();
+        let stop_kind: fn(Price) -> OrderKind = OrderKind::Stop;
+        let target_kind: fn(Price) -> OrderKind = OrderKind::Limit;
+        let wishes = [
+            (held.stop, trade.sl.level(), held.next_legs.stop, stop_kind, ProtectiveReason::StopLoss),
+            (held.target, trade.tp.level(), held.next_legs.target, target_kind, ProtectiveReason::TakeProfit),
+        ];
+        for (standing, wanted, next, kind, reason) in wishes {
+            let now = match (standing, wanted) {
+                (None, Some(price)) => {
+                    legs.push(BrokerReport::LegPlaced { order: place(next, kind(price), reason) });
+                    Some((next, price))
+                }
+                (Some((id, before)), Some(price)) if before != price => {
+                    legs.push(BrokerReport::Modified { order: id, quantity, kind: kind(price) });
+                    Some((id, price))
+                }
+                (Some((order, _)), None) => {
+                    legs.push(BrokerReport::Cancelled { order, reason: CleanText::from("taken off its position") });
+                    None
+                }
+                (standing, _) => standing,
+            };
+            match reason {
+                ProtectiveReason::StopLoss => held.stop = now,
+                _ => held.target = now,
+            }
+        }
+        self.reports.append(&mut legs);
+    }
+
+    fn closed(&mut self, trade: &Trade) {
+        let deal = trade.order2.unsigned_abs();
+        let Some(held) = self.held.get(&trade.position).cloned().filter(|_| !self.deals.contains(&deal)) else { return };
+        let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
+        let (lots, price, closing) = (trade.volume.volume(), trade.close_price.price(), held.side.opposite());
+        let order = self.closing_order(trade, &held, units(lots, size));
+        // What the broker books, in whole cents with swaps and commission, is the truth; the difference to the prices is a cost.
+        let booked = [trade.profit, trade.storage, trade.commission].into_iter().flatten().map(|amount| amount.0).sum::<i64>();
+        let quantity = units(lots, size);
+        let sign = if held.side == OrderSide::Buy { 1 } else { -1 };
+        let moved = i128::from(price.nanos() - held.open_price.nanos()) * sign;
+        let earned = moved * i128::from(quantity.nanos()) / i128::from(crate::domain::SCALE);
+        let cost = i64::try_from(earned).unwrap_or(0) - booked;
+        self.fill(deal, order, held.position, true, held.instrument, closing, quantity, price, cost);
+        let left = held.lots.minus(lots).unwrap_or(Quantity::ZERO);
+        let others: Vec<(OrderId, OrderKind)> = [(held.stop, true), (held.target, false)]
+            .into_iter()
+            .filter_map(|(leg, is_stop)| {
+                leg.map(|(id, price)| (id, if is_stop { OrderKind::Stop(price) } else { OrderKind::Limit(price) }))
+            })
+            .filter(|(id, _)| *id != order)
+            .collect();
+        if left.is_zero() {
+            self.held.remove(&trade.position);
+            let reason = || CleanText::from("its position is closed");
+            self.reports.extend(others.into_iter().map(|(order, _)| BrokerReport::Cancelled { order, reason: reason() }));
+        } else {
+            if let Some(held) = self.held.get_mut(&trade.position) {
+                held.lots = left;
+            }
+            let quantity = units(left, size);
+            self.reports.extend(others.into_iter().map(|(order, kind)| BrokerReport::Modified { order, quantity, kind }));
+        }
+    }
+
+    /// Which of our orders a close belongs to: the one that asked, an exit, one whose reply was lost; else the broker's own doing.
+    fn closing_order(&mut self, trade: &Trade, held: &Held, quantity: Quantity) -> OrderId {
+        if let Some(Purpose::Close(order, _)) = self.transactions.remove(&trade.order2) {
+            return order;
+        }
+        let comment = trade.comment.as_deref().unwrap_or_default();
+        if let Some((leg, _)) = held.stop.filter(|_| comment.starts_with("[S/L]")) {
+            return leg;
+        }
+        if let Some((leg, _)) = held.target.filter(|_| comment.starts_with("[T/P]")) {
+            return leg;
+        }
+        // The reply that will name this transaction may still be on its way, or lost.
+        let on_its_way =
+            self.asks.iter().find(|(_, purpose)| matches!(purpose, Purpose::Close(_, number) if *number == trade.position));
+        if let Some((id, Purpose::Close(order, _))) = on_its_way.map(|(id, purpose)| (*id, *purpose))
+            && comment.is_empty()
+        {
+            self.asks.remove(&id);
+            return order;
+        }
+        if let Some(place) = self.doubtful.iter().position(|(number, _)| *number == trade.position)
+            && comment.is_empty()
+        {
+            return self.doubtful.remove(place).1;
+        }
+        let id = OrderId(FOREIGN + trade.order2.unsigned_abs());
+        let request = OrderRequest {
+            instrument: held.instrument,
+            side: held.side.opposite(),
+            quantity,
+            kind: OrderKind::Market,
+            time_in_force: TimeInForce::GoodTillCancelled,
+            protection: Protection::default(),
+            closes: Some(held.position),
+            origin: Origin::Protective(ProtectiveReason::Broker),
+        };
+        let order = Order { id, account: AccountId(1), request, created_at: self.now, reference: None };
+        self.reports.push(BrokerReport::LegPlaced { order });
+        id
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one trade has exactly these facts")]
+    fn fill(
+        &mut self,
+        deal: u64,
+        order: OrderId,
+        position: PositionId,
+        closes: bool,
+        instrument: InstrumentId,
+        side: OrderSide,
+        quantity: Quantity,
+        price: Price,
+        cost: i64,
+    ) {
+        if self.deals.insert(deal) {
+            let (deal, cost, liquidity, at) =
+                (DealId(deal), Money::from_nanos(cost, Currency::USD), Liquidity::Unlimited, self.now);
+            self.reports.push(BrokerReport::Filled(Fill {
+                deal,
+                order,
+                position,
+                closes,
+                instrument,
+                side,
+                quantity,
+                price,
+                cost,
+                liquidity,
+                at,
+            }));
+        }
+    }
+
+    /// Everything there is: what opened, what closed, what waits, and then what the engine has to compare.
+    fn snapshot(&mut self, snapshot: &Snapshot) {
+        for trade in &snapshot.open {
+            self.trade(trade);
+        }
+        // What opened and closed between two looks is known only from the history.
+        for trade in snapshot.history.iter().filter(|trade| matches!(trade.cmd, 0 | 1)) {
+            if !self.deals.contains(&trade.position.unsigned_abs()) && !self.deals.contains(&trade.order2.unsigned_abs()) {
+                self.opened(&Trade { closed: false, ..trade.clone() });
+            }
+            self.closed(trade);
+        }
+        let numbers: BTreeSet<i64> = snapshot.open.iter().map(|trade| trade.order).collect();
+        self.waiting.retain(|_, (number, ..)| numbers.contains(number));
+        let there: BTreeSet<i64> = snapshot.open.iter().map(|trade| trade.position).collect();
+        let size = |held: &Held| self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);
+        let mine = || self.held.iter().filter(|(number, _)| there.contains(number)).map(|(_, held)| held);
+        let legs = mine().flat_map(|held| [held.stop, held.target]).flatten().map(|(id, _)| id);
+        let mut orders: Vec<OrderId> = self.waiting.keys().copied().chain(legs).collect();
+        let mut positions: Vec<(PositionId, Quantity)> =
+            mine().map(|held| (held.position, units(held.lots, size(held)))).collect();
+        // What is not ours is shown as a position of its own, so that nothing trades until a person has looked.
+        let foreign = snapshot.open.iter().filter(|trade| matches!(trade.cmd, 0 | 1) && !self.held.contains_key(&trade.position));
+        positions.extend(foreign.map(|trade| (PositionId(FOREIGN + trade.position.unsigned_abs()), trade.volume.volume())));
+        orders.sort_unstable();
+        positions.sort_unstable();
+        let evidence = Evidence::Snapshot { began: snapshot.began };
+        self.reports.push(BrokerReport::State(BrokerState { orders, positions, evidence }));
+    }
+}
+
+const fn side_number(side: OrderSide) -> i64 {
+    match side {
+        OrderSide::Buy => 0,
+        OrderSide::Sell => 1,
+    }
+}
+
+const fn command_number(side: OrderSide, kind: OrderKind) -> i64 {
+    side_number(side)
+        + match kind {
+            OrderKind::Market => 0,
+            OrderKind::Limit(_) => 2,
+            OrderKind::Stop(_) => 4,
+        }
+}
+
+const fn price_of(kind: OrderKind) -> Option<Price> {
+    match kind {
+        OrderKind::Market => None,
+        OrderKind::Limit(price) | OrderKind::Stop(price) => Some(price),
+    }
+}
+
+/// Units of so many lots.
+const fn units(lots: Quantity, contract_size: i64) -> Quantity {
+    Quantity::from_nanos(lots.nanos().saturating_mul(contract_size))
+}
+
+/// Lots of so many units, if the broker takes that volume.
+fn lots_of(quantity: Quantity, market: &Market) -> Option<Quantity> {
+    let size = market.contract_size.max(1);
+    let lots = Quantity::from_nanos(quantity.nanos() / size);
+    let fits = quantity.nanos() % size == 0 && lots >= market.lot_min && lots.is_multiple_of(market.lot_step);
+    fits.then_some(lots)
+}

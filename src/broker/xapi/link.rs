@@ -1,0 +1,285 @@
+//! The client's sockets: one task that feeds the state machine and does what it says.
+
+use std::sync::mpsc as std_mpsc;
+use std::time::Duration as StdDuration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::client_async_with_config;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use crate::broker::xapi::{Ask, Client, ClientEvent, Input, Output};
+use crate::domain::WallTime;
+
+/// Wishes that may wait for the task.
+const ASKS: usize = 1_024;
+/// Events that may wait for the engine; ticks beyond that are dropped, everything else waits.
+const EVENTS: usize = 8_192;
+/// Messages of both sockets that may wait.
+const MESSAGES: usize = 8_192;
+/// Texts that may wait for a socket; a socket that takes none is dead.
+const TEXTS: usize = 256;
+/// A connection takes no longer than this.
+const CONNECT_WITHIN: StdDuration = StdDuration::from_secs(10);
+/// Largest message of the main connection: a list of all symbols is several megabytes.
+const LARGEST_MAIN: usize = 32 << 20;
+/// Largest message of the stream.
+const LARGEST_STREAM: usize = 4 << 20;
+
+/// Where the broker is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Host name or number.
+    pub host: String,
+    /// Port of the WebSocket.
+    pub port: u16,
+    /// Path of the main connection; the stream's has `Stream` behind it.
+    pub path: String,
+}
+
+impl Address {
+    /// The URL of the main connection.
+    pub fn main(&self) -> String {
+        format!("ws://{}:{}{}", self.host, self.port, self.path)
+    }
+
+    /// The URL of the stream.
+    pub fn stream(&self) -> String {
+        format!("{}Stream", self.main())
+    }
+}
+
+/// A running link. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Link {
+    asks: mpsc::Sender<Ask>,
+    events: std_mpsc::Receiver<ClientEvent>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Main,
+    Stream,
+}
+
+enum FromSocket {
+    Opened,
+    Text(String),
+    Closed(String),
+}
+
+/// A message with the attempt it belongs to: what an abandoned connection still says is not heard.
+type Arrived = (u64, Which, FromSocket);
+
+struct Driver {
+    client: Client,
+    address: Address,
+    clock: fn() -> WallTime,
+    events: std_mpsc::SyncSender<ClientEvent>,
+    arrivals: mpsc::Sender<Arrived>,
+    attempt: u64,
+    main: Option<mpsc::Sender<String>>,
+    stream: Option<mpsc::Sender<String>>,
+    out: Vec<Output>,
+}
+
+impl Link {
+    /// Starts the link on a thread of its own. `clock` is its only clock.
+    pub fn start(client: Client, address: Address, clock: fn() -> WallTime) -> std::io::Result<Self> {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (asks, asked) = mpsc::channel(ASKS);
+        let (sender, events) = std_mpsc::sync_channel(EVENTS);
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("xapi".to_owned()).spawn(move || {
+            let (arrivals, arrived) = mpsc::channel(MESSAGES);
+            let driver = Driver {
+                client,
+                address,
+                clock,
+                events: sender,
+                arrivals,
+                attempt: 0,
+                main: None,
+                stream: None,
+                out: Vec::new(),
+            };
+            executor.block_on(driver.run(asked, arrived, stopped));
+        })?;
+        Ok(Self { asks, events, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Hands a wish over without waiting; `false` where the link does not take it.
+    #[must_use]
+    pub fn ask(&self, ask: Ask) -> bool {
+        self.asks.try_send(ask).is_ok()
+    }
+
+    /// The next event that has arrived.
+    pub fn next(&self) -> Option<ClientEvent> {
+        self.events.try_recv().ok()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _: Result<(), ()> = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+impl Driver {
+    async fn run(
+        mut self,
+        mut asked: mpsc::Receiver<Ask>,
+        mut arrived: mpsc::Receiver<Arrived>,
+        mut stopped: oneshot::Receiver<()>,
+    ) {
+        self.step(Input::Start).await;
+        loop {
+            let now = (self.clock)();
+            let pause = self
+                .client
+                .wake_at()
+                .map_or(StdDuration::from_secs(1), |at| StdDuration::from_nanos(at.since(now).0.max(0).unsigned_abs()));
+            tokio::select! {
+                biased;
+                _ = &mut stopped => {
+                    self.step(Input::Stop).await;
+                    return;
+                }
+                ask = asked.recv() => match ask {
+                    Some(ask) => self.step(Input::Ask(ask)).await,
+                    None => return,
+                },
+                arrived = arrived.recv() => {
+                    if let Some((attempt, which, message)) = arrived && attempt == self.attempt {
+                        self.hear(which, message).await;
+                    }
+                }
+                () = sleep(pause) => self.step(Input::Timer).await,
+            }
+        }
+    }
+
+    async fn hear(&mut self, which: Which, message: FromSocket) {
+        match (which, message) {
+            (Which::Main, FromSocket::Opened) => self.step(Input::MainOpened).await,
+            (Which::Stream, FromSocket::Opened) => self.step(Input::StreamOpened).await,
+            (Which::Main, FromSocket::Text(text)) => self.step(Input::Main(&text)).await,
+            (Which::Stream, FromSocket::Text(text)) => self.step(Input::Stream(&text)).await,
+            (Which::Main, FromSocket::Closed(why)) => self.step(Input::MainClosed(&why)).await,
+            (Which::Stream, FromSocket::Closed(why)) => self.step(Input::StreamClosed(&why)).await,
+        }
+    }
+
+    /// One step of the state machine, and what it asks for.
+    async fn step(&mut self, input: Input<'_>) {
+        self.client.handle((self.clock)(), input, &mut self.out);
+        while !self.out.is_empty() {
+            let mut broken = None;
+            for output in std::mem::take(&mut self.out) {
+                match output {
+                    Output::OpenMain => self.main = Some(self.open(Which::Main)),
+                    Output::OpenStream => self.stream = Some(self.open(Which::Stream)),
+                    Output::CloseBoth => {
+                        self.attempt += 1;
+                        (self.main, self.stream) = (None, None);
+                    }
+                    Output::Main(text) => broken = broken.or(write(self.main.as_ref(), text, Which::Main)),
+                    Output::Stream(text) => broken = broken.or(write(self.stream.as_ref(), text, Which::Stream)),
+                    Output::Event(event) => self.emit(event).await,
+                }
+            }
+            let why = "the connection takes no more";
+            match broken {
+                Some(Which::Main) => self.client.handle((self.clock)(), Input::MainClosed(why), &mut self.out),
+                Some(Which::Stream) => self.client.handle((self.clock)(), Input::StreamClosed(why), &mut self.out),
+                None => {}
+            }
+        }
+    }
+
+    /// Hands an event to the engine's side. Only ticks may be lost.
+    async fn emit(&self, event: ClientEvent) {
+        let mut event = event;
+        loop {
+            match self.events.try_send(event) {
+                Ok(()) | Err(std_mpsc::TrySendError::Disconnected(_)) => return,
+                Err(std_mpsc::TrySendError::Full(ClientEvent::Tick(_))) => return,
+                Err(std_mpsc::TrySendError::Full(back)) => event = back,
+            }
+            sleep(StdDuration::from_millis(1)).await;
+        }
+    }
+
+    fn open(&self, which: Which) -> mpsc::Sender<String> {
+        let (sender, texts) = mpsc::channel(TEXTS);
+        tokio::spawn(connection(which, self.attempt, self.address.clone(), texts, self.arrivals.clone()));
+        sender
+    }
+}
+
+/// Hands a text to a socket; gives back which one is broken if it takes none.
+fn write(socket: Option<&mpsc::Sender<String>>, text: String, which: Which) -> Option<Which> {
+    let is_taken = socket.is_some_and(|socket| socket.try_send(text).is_ok());
+    (!is_taken).then_some(which)
+}
+
+async fn connection(
+    which: Which,
+    attempt: u64,
+    address: Address,
+    texts: mpsc::Receiver<String>,
+    arrivals: mpsc::Sender<Arrived>,
+) {
+    let why = match serve(which, attempt, &address, texts, &arrivals).await {
+        Ok(()) => "closed by the broker".to_owned(),
+        Err(why) => why,
+    };
+    drop(arrivals.send((attempt, which, FromSocket::Closed(why))).await);
+}
+
+async fn serve(
+    which: Which,
+    attempt: u64,
+    address: &Address,
+    mut texts: mpsc::Receiver<String>,
+    arrivals: &mpsc::Sender<Arrived>,
+) -> Result<(), String> {
+    let (url, largest) = match which {
+        Which::Main => (address.main(), LARGEST_MAIN),
+        Which::Stream => (address.stream(), LARGEST_STREAM),
+    };
+    let limits = WebSocketConfig::default().max_message_size(Some(largest)).max_frame_size(Some(largest));
+    let connect = async {
+        let socket = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(|error| error.to_string())?;
+        socket.set_nodelay(true).map_err(|error| error.to_string())?;
+        client_async_with_config(url, socket, Some(limits)).await.map_err(|error| error.to_string())
+    };
+    let (mut socket, _) = timeout(CONNECT_WITHIN, connect).await.map_err(|_| "no connection within 10 s".to_owned())??;
+    drop(arrivals.send((attempt, which, FromSocket::Opened)).await);
+    loop {
+        tokio::select! {
+            biased;
+            text = texts.recv() => match text {
+                Some(text) => socket.send(Message::text(text)).await.map_err(|error| error.to_string())?,
+                None => return Ok(()),
+            },
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => drop(arrivals.send((attempt, which, FromSocket::Text(text.as_str().to_owned()))).await),
+                Some(Ok(Message::Close(_))) | None => return Ok(()),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error.to_string()),
+            },
+        }
+    }
+}
