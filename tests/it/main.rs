@@ -25,5 +25,6 @@ mod support;
 mod tapes;
 mod terminal;
 mod world;
+mod xapi_campaign;
 mod xapi_conformance;
 mod xapi_server;

@@ -1,0 +1,479 @@
+//! Engine, adapter, client and simulator together in virtual time, with mishaps drawn from a seed.
+//!
+//! `PMAX_SEED=123 cargo test --test it xapi_campaign` replays one seed; `PMAX_SEEDS=10000` runs as many.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pmax::broker::Standing;
+use pmax::broker::xapi::{
+    Adapter, Ask, Client, ClientEvent, Input as ClientInput, Market, Output, Secret, Settings as ClientSettings,
+};
+use pmax::domain::{
+    Actor, BrokerKind, Capabilities, Currency, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketStamp, MarketTime,
+    Money, OrderId, OrderKind, OrderSide, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio, RunId, SeriesInfo, TimeInForce,
+    TradingState, WallTime,
+};
+use pmax::engine::{
+    Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Seen, SnapshotRequest, TapeRef, Ticket, WasClean,
+};
+use pmax::risk::Acknowledged;
+use pmax::simulator::{Catalogue, ConnectionId, Dice, Faults, Port, Sent, Settings, Simulator, Variants};
+
+use crate::world;
+
+const START: i64 = 1_762_160_400_000_000_000;
+const STEP: Duration = Duration::millis(50);
+/// Instrument, symbol, first price, units in a lot.
+const TRADED: [(u32, &str, i64, i64); 3] =
+    [(6, "EURUSD", 1_084_300_000, 100_000), (4, "GOLD", 2_650_000_000_000, 100), (7, "OIL.WTI", 71_200_000_000, 1_000)];
+
+/// What a life is made of.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    seed: u64,
+    faults: Faults,
+    variants: Variants,
+    /// Restarts of this program, per thousand steps.
+    crashes: u16,
+    steps: u32,
+}
+
+struct World {
+    engine: Engine,
+    setup: pmax::engine::Setup,
+    adapter: Adapter,
+    client: Client,
+    simulator: Simulator,
+    outcome: Outcome,
+    now: WallTime,
+    main: Option<ConnectionId>,
+    stream: Option<ConnectionId>,
+    sent: Vec<Sent>,
+    dice: Dice,
+    prices: BTreeMap<u32, i64>,
+    ready: bool,
+    generation: u64,
+    written: BTreeMap<String, u32>,
+    next_look: WallTime,
+}
+
+fn markets() -> BTreeMap<InstrumentId, Market> {
+    let catalogue = Catalogue::shipped().unwrap();
+    let market = |(id, symbol, _, size): (u32, &str, i64, i64)| {
+        let [lot_min, _, lot_step] = catalogue.get(symbol).unwrap().lot;
+        (InstrumentId(id), Market { symbol: symbol.to_owned(), contract_size: size, lot_min, lot_step })
+    };
+    TRADED.map(market).into_iter().collect()
+}
+
+fn client(seed: u64) -> Client {
+    Client::new(ClientSettings::usual("20001".to_owned(), Secret::new("secret"), seed))
+}
+
+impl World {
+    fn new(plan: &Plan) -> Self {
+        let (_, mut setup) = world::setup("crash-2020");
+        let capabilities = Capabilities { has_range: false, has_volume: false, is_adjusted: false };
+        let series = |(id, ..): (u32, &str, i64, i64)| SeriesInfo {
+            instrument: InstrumentId(id),
+            capabilities,
+            source: "campaign".to_owned(),
+            last_print: None,
+        };
+        setup.series = TRADED.map(series).to_vec();
+        setup.settings.broker = BrokerKind::Xapi;
+        let limits = &mut setup.settings.limits;
+        limits.trades_per_day = 1_000_000;
+        (limits.max_gross, limits.max_sector) = (Ratio::from_nanos(3_000_000_000), Ratio::from_nanos(3_000_000_000));
+        let settings = Settings {
+            user: "20001".to_owned(),
+            password: "secret".to_owned(),
+            currency: "USD".to_owned(),
+            balance: 100_000_000_000_000,
+            seed: plan.seed,
+            faults: Faults::default(),
+            variants: plan.variants,
+            has_hours: false,
+        };
+        let now = WallTime(START);
+        let mut world = Self {
+            engine: Engine::new(&setup),
+            setup,
+            adapter: Adapter::new(markets()),
+            client: client(plan.seed),
+            simulator: Simulator::new(settings, Catalogue::shipped().unwrap(), now),
+            outcome: Outcome::default(),
+            now,
+            main: None,
+            stream: None,
+            sent: Vec::new(),
+            dice: Dice::new(plan.seed ^ 0xABCD),
+            prices: TRADED.iter().map(|(id, _, price, _)| (*id, *price)).collect(),
+            ready: false,
+            generation: 0,
+            written: BTreeMap::new(),
+            next_look: now,
+        };
+        let settings = world.setup.settings;
+        world.input(InputBody::Run(RunInput::Opened {
+            run: RunId(1),
+            ledger: LedgerId(77),
+            tape: TapeRef { name: "campaign".to_owned(), sha256: String::new(), seed: 0 },
+            capital: Money::whole(100_000, Currency::USD).unwrap(),
+            version: String::new(),
+            settings,
+            first_order: OrderId(1),
+            first_deal: DealId(1),
+            quiet_until: MarketTime(0),
+        }));
+        world.restore();
+        world.quote();
+        world.tell_client(ClientInput::Start);
+        world
+    }
+
+    fn restore(&mut self) {
+        let book = self.engine.book();
+        let standing = Standing {
+            ledger_id: book.ledger_id(),
+            ledger: book.ledger(),
+            orders: book.orders(),
+            next_deal: book.next_deal(),
+            volumes: &[],
+        };
+        self.adapter.restore(standing);
+    }
+
+    /// Everything of this program but its journal is lost.
+    fn crash(&mut self) {
+        self.generation += 1;
+        for id in [self.main.take(), self.stream.take()].into_iter().flatten() {
+            self.simulator.disconnect(id, &mut self.sent);
+        }
+        (self.adapter, self.client, self.ready) = (Adapter::new(markets()), client(self.generation), false);
+        self.restore();
+        let settings = self.setup.settings;
+        self.input(InputBody::Run(RunInput::Resumed { version: String::new(), was_clean: WasClean::No, settings }));
+        self.tell_client(ClientInput::Start);
+    }
+
+    fn input(&mut self, body: InputBody) {
+        self.engine.handle(&Event::Input(Input { wall: self.now, body }), &mut self.outcome);
+        for effect in std::mem::take(&mut self.outcome.effects) {
+            match effect {
+                Effect::Submit(order) => self.adapter.submit(order.into_inner()),
+                Effect::Cancel(order) => self.adapter.cancel(order),
+                Effect::Modify { order, quantity, kind } => self.adapter.modify(order, quantity, kind),
+                Effect::Protect { position, protection, legs } => self.adapter.protect(position, protection, legs),
+                Effect::QueryBroker | Effect::Comment(_) => {}
+            }
+        }
+        self.exchange();
+    }
+
+    fn command(&mut self, command: Command) {
+        self.input(InputBody::Command { actor: Actor::Person, command });
+    }
+
+    /// Requests to the client, reports to the engine, until both are quiet.
+    fn exchange(&mut self) {
+        for request in self.adapter.requests() {
+            self.tell_client(ClientInput::Ask(request));
+        }
+        let mut reports = Vec::new();
+        self.adapter.reports(&mut reports);
+        for report in reports {
+            self.input(InputBody::Broker(report));
+        }
+    }
+
+    fn tell_client(&mut self, input: ClientInput<'_>) {
+        let mut outputs = Vec::new();
+        self.client.handle(self.now, input, &mut outputs);
+        for output in outputs {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::OpenMain => {
+                self.main = Some(self.simulator.connect(self.now, Port::Main, "127.0.0.1"));
+                self.tell_client(ClientInput::MainOpened);
+            }
+            Output::OpenStream => {
+                self.stream = Some(self.simulator.connect(self.now, Port::Stream, "127.0.0.1"));
+                self.tell_client(ClientInput::StreamOpened);
+            }
+            Output::CloseBoth => {
+                for id in [self.main.take(), self.stream.take()].into_iter().flatten() {
+                    self.simulator.disconnect(id, &mut self.sent);
+                }
+                self.ready = false;
+            }
+            Output::Main(text) => {
+                if let Some(mark) = text
+                    .split("\"customComment\":\"")
+                    .nth(1)
+                    .filter(|_| text.contains("\"type\":0") || text.contains("\"type\":2"))
+                {
+                    *self.written.entry(mark.split('"').next().unwrap().to_owned()).or_default() += 1;
+                }
+                if let Some(main) = self.main {
+                    self.simulator.receive(self.now, main, &text, &mut self.sent);
+                }
+            }
+            Output::Stream(text) => {
+                if let Some(stream) = self.stream {
+                    self.simulator.receive(self.now, stream, &text, &mut self.sent);
+                }
+            }
+            Output::Event(event) => {
+                if let ClientEvent::Link(state) = &event {
+                    self.ready = *state == pmax::broker::xapi::LinkState::Ready;
+                }
+                self.adapter.set_now(MarketTime(self.now.0));
+                self.adapter.hear(&event);
+                self.exchange();
+            }
+        }
+    }
+
+    /// Messages of the simulator to the client, in the order they were sent.
+    fn deliver(&mut self) {
+        while !self.sent.is_empty() {
+            for sent in std::mem::take(&mut self.sent) {
+                match sent {
+                    Sent::Text(id, text) if Some(id) == self.main => self.tell_client(ClientInput::Main(&text)),
+                    Sent::Text(id, text) if Some(id) == self.stream => self.tell_client(ClientInput::Stream(&text)),
+                    Sent::Close(id) if Some(id) == self.main => self.tell_client(ClientInput::MainClosed("closed")),
+                    Sent::Close(id) if Some(id) == self.stream => self.tell_client(ClientInput::StreamClosed("closed")),
+                    Sent::Text(..) | Sent::Close(_) => {}
+                }
+            }
+        }
+    }
+
+    fn quote(&mut self) {
+        for (id, symbol, ..) in TRADED {
+            let drift = i64::try_from(self.dice.below(2_001)).unwrap() - 1_000;
+            let price = self.prices[&id] + self.prices[&id] / 1_000_000 * drift;
+            self.prices.insert(id, price);
+            let price = Price::from_nanos(price);
+            self.simulator.price(self.now, symbol, price, &mut self.sent);
+            let quote = Quote { instrument: InstrumentId(id), last: price, bid: None, ask: None, origin: QuoteOrigin::Venue };
+            let stamp = MarketStamp::tape(MarketTime(self.now.0));
+            self.engine.handle(&Event::Market(MarketEvent::Quoted { quote, stamp }), &mut self.outcome);
+        }
+    }
+
+    fn step(&mut self) {
+        self.now = self.now.plus(STEP);
+        if self.dice.below(10) == 0 {
+            self.quote();
+        }
+        self.simulator.tick(self.now, &mut self.sent);
+        self.deliver();
+        self.tell_client(ClientInput::Timer);
+        if self.now >= self.next_look {
+            self.next_look = self.now.plus(Duration::seconds(11));
+            self.tell_client(ClientInput::Ask(Ask::Snapshot));
+        }
+        self.deliver();
+    }
+
+    fn act(&mut self) {
+        let snapshot = self.engine.snapshot(&SnapshotRequest::default());
+        let pick = |dice: &mut Dice, count: usize| usize::try_from(dice.below(count as u64)).unwrap();
+        match self.dice.below(10) {
+            0..=4 => self.open(),
+            5 | 6 => {
+                if !snapshot.positions.is_empty() {
+                    let row = &snapshot.positions[pick(&mut self.dice, snapshot.positions.len())];
+                    let (_, _, _, size) = TRADED.into_iter().find(|(id, ..)| *id == row.instrument.0).unwrap();
+                    let step = size * 10_000_000;
+                    let part = Quantity::from_nanos(row.quantity.nanos() / 2 / step * step);
+                    let quantity = (self.dice.below(2) == 0 && part.is_positive()).then_some(part);
+                    self.command(Command::ClosePosition { position: row.id, quantity });
+                }
+            }
+            7 => {
+                let open: Vec<OrderId> =
+                    snapshot.orders.iter().filter(|row| row.state.is_cancellable()).map(|row| row.order.id).collect();
+                if !open.is_empty() {
+                    let order = open[pick(&mut self.dice, open.len())];
+                    self.command(Command::CancelOrder { order });
+                }
+            }
+            8 => {
+                if !snapshot.positions.is_empty() {
+                    let row = &snapshot.positions[pick(&mut self.dice, snapshot.positions.len())];
+                    let losing = row.side.closing() == OrderSide::Sell;
+                    let level = self.level(row.instrument.0, if losing { -20 } else { 20 });
+                    let protection = Protection { stop_loss: Some(level), take_profit: None };
+                    self.command(Command::ProtectPosition { position: row.id, protection });
+                }
+            }
+            _ => {
+                if self.engine.book().state() != TradingState::Active {
+                    self.command(Command::RequestRearm);
+                    self.command(Command::ConfirmRearm);
+                }
+                self.command(Command::ArmPaper);
+            }
+        }
+    }
+
+    /// A price so many thousandths away, on a whole tick of every instrument here.
+    fn level(&self, id: u32, thousandths: i64) -> Price {
+        let price = self.prices[&id] / 1_000 * (1_000 + thousandths);
+        let tick = if id == 6 { 10_000 } else { 10_000_000 };
+        Price::from_nanos(price / tick * tick)
+    }
+
+    fn open(&mut self) {
+        let (id, _, _, size) = TRADED[usize::try_from(self.dice.below(3)).unwrap()];
+        let side = if self.dice.below(2) == 0 { OrderSide::Buy } else { OrderSide::Sell };
+        let lots = i64::try_from(self.dice.below(3)).unwrap() + 1;
+        let quantity = Quantity::from_nanos(size * 10_000_000 * lots);
+        let away = if side == OrderSide::Buy { 1 } else { -1 };
+        let kind = match self.dice.below(4) {
+            0 => OrderKind::Limit(self.level(id, -away)),
+            1 => OrderKind::Stop(self.level(id, away)),
+            _ => OrderKind::Market,
+        };
+        let protection = match self.dice.below(3) {
+            0 => Protection::default(),
+            1 => Protection { stop_loss: Some(self.level(id, -away * 15)), take_profit: None },
+            _ => Protection { stop_loss: Some(self.level(id, -away * 4)), take_profit: Some(self.level(id, away * 4)) },
+        };
+        let time_in_force = TimeInForce::GoodTillCancelled;
+        let ticket = Ticket { instrument: InstrumentId(id), side, quantity, kind, time_in_force, protection };
+        self.command(Command::PlaceOrder {
+            ticket,
+            acknowledged: Acknowledged::Precautions,
+            seen: Seen { price: None, quantity },
+        });
+    }
+
+    fn wait_ready(&mut self) {
+        for _ in 0..4_000 {
+            if self.ready {
+                return;
+            }
+            self.step();
+        }
+        panic!("the link never came back");
+    }
+
+    /// Positions by our number, as the simulator holds them: those that carry our mark.
+    fn theirs(&self) -> BTreeMap<u64, i64> {
+        let mut held = BTreeMap::new();
+        for trade in self.simulator.dealer().positions().values() {
+            let order = u64::from_str_radix(trade.mark.rsplit('-').next().unwrap(), 16).unwrap();
+            let (_, _, _, size) = TRADED.into_iter().find(|(_, symbol, ..)| *symbol == trade.symbol).unwrap();
+            *held.entry(order).or_insert(0) += trade.volume.nanos() * size;
+        }
+        held
+    }
+
+    fn ours(&self) -> BTreeMap<u64, i64> {
+        self.engine.book().ledger().positions().values().map(|held| (held.id.0, held.quantity.nanos())).collect()
+    }
+}
+
+/// Lives through a plan and says what is wrong, if anything.
+fn live(plan: &Plan) -> Result<World, String> {
+    let mut world = World::new(plan);
+    world.wait_ready();
+    world.command(Command::ArmPaper);
+    world.simulator.settings_mut().faults = plan.faults;
+    for _ in 0..plan.steps {
+        world.step();
+        if world.dice.below(4) == 0 {
+            world.act();
+        }
+        if world.dice.happens(plan.crashes) {
+            world.crash();
+        }
+    }
+    // Calm: no more mishaps, no more wishes; everything has to settle.
+    world.simulator.settings_mut().faults = Faults::default();
+    for _ in 0..1_600 {
+        world.step();
+    }
+    let mut wrong = Vec::new();
+    if let Some((mark, times)) = world.written.iter().find(|(_, times)| **times > 1) {
+        wrong.push(format!("{mark} was written {times} times"));
+    }
+    let mut openings: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+    let dealer = world.simulator.dealer();
+    for trade in dealer.positions().values().chain(dealer.closed().iter().map(|closed| &closed.trade)) {
+        openings.entry(&trade.mark).or_default().insert(trade.order);
+    }
+    if let Some((mark, numbers)) = openings.iter().find(|(_, numbers)| numbers.len() > 1) {
+        wrong.push(format!("{mark} was carried out {} times", numbers.len()));
+    }
+    if world.engine.book().orders().unknown() > 0 {
+        wrong.push(format!("{} orders are still UNKNOWN", world.engine.book().orders().unknown()));
+    }
+    if world.ours() != world.theirs() {
+        wrong.push(format!("positions differ: ours {:?}, theirs {:?}", world.ours(), world.theirs()));
+    }
+    let ledger = world.engine.book().ledger();
+    let booked = ledger.realised().nanos() - ledger.costs().nanos();
+    let balance = dealer.figures().balance - 100_000_000_000_000;
+    if booked != balance {
+        wrong.push(format!("results differ: ours {booked}, theirs {balance}"));
+    }
+    if wrong.is_empty() { Ok(world) } else { Err(wrong.join("; ")) }
+}
+
+fn plan(seed: u64) -> Plan {
+    let mut dice = Dice::new(seed);
+    let mut rate = |most: u64| if dice.below(2) == 0 { 0 } else { u16::try_from(dice.below(most)).unwrap() };
+    let faults = Faults {
+        delay: Duration::millis(i64::from(rate(300))),
+        lost_reply: rate(150),
+        closed_after_trade: rate(100),
+        closed_before_trade: rate(100),
+        duplicate_stream: rate(300),
+        shuffled_stream: rate(300),
+        lost_stream: rate(200),
+        status_before_reply: rate(500),
+        truncated_list: rate(100),
+        requote: rate(200),
+        rejected: rate(200),
+        silent_candles: true,
+    };
+    let crashes = rate(15);
+    let variants =
+        Variants { refuses_by_status: dice.below(2) == 0, renumbers_remainder: dice.below(3) == 0, answers_before_login: false };
+    Plan { seed, faults, variants, crashes, steps: 400 }
+}
+
+#[test]
+fn a_calm_life_ends_equal_to_the_cent() {
+    let calm = Plan { seed: 5, faults: Faults::default(), variants: Variants::default(), crashes: 0, steps: 4_000 };
+    let world = live(&calm).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let trades = world.simulator.dealer().closed().len() + world.simulator.dealer().positions().len();
+    assert!(trades > 100, "it traded: {trades}");
+    assert_eq!(world.engine.book().state(), TradingState::Active);
+}
+
+#[test]
+fn mishaps_lose_and_double_nothing() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match (number("PMAX_SEED"), number("PMAX_SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, many) => 0..many.unwrap_or(150),
+    };
+    let mut bad = Vec::new();
+    for seed in seeds {
+        if let Err(wrong) = live(&plan(seed)) {
+            bad.push(format!("PMAX_SEED={seed}: {wrong}"));
+        }
+    }
+    let shown = bad.iter().take(5).cloned().collect::<Vec<_>>().join("\n");
+    assert!(bad.is_empty(), "{} seeds failed:\n{shown}", bad.len());
+}
