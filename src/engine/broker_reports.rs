@@ -12,7 +12,11 @@ impl Engine {
     pub(super) fn decide_on_report(&mut self, report: &BrokerReport, outcome: &mut Outcome) {
         match report {
             BrokerReport::Accepted { order, broker_ref } => {
-                if self.try_step(*order, OrderStep::Accept, "", outcome) {
+                // A trade may be told before the reply that names the order: then only the number is news.
+                let is_late = self.book.orders.get(*order).is_some_and(|tracked| {
+                    tracked.state.is_closed() || matches!(tracked.state, OrderState::Open(_) | OrderState::PendingCancel(_))
+                });
+                if is_late || self.try_step(*order, OrderStep::Accept, "", outcome) {
                     self.record(Record::Order(OrderRecord::Numbered { order: *order, broker_ref: *broker_ref }), outcome);
                 }
             }

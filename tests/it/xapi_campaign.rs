@@ -426,6 +426,14 @@ fn live(plan: &Plan) -> Result<World, String> {
     if booked != balance {
         wrong.push(format!("results differ: ours {booked}, theirs {balance}"));
     }
+    if std::env::var("PMAX_SEED").is_ok() {
+        for line in world.engine.snapshot(&SnapshotRequest::default()).activity.iter().rev() {
+            println!("{} {}", line.at, line.text);
+        }
+        for alert in world.engine.book().alerts() {
+            println!("ALERT {} {}", alert.at, alert.text);
+        }
+    }
     if wrong.is_empty() { Ok(world) } else { Err(wrong.join("; ")) }
 }
 

@@ -10,10 +10,11 @@ use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::{Status, Trade, TradeRequest};
 use crate::domain::{
     AccountId, BrokerRef, BrokerReport, BrokerState, CleanText, Currency, DealId, Evidence, Fill, InstrumentId, LedgerId,
-    Liquidity, MarketTime, Money, Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, PositionId, Price, Protection,
-    ProtectiveReason, Quantity, TimeInForce,
+    Liquidity, MarketTime, Money, Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, Position, PositionId, Price,
+    Protection, ProtectiveReason, Quantity, TimeInForce,
 };
 use crate::exchange::LegIds;
+use crate::orders::OrderManager;
 
 /// Closes that this program did not ask for get numbers from here on, made from the broker's.
 const FOREIGN: u64 = 1 << 48;
@@ -37,7 +38,7 @@ pub struct Market {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Open(OrderId),
-    Close(OrderId, i64),
+    Close(OrderId, PositionId),
     Cancel(OrderId),
     Modify(OrderId, Quantity, OrderKind),
     Protect,
@@ -46,7 +47,8 @@ enum Purpose {
 /// An open position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Held {
-    position: PositionId,
+    /// The broker's number, once it has been seen; what a partial close leaves may get another one.
+    number: Option<i64>,
     instrument: InstrumentId,
     side: OrderSide,
     lots: Quantity,
@@ -64,11 +66,13 @@ pub struct Adapter {
     asks: BTreeMap<AskId, Purpose>,
     transactions: BTreeMap<i64, Purpose>,
     early: VecDeque<Status>,
-    held: BTreeMap<i64, Held>,
+    held: BTreeMap<PositionId, Held>,
+    /// Orders that have opened a position, whether it is still open or not.
+    opened: BTreeSet<OrderId>,
     waiting: BTreeMap<OrderId, (i64, i64, InstrumentId)>,
     deals: BTreeSet<u64>,
-    /// Closing orders whose reply was lost, by the broker's number of their position.
-    doubtful: Vec<(i64, OrderId)>,
+    /// Closing orders whose reply was lost.
+    doubtful: Vec<(PositionId, OrderId)>,
     now: MarketTime,
     next_ask: u64,
     requests: Vec<Ask>,
@@ -85,6 +89,48 @@ impl Adapter {
     pub fn restore(&mut self, standing: Standing<'_>) {
         self.ledger = standing.ledger_id;
         self.deals = standing.ledger.deals().iter().map(|deal| deal.0).collect();
+        let all = || standing.orders.open().values().chain(standing.orders.closed_newest_first());
+        self.opened = all().filter(|tracked| tracked.filled.is_positive()).map(|tracked| tracked.order.id).collect();
+        for position in standing.ledger.positions().values() {
+            self.opened.insert(OrderId(position.id.0));
+            self.restore_position(position, standing.orders);
+        }
+        for tracked in standing.orders.open().values() {
+            let order = tracked.order.id;
+            match (tracked.order.request.closes, tracked.broker_ref, tracked.order.request.origin.is_protective()) {
+                (Some(position), Some(number), _) => {
+                    let number = i64::try_from(number.0).unwrap_or(0);
+                    self.transactions.insert(number, Purpose::Close(order, position));
+                }
+                (Some(position), None, false) => self.doubtful.push((position, order)),
+                (Some(position), None, true) if tracked.order.request.kind == OrderKind::Market => {
+                    self.doubtful.push((position, order))
+                }
+                (Some(_), None, true) | (None, ..) => {}
+            }
+        }
+    }
+
+    fn restore_position(&mut self, position: &Position, orders: &OrderManager) {
+        let Some(market) = self.markets.get(&position.instrument) else { return };
+        let leg = |reason: ProtectiveReason| {
+            let is_leg =
+                |request: &OrderRequest| request.closes == Some(position.id) && request.origin == Origin::Protective(reason);
+            let tracked = orders.open().values().find(|tracked| is_leg(&tracked.order.request))?;
+            Some((tracked.order.id, tracked.order.request.named_price()?))
+        };
+        let (stop, target) = (leg(ProtectiveReason::StopLoss), leg(ProtectiveReason::TakeProfit));
+        let held = Held {
+            number: None,
+            instrument: position.instrument,
+            side: position.side.closing().opposite(),
+            lots: Quantity::from_nanos(position.quantity.nanos() / market.contract_size.max(1)),
+            open_price: position.entry().unwrap_or(Price::ZERO),
+            stop,
+            target,
+            next_legs: LegIds::of_opening(OrderId(position.id.0)),
+        };
+        self.held.insert(position.id, held);
     }
 
     /// Notes market time, the only clock of reports.
@@ -146,10 +192,10 @@ impl Adapter {
         let symbol = market.symbol.clone();
         let mark = self.mark(order.id);
         if let Some(position) = wish.closes {
-            let Some((number, held)) = self.held.iter().find(|(_, held)| held.position == position) else {
-                return self.refuse(order.id, "the position it closes is not open at the broker");
+            let Some((number, held)) = self.held.get(&position).and_then(|held| Some((held.number?, held))) else {
+                return self.refuse(order.id, "the position it closes is not known to be open at the broker");
             };
-            let (number, cmd, price) = (*number, side_number(held.side), held.open_price);
+            let (cmd, price) = (side_number(held.side), held.open_price);
             let is_urgent = wish.origin == Origin::Protective(ProtectiveReason::KillSwitch);
             let request = TradeRequest {
                 cmd,
@@ -163,7 +209,7 @@ impl Adapter {
                 expiration: 0,
                 mark,
             };
-            return self.request(Purpose::Close(order.id, number), request, is_urgent);
+            return self.request(Purpose::Close(order.id, position), request, is_urgent);
         }
         if wish.time_in_force == TimeInForce::Day && wish.kind != OrderKind::Market {
             return self.refuse(order.id, "this broker takes waiting orders good till cancelled only");
@@ -228,12 +274,12 @@ impl Adapter {
 
     /// Sets the exits of a position; they live at the broker.
     pub fn protect(&mut self, position: PositionId, protection: Protection, legs: LegIds) {
-        let Some((number, held)) = self.held.iter_mut().find(|(_, held)| held.position == position) else { return };
+        let Some(held) = self.held.get_mut(&position) else { return };
         held.next_legs = legs;
-        let (number, held) = (*number, held.clone());
-        let Some(request) = self.about(number, side_number(held.side), 3, held.instrument, OrderId(held.position.0)) else {
-            return;
-        };
+        let held = held.clone();
+        let about =
+            held.number.and_then(|number| self.about(number, side_number(held.side), 3, held.instrument, OrderId(position.0)));
+        let Some(request) = about else { return };
         let level = |price: Option<Price>| Decimal(price.map_or(0, Price::nanos));
         let request = TradeRequest {
             volume: Decimal(held.lots.nanos()),
@@ -292,8 +338,8 @@ impl Adapter {
         let Some(purpose) = self.asks.remove(&id) else { return };
         match purpose {
             Purpose::Open(order) => self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() }),
-            Purpose::Close(order, number) => {
-                self.doubtful.push((number, order));
+            Purpose::Close(order, position) => {
+                self.doubtful.push((position, order));
                 self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() });
             }
             Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect => self.deny(purpose, why.clone()),
@@ -370,20 +416,22 @@ impl Adapter {
         let Some((instrument, market)) = self.instrument_of(trade.symbol.as_deref()) else { return };
         let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
         let (size, position) = (market.contract_size, PositionId(order.0));
-        if self.held.contains_key(&trade.position) {
-            return self.exits(trade);
-        }
-        // The same mark under a new number: what a partial close has left.
-        if let Some(old) = self.held.iter().find(|(_, held)| held.position == position).map(|(number, _)| *number) {
-            if let Some(held) = self.held.remove(&old) {
-                self.held.insert(trade.position, held);
+        if let Some(held) = self.held.get_mut(&position) {
+            // A late message about an older number must not displace a newer one.
+            held.number = held.number.max(Some(trade.position));
+            if held.number == Some(trade.position) {
+                self.exits(position, trade);
             }
-            return self.exits(trade);
+            return;
+        }
+        // A late message about a position that is closed already.
+        if !self.opened.insert(order) {
+            return;
         }
         self.waiting.remove(&order);
         let side = if trade.cmd == 0 { OrderSide::Buy } else { OrderSide::Sell };
         let held = Held {
-            position,
+            number: Some(trade.position),
             instrument,
             side,
             lots: trade.volume.volume(),
@@ -392,24 +440,15 @@ impl Adapter {
             target: None,
             next_legs: LegIds::of_opening(order),
         };
-        self.held.insert(trade.position, held);
-        self.fill(
-            trade.position.unsigned_abs(),
-            order,
-            position,
-            false,
-            instrument,
-            side,
-            units(trade.volume.volume(), size),
-            trade.open_price.price(),
-            0,
-        );
-        self.exits(trade);
+        self.held.insert(position, held);
+        let (deal, quantity) = (trade.position.unsigned_abs(), units(trade.volume.volume(), size));
+        self.fill(deal, order, position, false, instrument, side, quantity, trade.open_price.price(), 0);
+        self.exits(position, trade);
     }
 
     /// Brings the legs in step with the exits the broker holds.
-    fn exits(&mut self, trade: &Trade) {
-        let Some(held) = self.held.get_mut(&trade.position) else { return };
+    fn exits(&mut self, position: PositionId, trade: &Trade) {
+        let Some(held) = self.held.get_mut(&position) else { return };
         let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
         let (closing, quantity) = (held.side.opposite(), units(held.lots, size));
         let place = |id: OrderId, kind: OrderKind, reason: ProtectiveReason| Order {
@@ -422,7 +461,7 @@ impl Adapter {
                 kind,
                 time_in_force: TimeInForce::GoodTillCancelled,
                 protection: Protection::default(),
-                closes: Some(held.position),
+                closes: Some(position),
                 origin: Origin::Protective(reason),
             },
             created_at: self.now,
@@ -461,18 +500,19 @@ impl Adapter {
 
     fn closed(&mut self, trade: &Trade) {
         let deal = trade.order2.unsigned_abs();
-        let Some(held) = self.held.get(&trade.position).cloned().filter(|_| !self.deals.contains(&deal)) else { return };
+        let Some(position) = self.order_of(trade.mark.as_deref()).map(|order| PositionId(order.0)) else { return };
+        let Some(held) = self.held.get(&position).cloned().filter(|_| !self.deals.contains(&deal)) else { return };
         let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
         let (lots, price, closing) = (trade.volume.volume(), trade.close_price.price(), held.side.opposite());
-        let order = self.closing_order(trade, &held, units(lots, size));
+        let order = self.closing_order(trade, position, &held, units(lots, size));
         // What the broker books, in whole cents with swaps and commission, is the truth; the difference to the prices is a cost.
         let booked = [trade.profit, trade.storage, trade.commission].into_iter().flatten().map(|amount| amount.0).sum::<i64>();
         let quantity = units(lots, size);
         let sign = if held.side == OrderSide::Buy { 1 } else { -1 };
-        let moved = i128::from(price.nanos() - held.open_price.nanos()) * sign;
+        let moved = i128::from(price.nanos() - trade.open_price.0) * sign;
         let earned = moved * i128::from(quantity.nanos()) / i128::from(crate::domain::SCALE);
         let cost = i64::try_from(earned).unwrap_or(0) - booked;
-        self.fill(deal, order, held.position, true, held.instrument, closing, quantity, price, cost);
+        self.fill(deal, order, position, true, held.instrument, closing, quantity, price, cost);
         let left = held.lots.minus(lots).unwrap_or(Quantity::ZERO);
         let others: Vec<(OrderId, OrderKind)> = [(held.stop, true), (held.target, false)]
             .into_iter()
@@ -482,11 +522,11 @@ impl Adapter {
             .filter(|(id, _)| *id != order)
             .collect();
         if left.is_zero() {
-            self.held.remove(&trade.position);
+            self.held.remove(&position);
             let reason = || CleanText::from("its position is closed");
             self.reports.extend(others.into_iter().map(|(order, _)| BrokerReport::Cancelled { order, reason: reason() }));
         } else {
-            if let Some(held) = self.held.get_mut(&trade.position) {
+            if let Some(held) = self.held.get_mut(&position) {
                 held.lots = left;
             }
             let quantity = units(left, size);
@@ -495,7 +535,7 @@ impl Adapter {
     }
 
     /// Which of our orders a close belongs to: the one that asked, an exit, one whose reply was lost; else the broker's own doing.
-    fn closing_order(&mut self, trade: &Trade, held: &Held, quantity: Quantity) -> OrderId {
+    fn closing_order(&mut self, trade: &Trade, position: PositionId, held: &Held, quantity: Quantity) -> OrderId {
         if let Some(Purpose::Close(order, _)) = self.transactions.remove(&trade.order2) {
             return order;
         }
@@ -507,15 +547,14 @@ impl Adapter {
             return leg;
         }
         // The reply that will name this transaction may still be on its way, or lost.
-        let on_its_way =
-            self.asks.iter().find(|(_, purpose)| matches!(purpose, Purpose::Close(_, number) if *number == trade.position));
+        let on_its_way = self.asks.iter().find(|(_, purpose)| matches!(purpose, Purpose::Close(_, about) if *about == position));
         if let Some((id, Purpose::Close(order, _))) = on_its_way.map(|(id, purpose)| (*id, *purpose))
             && comment.is_empty()
         {
             self.asks.remove(&id);
             return order;
         }
-        if let Some(place) = self.doubtful.iter().position(|(number, _)| *number == trade.position)
+        if let Some(place) = self.doubtful.iter().position(|(about, _)| *about == position)
             && comment.is_empty()
         {
             return self.doubtful.remove(place).1;
@@ -528,7 +567,7 @@ impl Adapter {
             kind: OrderKind::Market,
             time_in_force: TimeInForce::GoodTillCancelled,
             protection: Protection::default(),
-            closes: Some(held.position),
+            closes: Some(position),
             origin: Origin::Protective(ProtectiveReason::Broker),
         };
         let order = Order { id, account: AccountId(1), request, created_at: self.now, reference: None };
@@ -568,30 +607,46 @@ impl Adapter {
         }
     }
 
+    /// The volume a position was opened with: all parts that closed and what is still there.
+    fn whole_of(&self, trade: &Trade, snapshot: &Snapshot) -> Decimal {
+        let same = |other: &&Trade| other.mark == trade.mark && matches!(other.cmd, 0 | 1);
+        let parts = snapshot.history.iter().chain(&snapshot.open).filter(same);
+        Decimal(parts.map(|part| part.volume.0).sum())
+    }
+
     /// Everything there is: what opened, what closed, what waits, and then what the engine has to compare.
     fn snapshot(&mut self, snapshot: &Snapshot) {
         for trade in &snapshot.open {
             self.trade(trade);
         }
         // What opened and closed between two looks is known only from the history.
-        for trade in snapshot.history.iter().filter(|trade| matches!(trade.cmd, 0 | 1)) {
-            if !self.deals.contains(&trade.position.unsigned_abs()) && !self.deals.contains(&trade.order2.unsigned_abs()) {
-                self.opened(&Trade { closed: false, ..trade.clone() });
+        let mut history: Vec<&Trade> = snapshot.history.iter().filter(|trade| matches!(trade.cmd, 0 | 1)).collect();
+        history.sort_by_key(|trade| trade.order2);
+        for trade in history {
+            let is_unseen = self.order_of(trade.mark.as_deref()).is_some_and(|order| !self.opened.contains(&order));
+            if is_unseen {
+                self.opened(&Trade { closed: false, volume: self.whole_of(trade, snapshot), ..trade.clone() });
             }
             self.closed(trade);
         }
         let numbers: BTreeSet<i64> = snapshot.open.iter().map(|trade| trade.order).collect();
         self.waiting.retain(|_, (number, ..)| numbers.contains(number));
-        let there: BTreeSet<i64> = snapshot.open.iter().map(|trade| trade.position).collect();
-        let size = |held: &Held| self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);
-        let mine = || self.held.iter().filter(|(number, _)| there.contains(number)).map(|(_, held)| held);
-        let legs = mine().flat_map(|held| [held.stop, held.target]).flatten().map(|(id, _)| id);
-        let mut orders: Vec<OrderId> = self.waiting.keys().copied().chain(legs).collect();
-        let mut positions: Vec<(PositionId, Quantity)> =
-            mine().map(|held| (held.position, units(held.lots, size(held)))).collect();
-        // What is not ours is shown as a position of its own, so that nothing trades until a person has looked.
-        let foreign = snapshot.open.iter().filter(|trade| matches!(trade.cmd, 0 | 1) && !self.held.contains_key(&trade.position));
-        positions.extend(foreign.map(|trade| (PositionId(FOREIGN + trade.position.unsigned_abs()), trade.volume.volume())));
+        let is_there = |trade: &&Trade| matches!(trade.cmd, 0 | 1);
+        let mut positions = Vec::new();
+        let mut orders: Vec<OrderId> = self.waiting.keys().copied().collect();
+        for trade in snapshot.open.iter().filter(is_there) {
+            let position = self.order_of(trade.mark.as_deref()).map(|order| PositionId(order.0));
+            let known = position.and_then(|position| Some((position, self.held.get(&position)?)));
+            match known {
+                Some((position, held)) => {
+                    let size = self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);
+                    positions.push((position, units(trade.volume.volume(), size)));
+                    orders.extend([held.stop, held.target].into_iter().flatten().map(|(id, _)| id));
+                }
+                // What is not ours is shown as a position of its own, so that nothing trades until a person has looked.
+                None => positions.push((PositionId(FOREIGN + trade.position.unsigned_abs()), trade.volume.volume())),
+            }
+        }
         orders.sort_unstable();
         positions.sort_unstable();
         let evidence = Evidence::Snapshot { began: snapshot.began };
