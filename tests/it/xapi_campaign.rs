@@ -9,13 +9,14 @@ use pmax::broker::xapi::{
     Adapter, Ask, Client, ClientEvent, Input as ClientInput, Market, Output, Secret, Settings as ClientSettings,
 };
 use pmax::domain::{
-    Actor, BrokerKind, Capabilities, Currency, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketStamp, MarketTime,
-    Money, OrderId, OrderKind, OrderSide, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio, RunId, SeriesInfo, TimeInForce,
-    TradingState, WallTime,
+    Actor, BrokerKind, BrokerReport, Capabilities, Currency, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketStamp,
+    MarketTime, Money, OrderId, OrderKind, OrderSide, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio, RunId, SeriesInfo,
+    TimeInForce, TradingState, WallTime,
 };
 use pmax::engine::{
     Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Seen, SnapshotRequest, TapeRef, Ticket, WasClean,
 };
+use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
 use pmax::simulator::{Catalogue, ConnectionId, Dice, Faults, Port, Sent, Settings, Simulator, Variants};
 
@@ -36,6 +37,17 @@ struct Plan {
     /// Restarts of this program, per thousand steps.
     crashes: u16,
     steps: u32,
+    careless: Careless,
+}
+
+/// Rules that other programs follow, and that must make a campaign fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Careless {
+    Never,
+    /// A request without a reply is sent again.
+    Retries,
+    /// A request without a reply counts as rejected.
+    Rejects,
 }
 
 struct World {
@@ -54,7 +66,10 @@ struct World {
     ready: bool,
     generation: u64,
     written: BTreeMap<String, u32>,
+    asked: BTreeMap<u64, pmax::broker::xapi::TradeRequest>,
+    careless: Careless,
     next_look: WallTime,
+    wrong: Option<String>,
 }
 
 fn markets() -> BTreeMap<InstrumentId, Market> {
@@ -112,7 +127,10 @@ impl World {
             ready: false,
             generation: 0,
             written: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            careless: plan.careless,
             next_look: now,
+            wrong: None,
         };
         let settings = world.setup.settings;
         world.input(InputBody::Run(RunInput::Opened {
@@ -178,11 +196,18 @@ impl World {
     /// Requests to the client, reports to the engine, until both are quiet.
     fn exchange(&mut self) {
         for request in self.adapter.requests() {
+            if let Ask::Trade { id, request, .. } = &request {
+                self.asked.insert(id.0, request.clone());
+            }
             self.tell_client(ClientInput::Ask(request));
         }
         let mut reports = Vec::new();
         self.adapter.reports(&mut reports);
         for report in reports {
+            let report = match (report, self.careless) {
+                (BrokerReport::ReplyLost { order, reason }, Careless::Rejects) => BrokerReport::Rejected { order, reason },
+                (report, _) => report,
+            };
             self.input(InputBody::Broker(report));
         }
     }
@@ -233,6 +258,13 @@ impl World {
                     self.ready = *state == pmax::broker::xapi::LinkState::Ready;
                 }
                 self.adapter.set_now(MarketTime(self.now.0));
+                if let (ClientEvent::Ambiguous(id, _), Careless::Retries) = (&event, self.careless)
+                    && let Some(request) = self.asked.get(&id.0).cloned()
+                {
+                    let again = pmax::broker::xapi::AskId(id.0 + 1_000_000);
+                    self.wait_ready();
+                    self.tell_client(ClientInput::Ask(Ask::Trade { id: again, request, is_urgent: true }));
+                }
                 self.adapter.hear(&event);
                 self.exchange();
             }
@@ -275,11 +307,24 @@ impl World {
         self.simulator.tick(self.now, &mut self.sent);
         self.deliver();
         self.tell_client(ClientInput::Timer);
+        self.check();
         if self.now >= self.next_look {
             self.next_look = self.now.plus(Duration::seconds(11));
             self.tell_client(ClientInput::Ask(Ask::Snapshot));
         }
         self.deliver();
+    }
+
+    /// What is open at the broker is either in our books or on its way there: no order that opened something counts as dead.
+    fn check(&mut self) {
+        let ours = self.ours();
+        for order in self.theirs().into_keys().filter(|order| !ours.contains_key(order)) {
+            let state = self.engine.book().orders().get(OrderId(order)).map(|tracked| tracked.state);
+            let is_dead = state.is_none_or(|state| state.is_closed() && state != OrderState::Filled);
+            if is_dead && self.wrong.is_none() {
+                self.wrong = Some(format!("order o{order} is open at the broker and {state:?} here"));
+            }
+        }
     }
 
     fn act(&mut self) {
@@ -402,7 +447,7 @@ fn live(plan: &Plan) -> Result<World, String> {
     for _ in 0..1_600 {
         world.step();
     }
-    let mut wrong = Vec::new();
+    let mut wrong: Vec<String> = world.wrong.clone().into_iter().collect();
     if let Some((mark, times)) = world.written.iter().find(|(_, times)| **times > 1) {
         wrong.push(format!("{mark} was written {times} times"));
     }
@@ -457,12 +502,19 @@ fn plan(seed: u64) -> Plan {
     let crashes = rate(15);
     let variants =
         Variants { refuses_by_status: dice.below(2) == 0, renumbers_remainder: dice.below(3) == 0, answers_before_login: false };
-    Plan { seed, faults, variants, crashes, steps: 400 }
+    Plan { seed, faults, variants, crashes, steps: 400, careless: Careless::Never }
 }
 
 #[test]
 fn a_calm_life_ends_equal_to_the_cent() {
-    let calm = Plan { seed: 5, faults: Faults::default(), variants: Variants::default(), crashes: 0, steps: 4_000 };
+    let calm = Plan {
+        seed: 5,
+        faults: Faults::default(),
+        variants: Variants::default(),
+        crashes: 0,
+        steps: 4_000,
+        careless: Careless::Never,
+    };
     let world = live(&calm).unwrap_or_else(|wrong| panic!("{wrong}"));
     let trades = world.simulator.dealer().closed().len() + world.simulator.dealer().positions().len();
     assert!(trades > 100, "it traded: {trades}");
@@ -474,14 +526,26 @@ fn mishaps_lose_and_double_nothing() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match (number("PMAX_SEED"), number("PMAX_SEEDS")) {
         (Some(seed), _) => seed..seed + 1,
-        (None, many) => 0..many.unwrap_or(150),
+        (None, many) => 0..many.unwrap_or(10_000),
     };
-    let mut bad = Vec::new();
-    for seed in seeds {
-        if let Err(wrong) = live(&plan(seed)) {
-            bad.push(format!("PMAX_SEED={seed}: {wrong}"));
-        }
-    }
+    let workers = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let try_all = &|first: u64| {
+        let lives = seeds.clone().filter(move |seed| seed % workers == first);
+        lives.filter_map(|seed| live(&plan(seed)).err().map(|wrong| format!("PMAX_SEED={seed}: {wrong}"))).collect::<Vec<_>>()
+    };
+    let bad: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|first| scope.spawn(move || try_all(first))).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
     let shown = bad.iter().take(5).cloned().collect::<Vec<_>>().join("\n");
     assert!(bad.is_empty(), "{} seeds failed:\n{shown}", bad.len());
+}
+
+#[test]
+fn careless_rules_are_found_out() {
+    for careless in [Careless::Retries, Careless::Rejects] {
+        let faults = Faults { lost_reply: 200, closed_after_trade: 100, lost_stream: 500, ..Faults::default() };
+        let life = |seed| live(&Plan { seed, faults, variants: Variants::default(), crashes: 0, steps: 300, careless });
+        assert!((0..20).any(|seed| life(seed).is_err()), "{careless:?} goes unnoticed: the campaign proves nothing");
+    }
 }

@@ -363,7 +363,14 @@ impl Adapter {
                 self.transactions.remove(&status.order);
                 self.reports.push(BrokerReport::Modified { order, quantity, kind });
             }
-            // Openings, closes and deletes are told by their trades.
+            (3, Purpose::Cancel(order)) => {
+                self.transactions.remove(&status.order);
+                self.waiting.remove(&order);
+                if !self.opened.contains(&order) {
+                    self.reports.push(BrokerReport::Cancelled { order, reason: CleanText::from("as asked") });
+                }
+            }
+            // Openings and closes are told by their trades.
             (3, _) => {}
             _ => {
                 self.transactions.remove(&status.order);
@@ -396,16 +403,14 @@ impl Adapter {
         }
     }
 
-    /// A waiting order has left its place: deleted, run out, or about to be a position. Only a look at what is open tells the last two apart.
+    /// A waiting order has left its place: deleted, run out, or about to be a position. Even where a cancel is on its way it may have
+    /// been touched first, so only the status of that cancel tells, or two looks at what is open, which the engine compares.
     fn gone(&mut self, trade: &Trade) {
         let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
-        self.waiting.remove(&order);
-        let asked = |purpose: &Purpose| *purpose == Purpose::Cancel(order);
-        let is_cancelled = self.transactions.values().any(asked) || self.asks.values().any(asked);
-        if is_cancelled {
-            self.transactions.retain(|_, purpose| !asked(purpose));
-            self.reports.push(BrokerReport::Cancelled { order, reason: CleanText::from("as asked") });
-        } else if trade.comment.as_deref() == Some("[expired]") {
+        if self.waiting.remove(&order).is_none() {
+            return;
+        }
+        if trade.comment.as_deref() == Some("[expired]") {
             self.reports.push(BrokerReport::Expired { order });
         } else {
             self.requests.push(Ask::Snapshot);
