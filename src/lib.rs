@@ -1,6 +1,6 @@
 //! pmax, a trading workstation that lives in a terminal.
 //!
-//! Rooms stand on floors; a room uses only rooms below it (`tests/it/floors.rs` holds the table). See ARCHITECTURE.md.
+//! Rooms stand on floors; a room uses only rooms below it (`tests/it/house.rs` holds the table). See ARCHITECTURE.md.
 
 pub mod broker;
 pub mod cli;

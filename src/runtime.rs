@@ -26,7 +26,7 @@ pub use files::write_atomically;
 pub use headless::Headless;
 pub use home::{Home, Lock};
 pub use instruments::instruments;
-pub use kill::KillLatch;
+pub use kill::{FiredBy, KillLatch};
 pub use logging::start as start_logging;
 pub use pace::{Speed, play_paced};
 pub use recovery::{Opened, RunTerms, open_ledger, open_run, restore};

@@ -14,7 +14,7 @@ pub fn kill(args: &Args, why: &str) -> Done {
     let home = Home::find(args.home.as_deref())?;
     let is_running = home.is_in_use();
     let latch = KillLatch::new(home.kill_file());
-    latch.fire(&format!("outside: {why}")).map_err(|error| {
+    latch.fire(why).map_err(|error| {
         Trouble::new(
             format!("The kill file {} cannot be written: {error}", home.kill_file().display()),
             "Nothing was halted",

@@ -76,7 +76,8 @@ pub fn start_session(base: &Base, args: &Args) -> Result<Session, Trouble> {
     let tape = base.tape()?;
     let file = open_ledger(&base.home)?;
     let opened = open_run(file, &tape, &base.setup(&tape), &base.terms(args)?)?;
-    let wiring = Wiring { broker: None, latch: KillLatch::new(base.home.kill_file()), speed: base.speed(args, &tape)? };
+    let wiring =
+        Wiring { analyst: None, broker: None, latch: KillLatch::new(base.home.kill_file()), speed: base.speed(args, &tape)? };
     Session::start(opened, wiring)
 }
 

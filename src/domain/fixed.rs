@@ -340,7 +340,7 @@ impl Money {
 
     /// The amount with its sign turned.
     pub const fn negated(self) -> Self {
-        Self::from_nanos(-self.amount.0, self.currency)
+        Self::from_nanos(self.amount.0.saturating_neg(), self.currency)
     }
 
     /// The size of the amount.

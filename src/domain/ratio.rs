@@ -48,7 +48,7 @@ impl Ratio {
 
     /// The ratio with its sign turned.
     pub const fn negated(self) -> Self {
-        Self(-self.0)
+        Self(self.0.saturating_neg())
     }
 
     /// How far `self` stands below `limit`, as a share of the limit; `None` for a limit of zero.

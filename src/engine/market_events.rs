@@ -13,7 +13,7 @@ const COMMENT_DEVIATIONS: f64 = 1.5;
 impl Engine {
     pub(super) fn decide_on_market(&mut self, event: &MarketEvent, noticed: Noticed, outcome: &mut Outcome) {
         if noticed.new_day {
-            self.release_day_breakers(outcome);
+            self.release_recovered_breakers(outcome);
         }
         if noticed.equity_changed || noticed.new_day {
             self.trip_breakers(outcome);
@@ -79,6 +79,16 @@ impl Engine {
 
     /// Changes the trading state, unless it would become laxer without a person.
     pub(super) fn change_state(&mut self, state: TradingState, who: Actor, why: &str, outcome: &mut Outcome) {
+        let rank = |state| match state {
+            TradingState::Active => 0,
+            TradingState::Reducing => 1,
+            TradingState::Halted => 2,
+        };
+        let is_laxer = rank(state) < rank(self.book.state);
+        debug_assert!(!is_laxer || who == Actor::Person, "only a person makes trading laxer");
+        if is_laxer && who != Actor::Person {
+            return;
+        }
         let (at, wall, why) = (self.market.now(), self.wall, why.to_owned());
         self.record(Record::Trading(TradingRecord::StateChanged { state, who, why, at, wall }), outcome);
     }
@@ -100,7 +110,7 @@ impl Engine {
 
     /// A day's breaker ends with the day, a week's with the week, the others when the account has recovered below their line.
     /// The trading state stays as it is: only a person re-arms.
-    fn release_day_breakers(&mut self, outcome: &mut Outcome) {
+    fn release_recovered_breakers(&mut self, outcome: &mut Outcome) {
         let performance = &self.book.performance;
         let limits = &self.settings.limits;
         let over = |value: Option<crate::domain::Ratio>, limit| value.is_some_and(|value| value >= limit);

@@ -46,7 +46,8 @@ pub struct Trip {
     pub forces: Option<TradingState>,
 }
 
-/// The breakers that are latched now. A day's breaker unlatches with the day, a week's with the week, the others by a person.
+/// The breakers that are latched now. At a turn of the risk day those let go whose value is below their line again (drawdown: below its warning);
+/// the trading state they forced stays until a person re-arms.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breakers {
     latched: Vec<Trip>,

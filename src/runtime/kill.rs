@@ -9,19 +9,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug, Clone)]
 pub struct KillLatch {
     fired: Arc<AtomicBool>,
+    /// Whether this process fired it.
+    here: Arc<AtomicBool>,
     file: PathBuf,
+}
+
+/// Who fired the latch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FiredBy {
+    /// The person at this screen.
+    Here,
+    /// A second process, a file written by hand, or an earlier run of this program.
+    File,
 }
 
 impl KillLatch {
     /// A latch on this file; it is set already where the file exists.
     pub fn new(file: PathBuf) -> Self {
-        let latch = Self { fired: Arc::new(AtomicBool::new(false)), file };
+        let latch = Self { fired: Arc::default(), here: Arc::default(), file };
         latch.look();
         latch
     }
 
     /// Fires. The memory latch takes effect even where the file cannot be written.
     pub fn fire(&self, why: &str) -> std::io::Result<()> {
+        self.here.store(true, Ordering::SeqCst);
         self.fired.store(true, Ordering::SeqCst);
         fs::write(&self.file, format!("{why}\n"))
     }
@@ -39,6 +51,11 @@ impl KillLatch {
         self.is_fired()
     }
 
+    /// Who fired it.
+    pub fn fired_by(&self) -> FiredBy {
+        if self.here.load(Ordering::SeqCst) { FiredBy::Here } else { FiredBy::File }
+    }
+
     /// Why, as the file says.
     pub fn why(&self) -> String {
         let text = fs::read_to_string(&self.file).unwrap_or_default();
@@ -49,6 +66,7 @@ impl KillLatch {
     /// Lets go, after a person re-armed trading.
     pub fn release(&self) {
         self.fired.store(false, Ordering::SeqCst);
+        self.here.store(false, Ordering::SeqCst);
         if let Err(error) = fs::remove_file(&self.file)
             && error.kind() != std::io::ErrorKind::NotFound
         {

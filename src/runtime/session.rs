@@ -2,6 +2,7 @@
 //!
 //! Order of attention: kill switch, requests of the screen and broker reports, deadlines, market events, pictures for the screen.
 
+mod analyst;
 mod carry_out;
 
 use std::collections::VecDeque;
@@ -20,10 +21,11 @@ use crate::market::Player;
 use crate::runtime::journal::Journal;
 use crate::runtime::pace::Pace;
 use crate::runtime::recovery::Opened;
+use crate::runtime::session::analyst::Desk;
 use crate::runtime::supervise::spawn_named;
-use crate::runtime::{KillLatch, Speed, Trouble, wall_now};
-use crate::signals::RuleAnalyst;
-use crate::store::Body;
+use crate::runtime::{FiredBy, KillLatch, Speed, Trouble, wall_now};
+use crate::signals::{Analyst, Commentary, RuleAnalyst};
+use crate::store::{Body, Entry};
 
 /// Requests that may wait. A person cannot fill it; a full queue is reported to the sender.
 const INBOX: usize = 1_024;
@@ -37,7 +39,7 @@ pub(super) const KEPT_ANSWERS: usize = 16;
 const HOLD_AT_MOST: Duration = Duration::from_millis(250);
 /// How often the kill file of a second process is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
-/// How long a decision may wait to become durable before trading stops.
+/// How long a decision may wait to become durable before its effects are held back and its orders reported as rejected.
 const DURABLE_WITHIN: Duration = Duration::from_secs(5);
 /// How often the tape's position is noted in the journal.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
@@ -55,6 +57,8 @@ pub enum Request {
     Tape(TapeControl),
     /// What the pictures should contain; an open preview holds the tape.
     Show(SnapshotRequest),
+    /// The analyst wrote something.
+    Comment(Commentary),
     /// A part of the runtime died: trading stops.
     Died(String),
     /// End in order.
@@ -135,6 +139,8 @@ pub struct Answer {
 /// What a session is made of besides the opened run.
 #[derive(Debug)]
 pub struct Wiring {
+    /// Who writes comments; the rules where there is nobody.
+    pub analyst: Option<Box<dyn Analyst>>,
     /// The broker; the paper exchange where there is none.
     pub broker: Option<Box<dyn Broker>>,
     /// The kill latch.
@@ -164,7 +170,7 @@ impl Session {
         let (requests, inbox) = sync_channel(INBOX);
         let heartbeat = Arc::new(AtomicI64::new(wall_now().0));
         let latch = wiring.latch.clone();
-        let mut running = Running::new(opened, wiring, inbox, Arc::clone(&heartbeat)).map_err(refuse)?;
+        let mut running = Running::new(opened, wiring, inbox, requests.clone(), Arc::clone(&heartbeat)).map_err(refuse)?;
         let frames = running.frames.subscribe();
         let thread = spawn_named("engine", move || running.run()).map_err(refuse)?;
         Ok(Self { requests, frames, latch, heartbeat, thread: Some(thread) })
@@ -207,8 +213,10 @@ struct Running {
     engine: Engine,
     player: Player,
     broker: Box<dyn Broker>,
-    analyst: RuleAnalyst,
+    analyst: Desk,
     journal: Journal,
+    /// Batches the journal's queue had no room for. While there are any, no tape plays.
+    overflow: VecDeque<Vec<Entry>>,
     latch: KillLatch,
     inbox: Receiver<Request>,
     frames: watch::Sender<Arc<Frame>>,
@@ -235,7 +243,13 @@ struct Running {
 }
 
 impl Running {
-    fn new(opened: Opened, wiring: Wiring, inbox: Receiver<Request>, heartbeat: Arc<AtomicI64>) -> std::io::Result<Self> {
+    fn new(
+        opened: Opened,
+        wiring: Wiring,
+        inbox: Receiver<Request>,
+        requests: SyncSender<Request>,
+        heartbeat: Arc<AtomicI64>,
+    ) -> std::io::Result<Self> {
         let Opened { engine, player, file, run, first, .. } = opened;
         let (book, terms) = (engine.book(), engine.settings().terms);
         let broker = wiring.broker.unwrap_or_else(|| Box::new(Paper::new(terms, book.ledger().currency())));
@@ -260,8 +274,9 @@ impl Running {
             engine,
             player,
             broker,
-            analyst: RuleAnalyst,
+            analyst: Desk::start(wiring.analyst.unwrap_or_else(|| Box::new(RuleAnalyst)), requests)?,
             journal,
+            overflow: VecDeque::new(),
             latch: wiring.latch,
             inbox,
             frames,
@@ -349,7 +364,10 @@ impl Running {
         }
         self.kill_handled = true;
         let why = self.latch.why();
-        let actor = if why.starts_with("outside") { Actor::Outside } else { Actor::Person };
+        let actor = match self.latch.fired_by() {
+            FiredBy::Here => Actor::Person,
+            FiredBy::File => Actor::Outside,
+        };
         self.urgent(InputBody::Command { actor, command: Command::Kill { why } });
     }
 
@@ -387,6 +405,7 @@ impl Running {
                     self.pace.rest();
                 }
             }
+            Request::Comment(comment) => drop(self.input(InputBody::Commentary(comment))),
             Request::Died(what) => self.urgent(InputBody::Run(RunInput::Failed { what })),
             Request::Quit => return false,
         }
@@ -456,6 +475,7 @@ impl Running {
 
     /// A failed journal stops trading and leaves the screen alive to say so.
     fn attend_to_journal(&mut self) {
+        self.drain();
         if self.journal_failed {
             return;
         }
@@ -479,6 +499,9 @@ impl Running {
     fn play(&mut self) {
         let began = Instant::now();
         for _ in 0..SLICE {
+            if !self.overflow.is_empty() {
+                return;
+            }
             let Some(at) = self.player.next_at() else { return };
             if self.jump.is_some_and(|until| at >= until) {
                 self.jump = None;
@@ -549,7 +572,8 @@ impl Running {
             link: self.broker.link(),
             answers: self.answers.clone(),
         };
-        self.held = Some((self.journal.sent(), Instant::now(), frame));
+        let batches = self.journal.sent() + self.overflow.len() as u64;
+        self.held = Some((batches, Instant::now(), frame));
         self.release(HOLD_AT_MOST);
     }
 
@@ -570,7 +594,7 @@ impl Running {
     fn health(&self) -> JournalHealth {
         JournalHealth {
             last_seq: self.journal.last_seq(),
-            waiting: self.journal.waiting(),
+            waiting: self.journal.waiting() + self.overflow.len() as u64,
             last_commit: self.journal.last_commit(),
             failure: self.journal.failure(),
         }
@@ -599,6 +623,10 @@ impl Running {
         if !self.journal_failed {
             self.checkpoint();
             self.input(InputBody::Run(RunInput::Suspended));
+            while !self.overflow.is_empty() && self.journal.failure().is_none() {
+                self.drain();
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
         self.journal.finish();
         self.is_dirty = true;

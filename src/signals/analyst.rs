@@ -43,7 +43,7 @@ pub struct Commentary {
 }
 
 /// Writes comments. It may take its time and may fail; it never sees an order and cannot make one.
-pub trait Analyst: Send {
+pub trait Analyst: Send + std::fmt::Debug {
     /// A comment on the facts, or `None` when there is nothing worth saying.
     fn comment(&mut self, facts: &Facts) -> Option<Commentary>;
 }

@@ -83,7 +83,6 @@ fn a_hundred_kills_lose_nothing_and_double_nothing() {
         if kill >= KILLS && filled > 20 {
             break;
         }
-        let before = acknowledged.len();
         let drill = Drill::start(home.path());
         acknowledged.extend(drill.kill_after(usize::try_from(below(12)).unwrap(), Duration::from_micros(below(60_000))));
         let connection = database(home.path());
@@ -102,7 +101,6 @@ fn a_hundred_kills_lose_nothing_and_double_nothing() {
         if kill % 25 == 24 {
             assert_eq!(run(&["journal", "verify"], &[], home.path()).status.code(), Some(0), "kill {kill}");
         }
-        assert!(kill > 20 || acknowledged.len() >= before);
     }
     let connection = database(home.path());
     assert!(acknowledged.len() > KILLS, "only {} orders were acknowledged: the drill did not trade", acknowledged.len());

@@ -1,6 +1,7 @@
 //! What the documents say is what the program does.
 
 use std::fs;
+use std::path::Path;
 
 use pmax::risk::Check;
 use pmax::ui::ACTIONS;
@@ -38,6 +39,13 @@ fn the_readme_lists_every_setting() {
 fn the_map_of_the_house_is_short() {
     let map = read("ARCHITECTURE.md");
     assert!(map.lines().count() <= 300);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for path in
+        map.split('`').skip(1).step_by(2).filter(|path| path.ends_with(".rs") && path.contains('/') && !path.contains([' ', '<']))
+    {
+        let is_there = [root.join(path), root.join("src").join(path)].iter().any(|file| file.exists());
+        assert!(is_there, "ARCHITECTURE names {path}, which does not exist");
+    }
     for room in [
         "domain",
         "stats",

@@ -9,17 +9,23 @@ use pmax::engine::{Command, Seen, Ticket};
 use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
 use pmax::runtime::{self, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, Wiring};
+use pmax::signals::{Analyst, Commentary, Facts};
 use rusqlite::Connection;
 
 use crate::support::deadline;
 use crate::world;
 
 fn start(folder: &Path) -> Session {
+    start_with(folder, None)
+}
+
+fn start_with(folder: &Path, analyst: Option<Box<dyn Analyst>>) -> Session {
     let home = Home::find(Some(folder)).unwrap();
     let (tape, setup) = world::setup("crash-2020");
     let terms = RunTerms { seed: 1, capital: 100_000, fresh: false, start: None };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &tape, &setup, &terms).unwrap();
-    Session::start(opened, Wiring { broker: None, latch: KillLatch::new(home.kill_file()), speed: Speed::Times(60) }).unwrap()
+    Session::start(opened, Wiring { analyst, broker: None, latch: KillLatch::new(home.kill_file()), speed: Speed::Times(60) })
+        .unwrap()
 }
 
 fn wait(session: &Session, what: &str, is_there: impl Fn(&Frame) -> bool) -> Arc<Frame> {
@@ -128,5 +134,53 @@ fn the_kill_file_of_another_process_is_noticed_and_survives_a_restart() {
     command(&session, Command::ConfirmRearm);
     wait(&session, "ACTIVE", |frame| frame.snapshot.state == TradingState::Active);
     wait(&session, "the file to go", |_| !folder.path().join("KILL").exists());
+    session.finish(Duration::from_secs(8));
+}
+
+/// An analyst that never comes back from its first question.
+#[derive(Debug)]
+struct Hanging;
+
+impl Analyst for Hanging {
+    fn comment(&mut self, _: &Facts) -> Option<Commentary> {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+#[test]
+fn a_hanging_analyst_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = start_with(folder.path(), Some(Box::new(Hanging)));
+    wait(&session, "the end of the warm-up", |frame| frame.snapshot.consumed > 0 && !frame.snapshot.is_quiet);
+    command(&session, Command::ArmPaper);
+    assert!(session.request(Request::Tape(TapeControl::Set(Speed::Max))));
+    wait(&session, "the end of the tape", |frame| frame.playback.is_at_end);
+    session.latch.fire("kill switch").unwrap();
+    let frame = wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
+    assert!(frame.snapshot.commentary.is_empty());
+}
+
+#[test]
+fn the_kill_switch_works_with_the_journals_queue_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = armed(folder.path());
+    let hog = Connection::open(folder.path().join("ledger.db")).unwrap();
+    hog.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(session.request(Request::Tape(TapeControl::TogglePause)));
+    assert!(session.request(Request::Tape(TapeControl::Set(Speed::Max))));
+    // One alert acknowledged is one batch: more of them than the queue holds.
+    for _ in 0..6_000 {
+        while !session.request(Request::Command(Actor::Person, Command::AcknowledgeAll)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let fired = Instant::now();
+    session.latch.fire("kill switch").unwrap();
+    wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
+    assert!(fired.elapsed() < Duration::from_secs(3), "it waited for the journal: {:?}", fired.elapsed());
+    hog.execute_batch("ROLLBACK").unwrap();
+    wait(&session, "the journal catches up", |frame| frame.journal.waiting == 0 || frame.journal.failure.is_some());
     session.finish(Duration::from_secs(8));
 }

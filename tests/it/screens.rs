@@ -116,16 +116,12 @@ fn hostile_words_stay_words() {
 
 #[test]
 fn narrowing_never_cuts_a_number() {
-    let world = lived();
-    let equity = pmax::ui::to_text(&Stage::new(lived(), (200, 60), Palette::GreenRed).buffer());
-    assert!(equity.contains("equity"));
     for width in (80..=200).step_by(3) {
         let mut stage = Stage::new(world::lived_until("2020-02-20T20:45:00Z"), (width, 30), Palette::GreenRed);
         stage.state.is_zoomed = true;
         let text = stage.text();
         assert!(!text.contains("##"), "{width}: a number did not fit\n{text}");
     }
-    drop(world);
 }
 
 proptest! {

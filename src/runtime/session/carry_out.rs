@@ -8,7 +8,6 @@ use crate::engine::{Effect, Event, Input, InputBody};
 use crate::runtime::journal::Full;
 use crate::runtime::session::{DURABLE_WITHIN, FRAME_EVERY, Running};
 use crate::runtime::wall_now;
-use crate::signals::Analyst;
 use crate::store::{Body, Entry};
 
 impl Running {
@@ -47,20 +46,26 @@ impl Running {
         Entry { market_index: self.engine.market().consumed(), market_at: self.engine.market().now(), body }
     }
 
-    /// Hands entries to the journal, waiting for room if need be; the kill switch is heard meanwhile.
+    /// Hands entries to the journal without waiting: what it has no room for stays here in order.
     pub(super) fn write(&mut self, entries: Vec<Entry>) {
-        if entries.is_empty() || self.journal_failed {
-            return;
+        if !entries.is_empty() && !self.journal_failed {
+            self.overflow.push_back(entries);
+            self.drain();
         }
-        let mut batch = entries;
-        while let Err(Full(back)) = self.journal.try_send(batch) {
-            batch = back;
-            if self.journal.failure().is_some() {
+    }
+
+    /// Hands over what had to stay, as far as there is room.
+    pub(super) fn drain(&mut self) {
+        while let Some(batch) = self.overflow.pop_front() {
+            if let Err(Full(back)) = self.journal.try_send(batch) {
+                self.overflow.push_front(back);
                 return;
             }
-            self.heartbeat.store(wall_now().0, Ordering::Relaxed);
-            std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    fn is_durable(&self) -> bool {
+        self.overflow.is_empty() && self.journal.is_durable()
     }
 
     pub(super) fn carry_out_when_durable(&mut self) {
@@ -70,7 +75,8 @@ impl Running {
         }
         let effects = std::mem::take(&mut self.outcome.effects);
         let deadline = Instant::now() + DURABLE_WITHIN;
-        while !self.journal.is_durable() {
+        while !self.is_durable() {
+            self.drain();
             let failed = self.journal.failure().is_some() || Instant::now() > deadline;
             if failed || (self.latch.look() && !self.kill_handled) {
                 self.hold_back(effects, if failed { "the journal did not confirm it" } else { "the kill switch fired" });
@@ -104,7 +110,6 @@ impl Running {
 
     pub(super) fn carry_out(&mut self) {
         let now = self.engine.market().now();
-        let mut comments = Vec::new();
         for effect in std::mem::take(&mut self.outcome.effects) {
             match effect {
                 Effect::Submit(order) => self.broker.submit(order, now),
@@ -112,11 +117,8 @@ impl Running {
                 Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
                 Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
                 Effect::QueryBroker => self.broker.query(),
-                Effect::Comment(facts) => comments.extend(self.analyst.comment(&facts)),
+                Effect::Comment(facts) => self.analyst.ask(facts),
             }
-        }
-        for comment in comments {
-            self.input(InputBody::Commentary(comment));
         }
     }
 
