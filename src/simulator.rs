@@ -18,6 +18,6 @@ mod trading;
 
 pub use catalogue::{Catalogue, CatalogueError, Listing};
 pub use charts::Candle;
-pub use core::{ConnectionId, Port, Sent, Settings, Simulator, Variants};
+pub use core::{ConnectionId, Port, Sent, Settings, Simulator, USUAL_SPACING, Variants};
 pub use faults::{Dice, Faults};
 pub use server::{Listen, Prices, ServerError, ServerHandle};

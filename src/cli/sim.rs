@@ -8,7 +8,7 @@ use crate::cli::{Done, say};
 use crate::domain::{Currency, Duration, InstrumentId, MarketEvent, MarketTime, Money};
 use crate::market::Player;
 use crate::runtime::{self, Speed, Trouble, wall_now};
-use crate::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
+use crate::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, USUAL_SPACING, Variants};
 
 /// Serves xAPI on loopback until it is stopped.
 pub fn xapi(args: &Args, options: &SimXapi) -> Done {
@@ -31,6 +31,7 @@ pub fn xapi(args: &Args, options: &SimXapi) -> Done {
             answers_before_login: options.answer_before_login,
         },
         has_hours: options.hours,
+        spacing: USUAL_SPACING,
     };
     let catalogue = Catalogue::shipped().map_err(|error| usage(error.to_string()))?;
     let feed = match &args.tape {

@@ -18,8 +18,8 @@ const FIRST_DATA: Duration = Duration::seconds(1);
 const IDLE: Duration = Duration::seconds(600);
 /// A refused pair of user and password stays refused for this time.
 const BLOCKED_FOR: Duration = Duration::seconds(600);
-/// Commands closer together than this breach the rule of spacing.
-const SPACING: Duration = Duration::millis(200);
+/// Commands closer together than this breach the rule of spacing, by the document.
+pub const USUAL_SPACING: Duration = Duration::millis(200);
 /// So many breaches in a row end the connection.
 const BREACHES: u32 = 6;
 /// A longer command ends the connection.
@@ -84,6 +84,8 @@ pub struct Settings {
     pub variants: Variants,
     /// Whether symbols have trading hours; else every hour is one.
     pub has_hours: bool,
+    /// Least time between two commands of a main connection; [`USUAL_SPACING`] by the document.
+    pub spacing: Duration,
 }
 
 /// One connection.
@@ -221,10 +223,11 @@ impl Simulator {
 
     /// Takes a message.
     pub fn receive(&mut self, now: WallTime, id: ConnectionId, text: &str, out: &mut Vec<Sent>) {
+        let least = self.settings.spacing;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let since = now.since(connection.heard);
         let (port, is_first) = (connection.port, !connection.has_spoken);
-        connection.breaches = if !is_first && port == Port::Main && since.0 < SPACING.0 { connection.breaches + 1 } else { 0 };
+        connection.breaches = if !is_first && port == Port::Main && since.0 < least.0 { connection.breaches + 1 } else { 0 };
         (connection.heard, connection.has_spoken) = (now, true);
         let broke_a_rule = connection.breaches >= BREACHES || text.len() > LONGEST;
         let parsed: Option<Value> = serde_json::from_str(text).ok().filter(Value::is_object);

@@ -28,3 +28,4 @@ mod world;
 mod xapi_campaign;
 mod xapi_conformance;
 mod xapi_server;
+mod xapi_sockets;

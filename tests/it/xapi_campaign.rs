@@ -109,6 +109,7 @@ impl World {
             faults: Faults::default(),
             variants: plan.variants,
             has_hours: false,
+            spacing: pmax::simulator::USUAL_SPACING,
         };
         let now = WallTime(START);
         let mut world = Self {

@@ -28,6 +28,7 @@ impl Peer {
             faults: Faults::default(),
             variants: Variants::default(),
             has_hours: false,
+            spacing: pmax::simulator::USUAL_SPACING,
         };
         change(&mut settings);
         let mut simulator = Simulator::new(settings, Catalogue::shipped().unwrap(), START);

@@ -24,6 +24,7 @@ fn serve() -> ServerHandle {
         faults: Faults::default(),
         variants: Variants::default(),
         has_hours: false,
+        spacing: pmax::simulator::USUAL_SPACING,
     };
     let listen = Listen { websocket: Some(0), raw: Some((0, 0)) };
     ServerHandle::start(settings, Catalogue::shipped().unwrap(), listen, Prices::Drawn(3), wall_now).unwrap()

@@ -37,7 +37,8 @@ pub struct Market {
 /// What a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    Open(OrderId),
+    /// Waiting orders with the protocol's number of their kind and their instrument.
+    Open(OrderId, i64, InstrumentId),
     Close(OrderId, PositionId),
     Cancel(OrderId),
     Modify(OrderId, Quantity, OrderKind),
@@ -73,6 +74,8 @@ pub struct Adapter {
     deals: BTreeSet<u64>,
     /// Closing orders whose reply was lost.
     doubtful: Vec<(PositionId, OrderId)>,
+    /// Whether the last look at what is open differed from what is held here.
+    differed: bool,
     now: MarketTime,
     next_ask: u64,
     requests: Vec<Ask>,
@@ -228,7 +231,7 @@ impl Adapter {
             expiration: 0,
             mark,
         };
-        self.request(Purpose::Open(order.id), request, false);
+        self.request(Purpose::Open(order.id, request.cmd, wish.instrument), request, false);
     }
 
     /// Deletes a waiting order.
@@ -307,8 +310,14 @@ impl Adapter {
 
     fn taken(&mut self, id: AskId, number: i64) {
         let Some(purpose) = self.asks.remove(&id) else { return };
-        if let Purpose::Open(order) | Purpose::Close(order, _) = purpose {
+        if let Purpose::Open(order, ..) | Purpose::Close(order, _) = purpose {
             self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(number.unsigned_abs()) });
+        }
+        // The reply may be quicker than the stream: the order can be cancelled from now on.
+        if let Purpose::Open(order, cmd @ 2.., instrument) = purpose
+            && !self.opened.contains(&order)
+        {
+            self.waiting.insert(order, (number, cmd, instrument));
         }
         self.transactions.insert(number, purpose);
         if let Some(place) = self.early.iter().position(|status| status.order == number)
@@ -325,8 +334,11 @@ impl Adapter {
     }
 
     fn deny(&mut self, purpose: Purpose, reason: CleanText) {
+        if let Purpose::Open(order, ..) = purpose {
+            self.waiting.remove(&order);
+        }
         self.reports.push(match purpose {
-            Purpose::Open(order) | Purpose::Close(order, _) => BrokerReport::Rejected { order, reason },
+            Purpose::Open(order, ..) | Purpose::Close(order, _) => BrokerReport::Rejected { order, reason },
             Purpose::Cancel(order) => BrokerReport::CancelRefused { order, reason },
             Purpose::Modify(order, ..) => BrokerReport::ModifyRefused { order, reason },
             Purpose::Protect => return,
@@ -337,7 +349,7 @@ impl Adapter {
     fn ambiguous(&mut self, id: AskId, why: &CleanText) {
         let Some(purpose) = self.asks.remove(&id) else { return };
         match purpose {
-            Purpose::Open(order) => self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() }),
+            Purpose::Open(order, ..) => self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() }),
             Purpose::Close(order, position) => {
                 self.doubtful.push((position, order));
                 self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() });
@@ -654,6 +666,15 @@ impl Adapter {
         }
         orders.sort_unstable();
         positions.sort_unstable();
+        let size = |held: &Held| self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);
+        let mine: Vec<(PositionId, Quantity)> = self.held.iter().map(|(id, held)| (*id, units(held.lots, size(held)))).collect();
+        let differs = positions != mine;
+        // A list may be older than what the stream has said since: a difference counts when the next look sees one too.
+        if differs && !std::mem::replace(&mut self.differed, differs) {
+            self.requests.push(Ask::Snapshot);
+            return;
+        }
+        self.differed = differs;
         let evidence = Evidence::Snapshot { began: snapshot.began };
         self.reports.push(BrokerReport::State(BrokerState { orders, positions, evidence }));
     }
