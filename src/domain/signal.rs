@@ -169,11 +169,6 @@ impl Validation {
         self.layers.iter().all(|layer| layer.verdict != Verdict::Fail)
     }
 
-    /// Whether some layer lacks evidence, so that only the exploratory size is allowed.
-    pub fn is_unproven(&self) -> bool {
-        self.layers.iter().any(|layer| layer.verdict == Verdict::NotProven)
-    }
-
     /// The first refusal.
     pub fn first_failure(&self) -> Option<&LayerVerdict> {
         self.layers.iter().find(|layer| layer.verdict == Verdict::Fail)

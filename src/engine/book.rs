@@ -266,11 +266,6 @@ impl Book {
         &self.signals
     }
 
-    /// Records of the sources.
-    pub const fn scorecards(&self) -> &BTreeMap<SignalSource, Scorecard> {
-        &self.scorecards
-    }
-
     /// Latest alerts, oldest first.
     pub const fn alerts(&self) -> &VecDeque<Alert> {
         &self.alerts

@@ -89,11 +89,6 @@ impl Performance {
         self.equity
     }
 
-    /// The current risk day.
-    pub const fn day(&self) -> Option<RiskDay> {
-        self.day
-    }
-
     /// Fall from the highest equity so far (starting capital included), as a positive share of it.
     pub fn drawdown(&self) -> Option<Ratio> {
         self.peak.minus(self.equity).ok()?.ratio_to(self.peak)

@@ -75,11 +75,6 @@ impl Home {
         self.state.join("log")
     }
 
-    /// The folder that holds the ledger.
-    pub fn state_folder(&self) -> &Path {
-        &self.state
-    }
-
     /// Whether a workstation runs here. Looks without taking the writer's lock and without writing to its file.
     pub fn is_in_use(&self) -> bool {
         let Ok(file) = File::options().read(true).open(self.state.join("lock")) else { return false };

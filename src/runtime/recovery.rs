@@ -19,8 +19,6 @@ pub struct Opened {
     pub run: RunId,
     /// The first input to handle.
     pub first: RunInput,
-    /// Whether a run was taken up again.
-    pub resumed: bool,
 }
 
 /// Opens the ledger for writing, creating it where there is none.
@@ -85,7 +83,7 @@ fn begin(file: LedgerFile, tape: &Tape, player: Player, setup: &Setup, terms: &R
         first_deal,
         quiet_until: terms.start.or_else(|| tape.start()).unwrap_or_default(),
     };
-    Ok(Opened { engine: Engine::new(setup), player, file, run, first, resumed: false })
+    Ok(Opened { engine: Engine::new(setup), player, file, run, first })
 }
 
 fn resume(file: LedgerFile, row: &RunRow, mut player: Player, setup: &Setup) -> Result<Opened, Trouble> {
@@ -98,7 +96,7 @@ fn resume(file: LedgerFile, row: &RunRow, mut player: Player, setup: &Setup) -> 
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let settings: EngineSettings = setup.settings;
     let first = RunInput::Resumed { version, was_clean, settings };
-    Ok(Opened { engine, player, file, run: row.run, first, resumed: true })
+    Ok(Opened { engine, player, file, run: row.run, first })
 }
 
 /// Applies a run's recorded decisions to a fresh engine, with the tape in step.

@@ -17,6 +17,11 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let mut line = 0;
     for gauge in &snapshot.gauges {
         gauge_line(picture, gauge, area, line, buffer);
+        // What the number means, where it fits whole: always when the pane is zoomed.
+        let convention = format!("   {}", gauge.kind.convention());
+        if is_roomy && convention.chars().count() < usize::from(area.width) {
+            picture.text(buffer, area, line + 1, &convention, Role::Muted);
+        }
         line += if is_roomy { 2 } else { 1 };
     }
     for trip in &snapshot.breakers {
