@@ -70,6 +70,9 @@ struct World {
     careless: Careless,
     next_look: WallTime,
     wrong: Option<String>,
+    /// Decisions are on the disk and their effects have not left; the process is about to be gone.
+    is_torn: bool,
+    crashes: u16,
 }
 
 fn markets() -> BTreeMap<InstrumentId, Market> {
@@ -132,6 +135,8 @@ impl World {
             careless: plan.careless,
             next_look: now,
             wrong: None,
+            is_torn: false,
+            crashes: plan.crashes,
         };
         let settings = world.setup.settings;
         world.input(InputBody::Run(RunInput::Opened {
@@ -170,6 +175,7 @@ impl World {
             self.simulator.disconnect(id, &mut self.sent);
         }
         (self.adapter, self.client, self.ready) = (Adapter::new(markets()), client(self.generation), false);
+        self.is_torn = false;
         self.restore();
         let settings = self.setup.settings;
         self.input(InputBody::Run(RunInput::Resumed { version: String::new(), was_clean: WasClean::No, settings }));
@@ -178,7 +184,12 @@ impl World {
 
     fn input(&mut self, body: InputBody) {
         self.engine.handle(&Event::Input(Input { wall: self.now, body }), &mut self.outcome);
-        for effect in std::mem::take(&mut self.outcome.effects) {
+        let effects = std::mem::take(&mut self.outcome.effects);
+        self.is_torn |= !effects.is_empty() && self.dice.happens(self.crashes.saturating_mul(2));
+        if self.is_torn {
+            return;
+        }
+        for effect in effects {
             match effect {
                 Effect::Submit(order) => self.adapter.submit(order.into_inner()),
                 Effect::Cancel(order) => self.adapter.cancel(order),
@@ -439,9 +450,13 @@ fn live(plan: &Plan) -> Result<World, String> {
         if world.dice.below(4) == 0 {
             world.act();
         }
-        if world.dice.happens(plan.crashes) {
+        if world.is_torn || world.dice.happens(plan.crashes) {
             world.crash();
         }
+    }
+    world.crashes = 0;
+    if world.is_torn {
+        world.crash();
     }
     // Calm: no more mishaps, no more wishes; everything has to settle.
     world.simulator.settings_mut().faults = Faults::default();
