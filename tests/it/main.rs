@@ -26,6 +26,7 @@ mod tapes;
 mod terminal;
 mod world;
 mod xapi_campaign;
+mod xapi_client;
 mod xapi_conformance;
 mod xapi_server;
 mod xapi_sockets;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::json;
 
-use crate::broker::xapi::errors::{Policy, meaning};
+use crate::broker::xapi::errors::{Policy, may_log_in_again, meaning};
 use crate::broker::xapi::secret::Secret;
 use crate::broker::xapi::wire::{
     Margin, Pushed, Reply, Status, Symbol, Tick, Trade, TradeRequest, command, decode, decode_pushed, decode_reply,
@@ -262,6 +262,8 @@ pub struct Client {
     stream_heard: WallTime,
     watched: BTreeSet<String>,
     draft: Option<Draft>,
+    /// Whether another look is wanted once this one is done.
+    again: bool,
     seen_until: Option<WallTime>,
 }
 
@@ -284,6 +286,7 @@ impl Client {
             stream_heard: WallTime(0),
             watched: BTreeSet::new(),
             draft: None,
+            again: false,
             seen_until: None,
         }
     }
@@ -365,8 +368,11 @@ impl Client {
 
     fn ask_snapshot(&mut self) {
         if self.draft.is_some() {
+            // What is under way may have asked before the event this is about.
+            self.again = true;
             return;
         }
+        self.again = false;
         let began = WallTime(i64::MAX);
         self.draft = Some(Draft { began, open: None, history: None, again: None, broken: false });
         let start = self.seen_until.map_or(0, |seen| (seen.0 - OVERLAP.0) / 1_000_000);
@@ -465,10 +471,10 @@ impl Client {
         {
             self.connect(out);
         }
-        let is_late = self.written.front().is_some_and(|written| now.since(written.at).0 > self.settings.reply_within.0);
+        let is_late = self.written.front().is_some_and(|written| now.since(written.at).0 >= self.settings.reply_within.0);
         if is_late {
             self.drop_link(now, "no reply in time", out);
-        } else if self.is_streaming() && now.since(self.stream_heard).0 > self.settings.silence_within.0 {
+        } else if self.is_streaming() && now.since(self.stream_heard).0 >= self.settings.silence_within.0 {
             self.drop_link(now, "the stream is silent", out);
         }
         if self.is_streaming() && now >= self.next_ping {
@@ -493,6 +499,9 @@ impl Client {
         let Some(place) = place else { return };
         let Some(written) = self.written.remove(place) else { return };
         out.push(Output::Event(ClientEvent::Latency(now.since(written.at))));
+        let session_over =
+            reply.outcome.as_ref().err().map(|(code, _)| meaning(code)).filter(|(_, policy)| *policy == Policy::Relogin);
+        let is_login = written.job == Job::Login;
         match written.job {
             Job::Login => self.logged_in(now, reply, out),
             Job::Trade(id, _) => trade_reply(id, &reply, out),
@@ -503,6 +512,9 @@ impl Client {
                 }
             }
             job @ (Job::Open | Job::OpenAgain | Job::History(_) | Job::Margin) => self.draft_reply(now, &job, reply, out),
+        }
+        if let Some((words, _)) = session_over.filter(|_| !is_login) {
+            self.drop_link(now, words, out);
         }
     }
 
@@ -515,8 +527,8 @@ impl Client {
             }
             (Ok(_), None) => self.drop_link(now, "the login gave no session", out),
             (Err((code, _)), _) => {
-                let (words, policy) = meaning(&code);
-                if policy == Policy::StopUntilPerson {
+                let (words, _) = meaning(&code);
+                if !may_log_in_again(&code) {
                     self.give_up(words, out);
                     self.phase = Phase::Idle;
                     out.push(Output::CloseBoth);
@@ -552,6 +564,9 @@ impl Client {
             trades.as_ref().map(|trades| trades.iter().map(of).collect::<BTreeSet<_>>())
         };
         let agrees = draft.open.is_some() && keys(&draft.open) == keys(&draft.again);
+        // A trade without a volume was not read, whatever its other fields say.
+        let has_volumes = |trades: &Vec<Trade>| trades.iter().all(|trade| !(0..=5).contains(&trade.cmd) || trade.volume.0 > 0);
+        let agrees = agrees && [&draft.open, &draft.again, &draft.history].into_iter().flatten().all(has_volumes);
         let is_complete = agrees && !draft.broken && draft.history.is_some() && margin.is_some();
         if is_complete {
             self.seen_until = Some(draft.began);
@@ -573,6 +588,9 @@ impl Client {
             (Phase::Synchronising, false) => self.ask_snapshot(),
             _ => {}
         }
+        if self.again && self.draft.is_none() {
+            self.ask_snapshot();
+        }
     }
 
     fn hear_stream(&mut self, now: WallTime, text: &str, out: &mut Vec<Output>) {
@@ -581,6 +599,8 @@ impl Client {
         }
         self.stream_heard = now;
         let event = match decode_pushed(text) {
+            // A side without a price is no quote.
+            Ok(Pushed::Tick(tick)) if tick.bid.0 <= 0 || tick.ask.0 <= 0 => return,
             Ok(Pushed::Tick(tick)) => ClientEvent::Tick(tick),
             Ok(Pushed::Trade(trade)) => ClientEvent::Trade(trade),
             Ok(Pushed::Status(status)) => ClientEvent::Status(status),
@@ -627,7 +647,7 @@ impl Client {
                 out.push(Output::Event(ClientEvent::NotSent(id, why.clone())));
             }
         }
-        (self.session, self.draft, self.ready_since) = (None, None, None);
+        (self.session, self.draft, self.ready_since, self.again) = (None, None, None, false);
     }
 
     /// A number from 0 to `most` (SplitMix64: Steele, Lea and Flood 2014).

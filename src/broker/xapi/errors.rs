@@ -83,6 +83,15 @@ pub fn meaning(code: &str) -> (&'static str, Policy) {
     ("internal error at the broker", Ambiguous)
 }
 
+/// Whether a login refused with this code may be tried again by itself: only where the refusal is about the moment, not about who asks.
+/// A repeated wrong login is blocked, so everything else waits for a person.
+pub fn may_log_in_again(code: &str) -> bool {
+    let passing = ["BE000", "BE014", "BE016", "BE017", "BE103", "BE117", "BE200", "EX001", "EX002", "EX003", "EX005", "EX008"];
+    let is_internal =
+        code.strip_prefix("SE").is_some_and(|digits| digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    passing.contains(&code) || is_internal
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -85,6 +85,8 @@ struct Driver {
     attempt: u64,
     main: Option<mpsc::Sender<String>>,
     stream: Option<mpsc::Sender<String>>,
+    /// Tasks of the connections, ended at once when both are closed: nothing that waits in them may be written any more.
+    tasks: Vec<tokio::task::JoinHandle<()>>,
     out: Vec<Output>,
 }
 
@@ -106,6 +108,7 @@ impl Link {
                 attempt: 0,
                 main: None,
                 stream: None,
+                tasks: Vec::new(),
                 out: Vec::new(),
             };
             executor.block_on(driver.run(asked, arrived, stopped));
@@ -193,6 +196,7 @@ impl Driver {
                     Output::CloseBoth => {
                         self.attempt += 1;
                         (self.main, self.stream) = (None, None);
+                        self.tasks.drain(..).for_each(|task| task.abort());
                     }
                     Output::Main(text) => broken = broken.or(write(self.main.as_ref(), text, Which::Main)),
                     Output::Stream(text) => broken = broken.or(write(self.stream.as_ref(), text, Which::Stream)),
@@ -221,9 +225,10 @@ impl Driver {
         }
     }
 
-    fn open(&self, which: Which) -> mpsc::Sender<String> {
+    fn open(&mut self, which: Which) -> mpsc::Sender<String> {
         let (sender, texts) = mpsc::channel(TEXTS);
-        tokio::spawn(connection(which, self.attempt, self.address.clone(), texts, self.arrivals.clone()));
+        let task = connection(which, self.attempt, self.address.clone(), texts, self.arrivals.clone());
+        self.tasks.push(tokio::spawn(task));
         sender
     }
 }

@@ -1,0 +1,351 @@
+//! The xAPI client alone, message by message: what it writes, when it writes it, and what it says of a request.
+
+use std::collections::BTreeSet;
+
+use pmax::broker::xapi::{Ask, AskId, Client, ClientEvent, Decimal, Input, LinkState, Output, Secret, Settings, TradeRequest};
+use pmax::domain::{Duration, WallTime};
+use serde_json::{Value, json};
+
+const KEEP_ALIVE: &str = r#"{"command":"keepAlive","data":{"timestamp":1762000003000}}"#;
+
+/// A client and a broker that answers as it is told.
+struct Desk {
+    client: Client,
+    now: WallTime,
+    main: Vec<(WallTime, Value)>,
+    stream: Vec<(WallTime, Value)>,
+    events: Vec<ClientEvent>,
+    answered: usize,
+    opened: usize,
+    closed: usize,
+    special: Vec<(&'static str, Value)>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let settings = Settings::usual("20001".to_owned(), Secret::new("secret"), 7);
+        Self {
+            client: Client::new(settings),
+            now: WallTime(1_762_000_000_000_000_000),
+            main: Vec::new(),
+            stream: Vec::new(),
+            events: Vec::new(),
+            answered: 0,
+            opened: 0,
+            closed: 0,
+            special: Vec::new(),
+        }
+    }
+
+    fn ready() -> Self {
+        let mut desk = Self::new();
+        desk.tell(Input::Start);
+        desk.open();
+        assert!(desk.is_ready());
+        desk
+    }
+
+    fn tell(&mut self, input: Input<'_>) {
+        let mut out = Vec::new();
+        self.client.handle(self.now, input, &mut out);
+        for output in out {
+            match output {
+                Output::OpenMain => self.opened += 1,
+                Output::OpenStream => {}
+                Output::CloseBoth => {
+                    self.closed += 1;
+                    self.answered = self.main.len();
+                }
+                Output::Main(text) => self.main.push((self.now, serde_json::from_str(&text).unwrap())),
+                Output::Stream(text) => self.stream.push((self.now, serde_json::from_str(&text).unwrap())),
+                Output::Event(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn reply(&self, command: &Value) -> String {
+        let name = command["command"].as_str().unwrap();
+        let special = self.special.iter().find(|(of, _)| *of == name).map(|(_, reply)| reply.clone());
+        let mut reply = special.unwrap_or_else(|| match name {
+            "login" => json!({"status": true, "streamSessionId": "4412345678901234567"}),
+            "getMarginLevel" => json!({"status": true, "returnData": {"balance": 100000.0, "equity": 100000.0, "margin": 0.0}}),
+            "tradeTransaction" => json!({"status": true, "returnData": {"order": 700101}}),
+            "ping" => json!({"status": true}),
+            _ => json!({"status": true, "returnData": []}),
+        });
+        reply["customTag"] = command["customTag"].clone();
+        reply.to_string()
+    }
+
+    fn answer(&mut self) {
+        while let Some((_, command)) = self.main.get(self.answered).cloned() {
+            self.answered += 1;
+            let reply = self.reply(&command);
+            self.tell(Input::Main(&reply));
+        }
+    }
+
+    /// Both connections open and answer for three seconds.
+    fn open(&mut self) {
+        self.tell(Input::MainOpened);
+        self.answer();
+        self.tell(Input::StreamOpened);
+        self.live(Duration::seconds(3));
+    }
+
+    fn live(&mut self, time: Duration) {
+        let until = self.now.plus(time);
+        while self.now < until {
+            self.now = self.now.plus(Duration::millis(50));
+            self.tell(Input::Timer);
+            self.answer();
+            self.tell(Input::Stream(KEEP_ALIVE));
+        }
+    }
+
+    fn ask(&mut self, id: u64, mark: &str, is_urgent: bool) {
+        let request = TradeRequest {
+            cmd: 0,
+            kind: 0,
+            symbol: "EURUSD".to_owned(),
+            volume: Decimal(100_000_000),
+            price: Decimal(1_084_300_000),
+            sl: Decimal(0),
+            tp: Decimal(0),
+            order: 0,
+            expiration: 0,
+            mark: mark.to_owned(),
+        };
+        self.tell(Input::Ask(Ask::Trade { id: AskId(id), request, is_urgent }));
+    }
+
+    fn is_ready(&self) -> bool {
+        let last =
+            self.events.iter().rev().find_map(|event| if let ClientEvent::Link(state) = event { Some(state) } else { None });
+        last == Some(&LinkState::Ready)
+    }
+
+    /// Every last word on a request.
+    fn fate(&self, id: u64) -> Vec<&'static str> {
+        let word = |event: &ClientEvent| match event {
+            ClientEvent::Taken(of, _) if of.0 == id => Some("taken"),
+            ClientEvent::Refused(of, _) if of.0 == id => Some("refused"),
+            ClientEvent::Ambiguous(of, _) if of.0 == id => Some("ambiguous"),
+            ClientEvent::NotSent(of, _) if of.0 == id => Some("not sent"),
+            _ => None,
+        };
+        self.events.iter().filter_map(word).collect()
+    }
+
+    /// Marks of the trade requests, as they were written.
+    fn marks(&self) -> Vec<String> {
+        let mark = |(_, command): &(WallTime, Value)| {
+            command.pointer("/arguments/tradeTransInfo/customComment").and_then(Value::as_str).map(str::to_owned)
+        };
+        self.main.iter().filter_map(mark).collect()
+    }
+
+    fn count(&self, name: &str) -> usize {
+        self.main.iter().filter(|(_, command)| command["command"] == name).count()
+    }
+}
+
+fn least_gap(texts: &[(WallTime, Value)]) -> i64 {
+    texts.windows(2).map(|pair| pair[1].0.since(pair[0].0).0).min().unwrap()
+}
+
+#[test]
+fn a_login_leads_to_ready_with_everything_subscribed() {
+    let desk = Desk::ready();
+    let names: Vec<&str> = desk.stream.iter().map(|(_, command)| command["command"].as_str().unwrap()).collect();
+    for name in ["getKeepAlive", "getBalance", "getTrades", "getTradeStatus"] {
+        assert!(names.contains(&name), "{name}");
+    }
+    assert_eq!(desk.count("login"), 1);
+    assert!(least_gap(&desk.main) >= Duration::millis(250).0);
+}
+
+#[test]
+fn a_request_has_one_fate() {
+    let mut desk = Desk::ready();
+    desk.ask(1, "a", false);
+    desk.tell(Input::Stream(r#"{"command":"tradeStatus","data":{"order":700101,"requestStatus":3,"message":null}}"#));
+    desk.answer();
+    let place = |is: fn(&ClientEvent) -> bool| desk.events.iter().position(is).unwrap();
+    assert!(place(|event| matches!(event, ClientEvent::Status(_))) < place(|event| matches!(event, ClientEvent::Taken(..))));
+    desk.tell(Input::MainClosed("reset"));
+    assert_eq!(desk.fate(1), ["taken"]);
+}
+
+#[test]
+fn what_was_written_is_in_doubt_and_what_was_not_is_not_sent() {
+    let mut desk = Desk::ready();
+    desk.ask(1, "a", false);
+    desk.ask(2, "b", false);
+    desk.tell(Input::MainClosed("reset"));
+    desk.ask(3, "c", true);
+    desk.open();
+    assert!(desk.is_ready());
+    desk.live(Duration::seconds(60));
+    assert_eq!((desk.fate(1), desk.fate(2), desk.fate(3)), (vec!["ambiguous"], vec!["not sent"], vec!["not sent"]));
+    assert_eq!(desk.marks(), ["a"], "nothing is written twice");
+}
+
+#[test]
+fn a_request_without_a_reply_in_time_is_in_doubt_once() {
+    let mut desk = Desk::ready();
+    desk.ask(1, "a", false);
+    desk.now = desk.now.plus(Duration::millis(5_001));
+    desk.tell(Input::Timer);
+    desk.tell(Input::MainClosed("reset"));
+    assert_eq!(desk.fate(1), ["ambiguous"]);
+}
+
+#[test]
+fn a_reply_that_does_not_read_or_names_no_order_leaves_a_doubt() {
+    for data in [json!({}), json!({"order": "x"}), Value::Null] {
+        let mut desk = Desk::ready();
+        desk.special.push(("tradeTransaction", json!({"status": true, "returnData": data})));
+        desk.ask(1, "a", false);
+        desk.answer();
+        assert_eq!(desk.fate(1), ["ambiguous"]);
+    }
+    let mut desk = Desk::ready();
+    desk.ask(1, "a", false);
+    desk.tell(Input::Main("{\"status\":tr"));
+    assert_eq!(desk.fate(1), ["ambiguous"]);
+}
+
+#[test]
+fn urgent_requests_go_first_and_none_goes_too_soon() {
+    let mut desk = Desk::ready();
+    for (id, mark, is_urgent) in [(1, "a", false), (2, "b", false), (3, "c", false), (4, "d", true)] {
+        desk.ask(id, mark, is_urgent);
+    }
+    desk.live(Duration::seconds(3));
+    assert_eq!(desk.marks(), ["a", "d", "b", "c"]);
+    assert!(least_gap(&desk.main) >= Duration::millis(250).0);
+}
+
+#[test]
+fn what_is_watched_is_asked_for_again_after_a_drop() {
+    let mut desk = Desk::new();
+    desk.tell(Input::Ask(Ask::Watch(BTreeSet::from(["EURUSD".to_owned()]))));
+    desk.tell(Input::Start);
+    desk.open();
+    desk.tell(Input::StreamClosed("reset"));
+    desk.open();
+    let quotes = desk.stream.iter().filter(|(_, command)| command["command"] == "getTickPrices");
+    assert_eq!(quotes.count(), 2);
+}
+
+#[test]
+fn a_failed_answer_makes_no_complete_snapshot() {
+    let mut desk = Desk::new();
+    desk.special.push(("getTradesHistory", json!({"status": false, "errorCode": "EX001", "errorDescr": ""})));
+    desk.tell(Input::Start);
+    desk.open();
+    assert!(!desk.is_ready());
+    let whole = |event: &ClientEvent| matches!(event, ClientEvent::Snapshot(snapshot) if snapshot.is_complete);
+    assert!(desk.events.iter().any(|event| matches!(event, ClientEvent::Snapshot(_))) && !desk.events.iter().any(whole));
+}
+
+#[test]
+fn a_silent_stream_ends_both_connections() {
+    let mut desk = Desk::ready();
+    for _ in 0..11 {
+        desk.now = desk.now.plus(Duration::seconds(1));
+        desk.tell(Input::Timer);
+        desk.answer();
+    }
+    assert_eq!(desk.closed, 1);
+}
+
+/// Logs in with this refusal and gives how often a connection was opened within ten minutes.
+fn openings_after(refusal: Value) -> usize {
+    let mut desk = Desk::new();
+    desk.special.push(("login", refusal));
+    desk.tell(Input::Start);
+    for _ in 0..600 {
+        desk.tell(Input::MainOpened);
+        desk.answer();
+        desk.now = desk.now.plus(Duration::seconds(1));
+        desk.tell(Input::Timer);
+    }
+    desk.opened
+}
+
+#[test]
+fn a_refused_login_is_not_repeated() {
+    for code in ["BE004", "BE005", "EX004", "EX006", "EX007", "EX010", "EX017"] {
+        assert_eq!(openings_after(json!({"status": false, "errorCode": code, "errorDescr": ""})), 1, "{code}");
+    }
+}
+
+#[test]
+fn a_login_refused_for_another_reason_is_not_repeated_either() {
+    for code in ["EX000", "EX011", "BE106", "BE110", "BE118", "ZZ123", ""] {
+        assert_eq!(openings_after(json!({"status": false, "errorCode": code, "errorDescr": ""})), 1, "{code}");
+    }
+    assert_eq!(openings_after(json!({"status": false, "redirect": {"address": "elsewhere"}})), 1);
+}
+
+#[test]
+fn a_session_that_is_over_ends_the_link() {
+    for code in ["BE103", "BE117", "BE200"] {
+        let mut desk = Desk::ready();
+        desk.special.push(("ping", json!({"status": false, "errorCode": code, "errorDescr": ""})));
+        desk.live(Duration::seconds(11));
+        assert_eq!(desk.closed, 1, "{code}");
+    }
+}
+
+#[test]
+fn a_missing_price_is_not_zero() {
+    let mut desk = Desk::ready();
+    desk.tell(Input::Stream(
+        r#"{"command":"tickPrices","data":{"symbol":"EURUSD","ask":null,"bid":1.08421,"timestamp":1762000000400,"level":0}}"#,
+    ));
+    assert!(!desk.events.iter().any(|event| matches!(event, ClientEvent::Tick(tick) if tick.ask == Decimal(0))));
+}
+
+#[test]
+fn a_missing_volume_makes_no_complete_snapshot() {
+    let mut desk = Desk::new();
+    let trade = json!({"position": 5, "order": 5, "cmd": 0, "symbol": "EURUSD", "volume": null, "open_price": 1.0843});
+    desk.special.push(("getTrades", json!({"status": true, "returnData": [trade]})));
+    desk.tell(Input::Start);
+    desk.open();
+    assert!(!desk.is_ready());
+}
+
+#[test]
+fn a_streamed_trade_that_does_not_read_is_looked_for_even_during_a_look() {
+    let mut desk = Desk::ready();
+    let margins = desk.count("getMarginLevel");
+    desk.tell(Input::Ask(Ask::Snapshot));
+    while desk.count("getMarginLevel") == margins {
+        desk.now = desk.now.plus(Duration::millis(50));
+        desk.tell(Input::Timer);
+        if desk.count("getMarginLevel") == margins {
+            desk.answer();
+        }
+    }
+    let lists = desk.count("getTrades");
+    desk.tell(Input::Stream(r#"{"command":"trade","data":{"position":"unreadable"}}"#));
+    desk.live(Duration::seconds(3));
+    assert!(desk.count("getTrades") > lists);
+}
+
+#[test]
+fn waking_when_asked_for_gets_on() {
+    let mut desk = Desk::ready();
+    desk.ask(1, "a", false);
+    for _ in 0..100 {
+        let Some(at) = desk.client.wake_at().filter(|_| desk.closed == 0) else { break };
+        desk.now = desk.now.max(at);
+        desk.tell(Input::Stream(KEEP_ALIVE));
+        desk.tell(Input::Timer);
+    }
+    assert_eq!((desk.closed, desk.fate(1)), (1, vec!["ambiguous"]));
+}
