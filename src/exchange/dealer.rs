@@ -2,6 +2,8 @@
 //!
 //! Positions hedge (an opposite order opens a second position), market orders trade whole at the quote, exits live on the position.
 //! Pure: quotes and wishes in, events out; time is handed in.
+//!
+//! Past 600 lines because the types of its face stand beside the one account that all of its rules share; contract and events come out first.
 
 use std::collections::{BTreeMap, VecDeque};
 

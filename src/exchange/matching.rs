@@ -1,4 +1,6 @@
 //! The exchange: submit, change, cancel, and what bars do to resting orders.
+//!
+//! Past 600 lines because fills, legs and resting orders change together; the legs come out first.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,8 @@
 //! The engine thread: one loop that feeds the engine and carries out what it decides.
 //!
 //! Order of attention: kill switch, requests of the screen and broker reports, deadlines, market events, pictures for the screen.
+//!
+//! Past 600 lines because the loop, its requests and its pictures share one owner; the pictures come out first.
 
 mod analyst;
 mod carry_out;

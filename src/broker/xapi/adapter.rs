@@ -1,6 +1,8 @@
 //! What orders and positions mean on this wire: our numbers to the broker's and back, by the mark every request carries.
 //!
 //! Pure: wishes and client events in, requests and reports out. Nothing is sent twice here; what is not certain is reported as that.
+//!
+//! Past 600 lines because every wish and every message touches the same few maps; what belongs to exits comes out first.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

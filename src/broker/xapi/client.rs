@@ -2,6 +2,8 @@
 //!
 //! Main and stream are one unit: if either drops or falls silent, both are closed, and after one login everything is subscribed and
 //! compared anew. A trade request is written at most once, ever; where its reply is lost that is said once, and nothing is repeated.
+//!
+//! Past 600 lines because the phases share one state; the snapshot under way comes out first.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
