@@ -20,6 +20,10 @@ use crate::orders::OrderManager;
 
 /// Closes that this program did not ask for get numbers from here on, made from the broker's.
 const FOREIGN: u64 = 1 << 48;
+/// Looks in a row that must differ from what is held before it counts.
+const LOOKS: u8 = 2;
+/// The same while the stream speaks of trades between the question and the answer.
+const LOOKS_OVERTAKEN: u8 = 10;
 /// Statuses that came before the reply which explains them.
 const EARLY: usize = 256;
 
@@ -76,8 +80,8 @@ pub struct Adapter {
     deals: BTreeSet<u64>,
     /// Closing orders whose reply was lost.
     doubtful: Vec<(PositionId, OrderId)>,
-    /// Whether the last look at what is open differed from what is held here.
-    differed: bool,
+    /// How many looks at what is open in a row have differed from what is held here.
+    differed: u8,
     now: MarketTime,
     next_ask: u64,
     requests: Vec<Ask>,
@@ -649,7 +653,12 @@ impl Adapter {
             self.closed(trade);
         }
         let numbers: BTreeSet<i64> = snapshot.open.iter().map(|trade| trade.order).collect();
-        self.waiting.retain(|_, (number, ..)| numbers.contains(number));
+        let is_missing = self.waiting.values().any(|(number, ..)| !numbers.contains(number));
+        let needed = if snapshot.is_overtaken { LOOKS_OVERTAKEN } else { LOOKS };
+        // A list that is older than an order does not know it.
+        if !snapshot.is_overtaken || self.differed + 1 >= needed {
+            self.waiting.retain(|_, (number, ..)| numbers.contains(number));
+        }
         let is_there = |trade: &&Trade| matches!(trade.cmd, 0 | 1);
         let mut positions = Vec::new();
         let mut orders: Vec<OrderId> = self.waiting.keys().copied().collect();
@@ -670,13 +679,14 @@ impl Adapter {
         positions.sort_unstable();
         let size = |held: &Held| self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);
         let mine: Vec<(PositionId, Quantity)> = self.held.iter().map(|(id, held)| (*id, units(held.lots, size(held)))).collect();
-        let differs = positions != mine;
-        // A list may be older than what the stream has said since: a difference counts when the next look sees one too.
-        if differs && !std::mem::replace(&mut self.differed, differs) {
+        let differs = positions != mine || (snapshot.is_overtaken && is_missing);
+        // A list may be older than what the stream has said since: a difference counts when the next look sees one too, and while
+        // trades go on only after several.
+        self.differed = if differs { self.differed.saturating_add(1) } else { 0 };
+        if differs && self.differed < needed {
             self.requests.push(Ask::Snapshot);
             return;
         }
-        self.differed = differs;
         let evidence = Evidence::Snapshot { began: snapshot.began };
         self.reports.push(BrokerReport::State(BrokerState { orders, positions, evidence }));
     }

@@ -197,6 +197,8 @@ pub struct Snapshot {
     pub margin: Margin,
     /// Whether two lists of what is open agree and everything was read. Only then does an absence mean something.
     pub is_complete: bool,
+    /// Whether something was ordered or traded meanwhile, so that the lists may be older than what is known by now.
+    pub is_overtaken: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,6 +239,7 @@ struct Draft {
     history: Option<Vec<Trade>>,
     again: Option<Vec<Trade>>,
     broken: bool,
+    overtaken: bool,
 }
 
 /// Classes of commands, the most urgent first.
@@ -376,7 +379,7 @@ impl Client {
         }
         self.again = false;
         let began = WallTime(i64::MAX);
-        self.draft = Some(Draft { began, open: None, history: None, again: None, broken: false });
+        self.draft = Some(Draft { began, open: None, history: None, again: None, broken: false, overtaken: false });
         let start = self.seen_until.map_or(0, |seen| (seen.0 - OVERLAP.0) / 1_000_000);
         for job in [Job::Open, Job::History(start.max(0)), Job::OpenAgain, Job::Margin] {
             self.push(Class::Query, job);
@@ -441,6 +444,7 @@ impl Client {
             match (text, &job) {
                 (Ok(text), job) => {
                     if let Job::Trade(id, _) = job {
+                        self.draft.iter_mut().for_each(|draft| draft.overtaken = true);
                         out.push(Output::Event(ClientEvent::Written(*id)));
                     }
                     if let (Job::Open, Some(draft)) = (job, &mut self.draft) {
@@ -506,7 +510,10 @@ impl Client {
         let is_login = written.job == Job::Login;
         match written.job {
             Job::Login => self.logged_in(now, reply, out),
-            Job::Trade(id, _) => trade_reply(id, &reply, out),
+            Job::Trade(id, _) => {
+                self.draft.iter_mut().for_each(|draft| draft.overtaken = true);
+                trade_reply(id, &reply, out);
+            }
             Job::Ping => {}
             Job::Symbols => {
                 if let Some(symbols) = reply.outcome.ok().and_then(|data| decode::<Vec<Symbol>>(&data).ok()) {
@@ -579,6 +586,7 @@ impl Client {
             history: draft.history.unwrap_or_default(),
             margin: margin.unwrap_or_default(),
             is_complete,
+            is_overtaken: draft.overtaken,
         };
         out.push(Output::Event(ClientEvent::Snapshot(Box::new(snapshot))));
         match (self.phase, is_complete) {
@@ -612,6 +620,9 @@ impl Client {
             // A record that cannot be read may be a trade: everything is compared anew.
             Err(_) => return self.ask_snapshot(),
         };
+        if matches!(event, ClientEvent::Trade(_) | ClientEvent::Status(_)) {
+            self.draft.iter_mut().for_each(|draft| draft.overtaken = true);
+        }
         out.push(Output::Event(event));
     }
 
