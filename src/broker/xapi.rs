@@ -13,8 +13,8 @@ mod secret;
 mod wire;
 
 pub use adapter::{Adapter, Market};
-pub use client::{Ask, AskId, Client, ClientEvent, Input, LinkState, Output, Settings, Snapshot};
-pub use link::{Address, Link};
+pub use client::{Ask, AskId, Client, ClientEvent, Input, LinkState, Output, Settings, Snapshot, Socket, Vitals};
+pub use link::{Address, Link, Wake};
 pub use number::Decimal;
 pub use secret::Secret;
 pub use wire::{Margin, Status, Symbol, Tick, Trade, TradeRequest};

@@ -246,8 +246,8 @@ fn a_failed_answer_makes_no_complete_snapshot() {
     desk.tell(Input::Start);
     desk.open();
     assert!(!desk.is_ready());
-    let whole = |event: &ClientEvent| matches!(event, ClientEvent::Snapshot(snapshot) if snapshot.is_complete);
-    assert!(desk.events.iter().any(|event| matches!(event, ClientEvent::Snapshot(_))) && !desk.events.iter().any(whole));
+    let told = |is: fn(&ClientEvent) -> bool| desk.events.iter().any(is);
+    assert!(told(|event| matches!(event, ClientEvent::Unread(_))) && !told(|event| matches!(event, ClientEvent::Snapshot(_))));
 }
 
 #[test]
@@ -298,6 +298,74 @@ fn a_session_that_is_over_ends_the_link() {
         desk.live(Duration::seconds(11));
         assert_eq!(desk.closed, 1, "{code}");
     }
+}
+
+#[test]
+fn both_connections_together_keep_their_distance() {
+    let mut desk = Desk::new();
+    desk.tell(Input::Ask(Ask::Watch((0..20).map(|number| format!("S{number}")).collect())));
+    desk.tell(Input::Start);
+    desk.open();
+    desk.live(Duration::seconds(6));
+    let mut texts = [desk.main.clone(), desk.stream.clone()].concat();
+    texts.sort_by_key(|(at, _)| *at);
+    assert!(desk.stream.len() >= 24 && least_gap(&texts) >= Duration::millis(250).0);
+}
+
+#[test]
+fn an_incomplete_answer_is_asked_for_again_after_a_pause() {
+    let mut desk = Desk::new();
+    desk.special.push(("getTrades", json!({"status": true, "returnData": [{"position": "unreadable"}]})));
+    desk.tell(Input::Start);
+    desk.open();
+    let before = desk.count("getTrades");
+    desk.live(Duration::seconds(30));
+    assert!((2..=12).contains(&(desk.count("getTrades") - before)), "{}", desk.count("getTrades") - before);
+}
+
+#[test]
+fn a_null_where_a_value_is_promised_hides_nothing() {
+    let mut desk = Desk::new();
+    let trade = json!({"position": 5, "order": null, "cmd": 0, "symbol": "EURUSD", "volume": 0.1, "open_price": 1.0843,
+        "open_time": null, "closed": null});
+    desk.special.push(("getTrades", json!({"status": true, "returnData": [trade]})));
+    desk.tell(Input::Start);
+    desk.open();
+    assert!(desk.is_ready());
+}
+
+#[test]
+fn a_closed_trade_without_its_result_was_not_read() {
+    let mut desk = Desk::new();
+    let trade = json!({"position": 5, "order": 5, "order2": 6, "cmd": 0, "symbol": "EURUSD", "volume": 0.1, "open_price": 1.0843,
+        "closed": true, "profit": null});
+    desk.special.push(("getTradesHistory", json!({"status": true, "returnData": [trade]})));
+    desk.tell(Input::Start);
+    desk.open();
+    assert!(!desk.is_ready());
+}
+
+#[test]
+fn one_bad_symbol_does_not_hide_the_others_and_the_list_comes_once() {
+    let mut desk = Desk::new();
+    let good = json!({"symbol": "EURUSD", "currencyProfit": "USD", "contractSize": 100000, "precision": 5, "lotMin": 0.01,
+        "lotMax": 100.0, "lotStep": 0.01});
+    desk.special.push(("getAllSymbols", json!({"status": true, "returnData": [{"symbol": 7}, good]})));
+    desk.tell(Input::Start);
+    desk.open();
+    desk.tell(Input::StreamClosed("reset"));
+    desk.open();
+    let names = |event: &ClientEvent| if let ClientEvent::Symbols(symbols) = event { Some(symbols.len()) } else { None };
+    assert_eq!((desk.events.iter().find_map(names), desk.count("getAllSymbols")), (Some(1), 1));
+}
+
+#[test]
+fn a_login_that_is_too_long_is_refused_here() {
+    let settings = Settings::usual("2".repeat(1_000), Secret::new("secret"), 7);
+    let mut desk = Desk { client: Client::new(settings), ..Desk::new() };
+    desk.tell(Input::Start);
+    desk.tell(Input::MainOpened);
+    assert!(desk.main.is_empty() && matches!(desk.events.last(), Some(ClientEvent::Link(LinkState::Refused { .. }))));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration as StdDuration, Instant};
 
 use pmax::broker::Standing;
-use pmax::broker::xapi::{Adapter, Address, Client, ClientEvent, Link, LinkState, Market, Secret, Settings as ClientSettings};
+use pmax::broker::xapi::{
+    Adapter, Address, Client, ClientEvent, Link, LinkState, Market, Secret, Settings as ClientSettings, Wake,
+};
 use pmax::domain::{
     Actor, BrokerKind, Capabilities, Currency, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketStamp, MarketTime,
     Money, OrderId, OrderKind, OrderSide, PositionId, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio, RunId, SeriesInfo,
@@ -60,7 +62,7 @@ fn desk() -> Desk {
     let usual = ClientSettings::usual("20001".to_owned(), Secret::new("secret"), 1);
     let client = Client::new(ClientSettings { spacing: Duration::millis(1), ..usual });
     let address = Address { host: "127.0.0.1".to_owned(), port: server.websocket.unwrap(), path: "/demo".to_owned() };
-    let link = Link::start(client, address, wall_now).unwrap();
+    let link = Link::start(client, address, wall_now, Wake::nobody()).unwrap();
     let (_, mut setup) = world::setup("crash-2020");
     let capabilities = Capabilities { has_range: false, has_volume: false, is_adjusted: false };
     let series = |(id, ..): (u32, &str, i64, i64, i64)| SeriesInfo {

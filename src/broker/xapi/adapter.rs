@@ -4,6 +4,7 @@
 //!
 //! Past 600 lines because every wish and every message touches the same few maps; what belongs to exits comes out first.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::broker::Standing;
@@ -16,7 +17,7 @@ use crate::domain::{
     Protection, ProtectiveReason, Quantity, TimeInForce,
 };
 use crate::exchange::LegIds;
-use crate::orders::OrderManager;
+use crate::orders::{OrderManager, TrackedOrder};
 
 /// Closes that this program did not ask for get numbers from here on, made from the broker's.
 const FOREIGN: u64 = 1 << 48;
@@ -43,8 +44,8 @@ pub struct Market {
 /// What a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// Waiting orders with the protocol's number of their kind and their instrument.
-    Open(OrderId, i64, InstrumentId),
+    /// What it waits with, if it does not trade at once.
+    Open(OrderId, Option<Waiting>),
     Close(OrderId, PositionId),
     Cancel(OrderId),
     Modify(OrderId, Quantity, OrderKind),
@@ -65,6 +66,16 @@ struct Held {
     next_legs: LegIds,
 }
 
+/// A waiting order with the terms last heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Waiting {
+    number: i64,
+    cmd: i64,
+    instrument: InstrumentId,
+    lots: Quantity,
+    price: Price,
+}
+
 /// Both sides of the numbers.
 #[derive(Debug, Default)]
 pub struct Adapter {
@@ -76,7 +87,7 @@ pub struct Adapter {
     held: BTreeMap<PositionId, Held>,
     /// Orders that have opened a position, whether it is still open or not.
     opened: BTreeSet<OrderId>,
-    waiting: BTreeMap<OrderId, (i64, i64, InstrumentId)>,
+    waiting: BTreeMap<OrderId, Waiting>,
     deals: BTreeSet<u64>,
     /// Closing orders whose reply was lost.
     doubtful: Vec<(PositionId, OrderId)>,
@@ -106,6 +117,9 @@ impl Adapter {
         }
         for tracked in standing.orders.open().values() {
             let order = tracked.order.id;
+            if let Some(waiting) = self.restored_waiting(tracked) {
+                self.waiting.insert(order, waiting);
+            }
             match (tracked.order.request.closes, tracked.broker_ref, tracked.order.request.origin.is_protective()) {
                 (Some(position), Some(number), _) => {
                     let number = i64::try_from(number.0).unwrap_or(0);
@@ -118,6 +132,15 @@ impl Adapter {
                 (Some(_), None, true) | (None, ..) => {}
             }
         }
+    }
+
+    fn restored_waiting(&self, tracked: &TrackedOrder) -> Option<Waiting> {
+        let wish = tracked.order.request;
+        let price = price_of(wish.kind).filter(|_| wish.closes.is_none())?;
+        let market = self.markets.get(&wish.instrument)?;
+        let number = i64::try_from(tracked.broker_ref?.0).ok()?;
+        let lots = Quantity::from_nanos(wish.quantity.nanos() / market.contract_size.max(1));
+        Some(Waiting { number, cmd: command_number(wish.side, wish.kind), instrument: wish.instrument, lots, price })
     }
 
     fn restore_position(&mut self, position: &Position, orders: &OrderManager) {
@@ -237,12 +260,14 @@ impl Adapter {
             expiration: 0,
             mark,
         };
-        self.request(Purpose::Open(order.id, request.cmd, wish.instrument), request, false);
+        let (cmd, instrument) = (request.cmd, wish.instrument);
+        let waiting = price_of(wish.kind).map(|price| Waiting { number: 0, cmd, instrument, lots, price });
+        self.request(Purpose::Open(order.id, waiting), request, false);
     }
 
     /// Deletes a waiting order.
     pub fn cancel(&mut self, order: OrderId) {
-        let Some((number, cmd, instrument)) = self.waiting.get(&order).copied() else {
+        let Some(Waiting { number, cmd, instrument, .. }) = self.waiting.get(&order).copied() else {
             let reason = CleanText::from_outside("no such order waits at the broker");
             return self.reports.push(BrokerReport::CancelRefused { order, reason });
         };
@@ -253,7 +278,7 @@ impl Adapter {
     /// Changes a waiting order.
     pub fn modify(&mut self, order: OrderId, quantity: Quantity, kind: OrderKind) {
         let refused = |why: &str| BrokerReport::ModifyRefused { order, reason: CleanText::from_outside(why) };
-        let Some((number, cmd, instrument)) = self.waiting.get(&order).copied() else {
+        let Some(Waiting { number, cmd, instrument, .. }) = self.waiting.get(&order).copied() else {
             return self.reports.push(refused("no such order waits at the broker"));
         };
         let lots = self.markets.get(&instrument).and_then(|market| lots_of(quantity, market));
@@ -308,9 +333,9 @@ impl Adapter {
             ClientEvent::Ambiguous(id, why) => self.ambiguous(*id, why),
             ClientEvent::Status(status) => self.status(status),
             ClientEvent::Trade(trade) => self.trade(trade),
-            ClientEvent::Snapshot(snapshot) if snapshot.is_complete => self.snapshot(snapshot),
-            ClientEvent::Snapshot(_) | ClientEvent::Link(_) | ClientEvent::Written(_) | ClientEvent::Tick(_) => {}
-            ClientEvent::Account(_) | ClientEvent::Symbols(_) | ClientEvent::Latency(_) => {}
+            ClientEvent::Snapshot(snapshot) => self.snapshot(snapshot),
+            ClientEvent::Unread(_) | ClientEvent::Link(_) | ClientEvent::Written(_) | ClientEvent::Tick(_) => {}
+            ClientEvent::Account(_) | ClientEvent::Symbols(_) | ClientEvent::Latency(_) | ClientEvent::Vitals(_) => {}
         }
     }
 
@@ -320,10 +345,10 @@ impl Adapter {
             self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(number.unsigned_abs()) });
         }
         // The reply may be quicker than the stream: the order can be cancelled from now on.
-        if let Purpose::Open(order, cmd @ 2.., instrument) = purpose
+        if let Purpose::Open(order, Some(waiting)) = purpose
             && !self.opened.contains(&order)
         {
-            self.waiting.insert(order, (number, cmd, instrument));
+            self.waiting.insert(order, Waiting { number, ..waiting });
         }
         self.transactions.insert(number, purpose);
         if let Some(place) = self.early.iter().position(|status| status.order == number)
@@ -360,7 +385,11 @@ impl Adapter {
                 self.doubtful.push((position, order));
                 self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() });
             }
-            Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect => self.deny(purpose, why.clone()),
+            // The order stands as it was or as it was to be: the list that is asked for tells, and its terms are taken over.
+            Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect => {
+                let why = format!("what became of it is not known ({}); the broker is asked", why.as_str());
+                self.deny(purpose, CleanText::from_outside(&why));
+            }
         }
         self.requests.push(Ask::Snapshot);
     }
@@ -379,6 +408,10 @@ impl Adapter {
         match (status.request_status, purpose) {
             (3, Purpose::Modify(order, quantity, kind)) => {
                 self.transactions.remove(&status.order);
+                if let (Some(waiting), Some(price)) = (self.waiting.get_mut(&order), price_of(kind)) {
+                    let size = self.markets.get(&waiting.instrument).map_or(1, |market| market.contract_size.max(1));
+                    (waiting.lots, waiting.price) = (Quantity::from_nanos(quantity.nanos() / size), price);
+                }
                 self.reports.push(BrokerReport::Modified { order, quantity, kind });
             }
             (3, Purpose::Cancel(order)) => {
@@ -413,11 +446,28 @@ impl Adapter {
 
     fn placed(&mut self, trade: &Trade) {
         let Some((instrument, _)) = self.instrument_of(trade.symbol.as_deref()) else { return };
-        if let Some(order) = self.order_of(trade.mark.as_deref()) {
-            let is_new = self.waiting.insert(order, (trade.order, trade.cmd, instrument)).is_none();
-            if is_new {
-                self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(trade.order.unsigned_abs()) });
-            }
+        let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
+        let (lots, price) = (trade.volume.volume(), trade.open_price.price());
+        if let Entry::Vacant(place) = self.waiting.entry(order) {
+            place.insert(Waiting { number: trade.order, cmd: trade.cmd, instrument, lots, price });
+            self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(trade.order.unsigned_abs()) });
+        }
+    }
+
+    /// Takes over the terms of a waiting order where the reply to a change was lost.
+    fn learn(&mut self, trade: &Trade) {
+        let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
+        let is_change = |purpose: &Purpose| matches!(purpose, Purpose::Modify(about, ..) if *about == order);
+        if self.asks.values().chain(self.transactions.values()).any(is_change) {
+            return;
+        }
+        let Some(waiting) = self.waiting.get_mut(&order) else { return };
+        let (lots, price) = (trade.volume.volume(), trade.open_price.price());
+        if (waiting.lots, waiting.price) != (lots, price) {
+            (waiting.lots, waiting.price) = (lots, price);
+            let size = self.markets.get(&waiting.instrument).map_or(1, |market| market.contract_size);
+            let kind = if trade.cmd < 4 { OrderKind::Limit(price) } else { OrderKind::Stop(price) };
+            self.reports.push(BrokerReport::Modified { order, quantity: units(lots, size), kind });
         }
     }
 
@@ -452,6 +502,7 @@ impl Adapter {
             return;
         }
         self.waiting.remove(&order);
+        self.transactions.remove(&trade.order);
         let side = if trade.cmd == 0 { OrderSide::Buy } else { OrderSide::Sell };
         let held = Held {
             number: Some(trade.position),
@@ -525,11 +576,15 @@ impl Adapter {
         let deal = trade.order2.unsigned_abs();
         let Some(position) = self.order_of(trade.mark.as_deref()).map(|order| PositionId(order.0)) else { return };
         let Some(held) = self.held.get(&position).cloned().filter(|_| !self.deals.contains(&deal)) else { return };
+        let Some(profit) = trade.profit else {
+            // Without its result it cannot be booked; the history tells it.
+            return self.requests.push(Ask::Snapshot);
+        };
         let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
         let (lots, price, closing) = (trade.volume.volume(), trade.close_price.price(), held.side.opposite());
         let order = self.closing_order(trade, position, &held, units(lots, size));
         // What the broker books, in whole cents with swaps and commission, is the truth; the difference to the prices is a cost.
-        let booked = [trade.profit, trade.storage, trade.commission].into_iter().flatten().map(|amount| amount.0).sum::<i64>();
+        let booked = [Some(profit), trade.storage, trade.commission].into_iter().flatten().map(|amount| amount.0).sum::<i64>();
         let quantity = units(lots, size);
         let sign = if held.side == OrderSide::Buy { 1 } else { -1 };
         let moved = i128::from(price.nanos() - trade.open_price.0) * sign;
@@ -641,6 +696,9 @@ impl Adapter {
     fn snapshot(&mut self, snapshot: &Snapshot) {
         for trade in &snapshot.open {
             self.trade(trade);
+            if (2..=5).contains(&trade.cmd) && !snapshot.is_overtaken {
+                self.learn(trade);
+            }
         }
         // What opened and closed between two looks is known only from the history.
         let mut history: Vec<&Trade> = snapshot.history.iter().filter(|trade| matches!(trade.cmd, 0 | 1)).collect();
@@ -653,11 +711,11 @@ impl Adapter {
             self.closed(trade);
         }
         let numbers: BTreeSet<i64> = snapshot.open.iter().map(|trade| trade.order).collect();
-        let is_missing = self.waiting.values().any(|(number, ..)| !numbers.contains(number));
+        let is_missing = self.waiting.values().any(|waiting| !numbers.contains(&waiting.number));
         let needed = if snapshot.is_overtaken { LOOKS_OVERTAKEN } else { LOOKS };
         // A list that is older than an order does not know it.
         if !snapshot.is_overtaken || self.differed + 1 >= needed {
-            self.waiting.retain(|_, (number, ..)| numbers.contains(number));
+            self.waiting.retain(|_, waiting| numbers.contains(&waiting.number));
         }
         let is_there = |trade: &&Trade| matches!(trade.cmd, 0 | 1);
         let mut positions = Vec::new();

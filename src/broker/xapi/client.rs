@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::broker::xapi::errors::{Policy, may_log_in_again, meaning};
 use crate::broker::xapi::secret::Secret;
 use crate::broker::xapi::wire::{
-    Margin, Pushed, Reply, Status, Symbol, Tick, Trade, TradeRequest, command, decode, decode_pushed, decode_reply,
+    Margin, Pushed, Reply, Status, Symbol, Tick, Trade, TradeRequest, command, decode, decode_each, decode_pushed, decode_reply,
     stream_command, trade_command,
 };
 use crate::domain::{CleanText, Duration, WallTime};
@@ -21,6 +21,14 @@ use crate::domain::{CleanText, Duration, WallTime};
 const QUEUE: usize = 512;
 /// Requests that may be without a reply at once.
 const OUTSTANDING: usize = 16;
+/// A list of all symbols may take so long; nothing else is asked for meanwhile.
+const SYMBOLS_WITHIN: Duration = Duration::seconds(30);
+/// Pause after an answer that was not complete; it doubles.
+const LOOK_AGAIN: Duration = Duration::seconds(1);
+/// Longest such pause.
+const LOOK_AGAIN_AT_MOST: Duration = Duration::seconds(10);
+/// The rate of commands is told over this time.
+const RATE_OVER: Duration = Duration::seconds(10);
 /// Back-off begins anew after so much time in order.
 const STEADY: Duration = Duration::seconds(60);
 /// History is asked for from this long before the last answer, so that nothing falls between two.
@@ -33,7 +41,7 @@ pub struct Settings {
     pub user: String,
     /// Its password.
     pub password: Secret,
-    /// Least time between two commands of the main connection.
+    /// Least time between two commands, on both connections together.
     pub spacing: Duration,
     /// Both connections are pinged this often.
     pub ping_every: Duration,
@@ -86,6 +94,8 @@ pub enum Ask {
     Snapshot,
     /// Quotes of these symbols, and of no others.
     Watch(BTreeSet<String>),
+    /// Connect now, also after a refused login: a person wants it.
+    Connect,
 }
 
 /// What reaches the machine.
@@ -178,13 +188,17 @@ pub enum ClientEvent {
     Account(Margin),
     /// The symbols there are.
     Symbols(Vec<Symbol>),
-    /// An answer to [`Ask::Snapshot`], or the one that follows a connection.
+    /// A complete answer to [`Ask::Snapshot`], or the one that follows a connection.
     Snapshot(Box<Snapshot>),
+    /// An answer that says nothing, and why; it is asked again after a pause.
+    Unread(CleanText),
     /// How long a reply took.
     Latency(Duration),
+    /// How both connections stand.
+    Vitals(Vitals),
 }
 
-/// Everything the broker says is there.
+/// Everything the broker says is there: two lists of what is open agree and every record was read. Only so an absence means something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// When the first question was asked.
@@ -195,8 +209,6 @@ pub struct Snapshot {
     pub history: Vec<Trade>,
     /// The account.
     pub margin: Margin,
-    /// Whether two lists of what is open agree and everything was read. Only then does an absence mean something.
-    pub is_complete: bool,
     /// Whether something was ordered or traded meanwhile, so that the lists may be older than what is known by now.
     pub is_overtaken: bool,
 }
@@ -212,10 +224,43 @@ enum Phase {
     Ready,
 }
 
+/// How one of the two connections stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Socket {
+    /// There is none.
+    #[default]
+    Closed,
+    /// It is being opened.
+    Opening,
+    /// It is open.
+    Open,
+    /// It is open and the login was taken.
+    LoggedIn,
+}
+
+/// The state of both connections, for the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Vitals {
+    /// The main connection.
+    pub main: Socket,
+    /// The stream.
+    pub stream: Socket,
+    /// When the stream last said anything.
+    pub stream_heard: Option<WallTime>,
+    /// Commands that wait for their turn.
+    pub waiting: usize,
+    /// Commands written in the last ten seconds.
+    pub used: usize,
+    /// Commands that the spacing allows in ten seconds.
+    pub allowed: usize,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Job {
     Login,
     Ping,
+    /// A command of the stream; nothing answers it.
+    Stream(&'static str, Option<String>),
     Symbols,
     Trade(AskId, TradeRequest),
     Open,
@@ -238,7 +283,7 @@ struct Draft {
     open: Option<Vec<Trade>>,
     history: Option<Vec<Trade>>,
     again: Option<Vec<Trade>>,
-    broken: bool,
+    problem: Option<&'static str>,
     overtaken: bool,
 }
 
@@ -248,6 +293,7 @@ enum Class {
     Urgent,
     Order,
     Query,
+    Quotes,
 }
 
 /// The machine.
@@ -261,6 +307,7 @@ pub struct Client {
     session: Option<String>,
     queue: BTreeMap<Class, VecDeque<Job>>,
     next_slot: WallTime,
+    slots: VecDeque<WallTime>,
     written: VecDeque<Written>,
     next_tag: u64,
     next_ping: WallTime,
@@ -269,7 +316,11 @@ pub struct Client {
     draft: Option<Draft>,
     /// Whether another look is wanted once this one is done.
     again: bool,
+    /// Answers in a row that were not complete, and when the next is asked for.
+    unread: u32,
+    look_at: Option<WallTime>,
     seen_until: Option<WallTime>,
+    has_symbols: bool,
 }
 
 impl Client {
@@ -285,6 +336,7 @@ impl Client {
             session: None,
             queue: BTreeMap::new(),
             next_slot: WallTime(0),
+            slots: VecDeque::new(),
             written: VecDeque::new(),
             next_tag: 1,
             next_ping: WallTime(0),
@@ -292,7 +344,10 @@ impl Client {
             watched: BTreeSet::new(),
             draft: None,
             again: false,
+            unread: 0,
+            look_at: None,
             seen_until: None,
+            has_symbols: false,
         }
     }
 
@@ -301,14 +356,33 @@ impl Client {
         self.queue.values().map(VecDeque::len).sum()
     }
 
+    /// How both connections stand.
+    pub fn vitals(&self, now: WallTime) -> Vitals {
+        let (main, stream) = match self.phase {
+            Phase::Idle | Phase::Waiting(_) => (Socket::Closed, Socket::Closed),
+            Phase::Connecting => (Socket::Opening, Socket::Closed),
+            Phase::LoggingIn => (Socket::Open, Socket::Closed),
+            Phase::OpeningStream => (Socket::LoggedIn, Socket::Opening),
+            Phase::Synchronising | Phase::Ready => (Socket::LoggedIn, Socket::Open),
+        };
+        let used = self.slots.iter().filter(|at| now.since(**at).0 < RATE_OVER.0).count();
+        let allowed = usize::try_from(RATE_OVER.0 / self.settings.spacing.0.max(1)).unwrap_or(usize::MAX);
+        let stream_heard = self.is_streaming().then_some(self.stream_heard);
+        Vitals { main, stream, stream_heard, waiting: self.waiting(), used, allowed }
+    }
+
+    fn limit(&self, job: &Job) -> Duration {
+        if *job == Job::Symbols { SYMBOLS_WITHIN.max(self.settings.reply_within) } else { self.settings.reply_within }
+    }
+
     /// When the machine has something to do next, if nothing arrives.
     pub fn wake_at(&self) -> Option<WallTime> {
-        let reply = self.written.front().map(|written| written.at.plus(self.settings.reply_within));
+        let reply = self.written.front().map(|written| written.at.plus(self.limit(&written.job)));
         let slot = self.next_class().map(|_| self.next_slot);
         let silence = self.is_streaming().then(|| self.stream_heard.plus(self.settings.silence_within));
         let ping = self.is_streaming().then_some(self.next_ping);
         let retry = if let Phase::Waiting(at) = self.phase { Some(at) } else { None };
-        [reply, slot, silence, ping, retry].into_iter().flatten().min()
+        [reply, slot, silence, ping, retry, self.look_at].into_iter().flatten().min()
     }
 
     /// Takes an input.
@@ -316,14 +390,14 @@ impl Client {
         match input {
             Input::Start => self.connect(out),
             Input::MainOpened if self.phase == Phase::Connecting => self.log_in(now, out),
-            Input::StreamOpened if self.phase == Phase::OpeningStream => self.subscribe(now, out),
+            Input::StreamOpened if self.phase == Phase::OpeningStream => self.subscribe(now),
             Input::MainOpened | Input::StreamOpened => {}
             Input::Main(text) => self.hear_main(now, text, out),
             Input::Stream(text) => self.hear_stream(now, text, out),
             Input::MainClosed(why) => self.drop_link(now, &format!("main connection: {why}"), out),
             Input::StreamClosed(why) => self.drop_link(now, &format!("stream: {why}"), out),
             Input::Timer => {}
-            Input::Ask(ask) => self.take(now, ask, out),
+            Input::Ask(ask) => self.take(ask, out),
             Input::Stop => {
                 self.give_up("the program ends", out);
                 self.phase = Phase::Idle;
@@ -351,23 +425,35 @@ impl Client {
         self.phase = Phase::LoggingIn;
         let arguments = json!({"userId": self.settings.user, "password": self.settings.password.reveal(), "appName": "pmax"});
         let tag = self.tag();
-        if let Ok(text) = command("login", Some(arguments), &tag) {
-            self.note_written(now, tag, Job::Login);
-            out.push(Output::Main(text));
+        match command("login", Some(arguments), &tag) {
+            Ok(text) => {
+                self.note_written(now, tag, Job::Login);
+                out.push(Output::Main(text));
+            }
+            Err(_) => self.refuse_login(String::new(), "account number or password is longer than the protocol allows", out),
         }
     }
 
-    fn subscribe(&mut self, now: WallTime, out: &mut Vec<Output>) {
+    fn refuse_login(&mut self, code: String, words: &'static str, out: &mut Vec<Output>) {
+        self.give_up(words, out);
+        self.phase = Phase::Idle;
+        out.push(Output::CloseBoth);
+        out.push(Output::Event(ClientEvent::Link(LinkState::Refused { code, words })));
+    }
+
+    fn subscribe(&mut self, now: WallTime) {
         self.phase = Phase::Synchronising;
         (self.stream_heard, self.next_ping) = (now, now.plus(self.settings.ping_every));
-        let Some(session) = self.session.clone() else { return };
+        // The list of symbols may be several megabytes: it comes once, before orders can wait behind it.
+        if !self.has_symbols {
+            self.push(Class::Query, Job::Symbols);
+        }
         for name in ["getKeepAlive", "getTrades", "getTradeStatus", "getBalance"] {
-            out.push(Output::Stream(stream_command(name, &session, None)));
+            self.push(Class::Query, Job::Stream(name, None));
         }
-        for symbol in &self.watched {
-            out.push(Output::Stream(stream_command("getTickPrices", &session, Some(symbol))));
+        for symbol in self.watched.clone() {
+            self.push(Class::Quotes, Job::Stream("getTickPrices", Some(symbol)));
         }
-        self.push(Class::Query, Job::Symbols);
         self.ask_snapshot();
     }
 
@@ -377,16 +463,16 @@ impl Client {
             self.again = true;
             return;
         }
-        self.again = false;
+        (self.again, self.look_at) = (false, None);
         let began = WallTime(i64::MAX);
-        self.draft = Some(Draft { began, open: None, history: None, again: None, broken: false, overtaken: false });
+        self.draft = Some(Draft { began, open: None, history: None, again: None, problem: None, overtaken: false });
         let start = self.seen_until.map_or(0, |seen| (seen.0 - OVERLAP.0) / 1_000_000);
         for job in [Job::Open, Job::History(start.max(0)), Job::OpenAgain, Job::Margin] {
             self.push(Class::Query, job);
         }
     }
 
-    fn take(&mut self, now: WallTime, ask: Ask, out: &mut Vec<Output>) {
+    fn take(&mut self, ask: Ask, out: &mut Vec<Output>) {
         match ask {
             Ask::Trade { id, request, is_urgent } => {
                 let class = if is_urgent { Class::Urgent } else { Class::Order };
@@ -400,19 +486,20 @@ impl Client {
             }
             Ask::Snapshot if self.is_streaming() => self.ask_snapshot(),
             Ask::Snapshot => {}
-            Ask::Watch(symbols) => self.watch(now, symbols, out),
+            Ask::Watch(symbols) => self.watch(symbols),
+            Ask::Connect => self.connect(out),
         }
     }
 
-    fn watch(&mut self, now: WallTime, symbols: BTreeSet<String>, out: &mut Vec<Output>) {
+    fn watch(&mut self, symbols: BTreeSet<String>) {
         let before = std::mem::replace(&mut self.watched, symbols);
-        let Some(session) = self.session.clone().filter(|_| self.is_streaming()) else { return };
-        let _: WallTime = now;
-        for symbol in self.watched.difference(&before) {
-            out.push(Output::Stream(stream_command("getTickPrices", &session, Some(symbol))));
+        if !self.is_streaming() {
+            return;
         }
-        for symbol in before.difference(&self.watched) {
-            out.push(Output::Stream(stream_command("stopTickPrices", &session, Some(symbol))));
+        let stop = before.difference(&self.watched).map(|symbol| ("stopTickPrices", symbol.clone()));
+        let start = self.watched.difference(&before).map(|symbol| ("getTickPrices", symbol.clone()));
+        for (name, symbol) in stop.chain(start).collect::<Vec<_>>() {
+            self.push(Class::Quotes, Job::Stream(name, Some(symbol)));
         }
     }
 
@@ -431,9 +518,16 @@ impl Client {
     fn pump(&mut self, now: WallTime, out: &mut Vec<Output>) {
         while let Some(class) = self.next_class().filter(|_| now >= self.next_slot) {
             let Some(job) = self.queue.get_mut(&class).and_then(VecDeque::pop_front) else { return };
+            if let Job::Stream(name, symbol) = job {
+                if let Some(session) = &self.session {
+                    out.push(Output::Stream(stream_command(name, session, symbol.as_deref())));
+                    self.note_slot(now);
+                }
+                continue;
+            }
             let tag = self.tag();
             let text = match &job {
-                Job::Login => continue,
+                Job::Login | Job::Stream(..) => continue,
                 Job::Ping => command("ping", None, &tag),
                 Job::Symbols => command("getAllSymbols", None, &tag),
                 Job::Trade(_, request) => trade_command(request, &tag),
@@ -462,8 +556,16 @@ impl Client {
     }
 
     fn note_written(&mut self, now: WallTime, tag: String, job: Job) {
-        self.next_slot = now.plus(self.settings.spacing);
+        self.note_slot(now);
         self.written.push_back(Written { tag, job, at: now });
+    }
+
+    fn note_slot(&mut self, now: WallTime) {
+        self.next_slot = now.plus(self.settings.spacing);
+        while self.slots.front().is_some_and(|at| now.since(*at).0 >= RATE_OVER.0) {
+            self.slots.pop_front();
+        }
+        self.slots.push_back(now);
     }
 
     fn tag(&mut self) -> String {
@@ -477,7 +579,7 @@ impl Client {
         {
             self.connect(out);
         }
-        let is_late = self.written.front().is_some_and(|written| now.since(written.at).0 >= self.settings.reply_within.0);
+        let is_late = self.written.front().is_some_and(|written| now.since(written.at).0 >= self.limit(&written.job).0);
         if is_late {
             self.drop_link(now, "no reply in time", out);
         } else if self.is_streaming() && now.since(self.stream_heard).0 >= self.settings.silence_within.0 {
@@ -486,9 +588,10 @@ impl Client {
         if self.is_streaming() && now >= self.next_ping {
             self.next_ping = now.plus(self.settings.ping_every);
             self.push(Class::Query, Job::Ping);
-            if let Some(session) = &self.session {
-                out.push(Output::Stream(stream_command("ping", session, None)));
-            }
+            self.push(Class::Query, Job::Stream("ping", None));
+        }
+        if self.is_streaming() && self.look_at.is_some_and(|at| now >= at) {
+            self.ask_snapshot();
         }
     }
 
@@ -514,9 +617,12 @@ impl Client {
                 self.draft.iter_mut().for_each(|draft| draft.overtaken = true);
                 trade_reply(id, &reply, out);
             }
-            Job::Ping => {}
+            Job::Ping | Job::Stream(..) => {}
             Job::Symbols => {
-                if let Some(symbols) = reply.outcome.ok().and_then(|data| decode::<Vec<Symbol>>(&data).ok()) {
+                // What stood behind the list begins to wait now.
+                self.written.iter_mut().for_each(|behind| behind.at = now);
+                if let Some((symbols, _)) = reply.outcome.ok().and_then(|data| decode_each::<Symbol>(&data).ok()) {
+                    self.has_symbols = true;
                     out.push(Output::Event(ClientEvent::Symbols(symbols)));
                 }
             }
@@ -537,13 +643,10 @@ impl Client {
             (Ok(_), None) => self.drop_link(now, "the login gave no session", out),
             (Err((code, _)), _) => {
                 let (words, _) = meaning(&code);
-                if !may_log_in_again(&code) {
-                    self.give_up(words, out);
-                    self.phase = Phase::Idle;
-                    out.push(Output::CloseBoth);
-                    out.push(Output::Event(ClientEvent::Link(LinkState::Refused { code, words })));
-                } else {
+                if may_log_in_again(&code) {
                     self.drop_link(now, words, out);
+                } else {
+                    self.refuse_login(code, words, out);
                 }
             }
         }
@@ -551,55 +654,54 @@ impl Client {
 
     fn draft_reply(&mut self, now: WallTime, job: &Job, reply: Reply, out: &mut Vec<Output>) {
         let Some(draft) = &mut self.draft else { return };
-        let data = reply.outcome.ok();
-        let trades = || data.as_deref().and_then(|data| decode::<Vec<Trade>>(data).ok());
+        let data = match reply.outcome {
+            Ok(data) => data,
+            Err((code, _)) => {
+                draft.problem = Some(meaning(&code).0);
+                String::new()
+            }
+        };
+        let mut trades = || match decode_each::<Trade>(&data) {
+            Ok((trades, 0)) if trades.iter().all(is_whole) => Some(trades),
+            Ok(_) | Err(_) => {
+                draft.problem = draft.problem.or(Some("a list holds a record that cannot be read"));
+                None
+            }
+        };
         match job {
             Job::Open => draft.open = trades(),
             Job::OpenAgain => draft.again = trades(),
             Job::History(_) => draft.history = trades(),
             _ => {
-                let margin = data.as_deref().and_then(|data| decode::<Margin>(data).ok());
+                let margin = decode::<Margin>(&data).ok();
                 self.finish_snapshot(now, margin, out);
-                return;
             }
         }
-        draft.broken |= data.is_none();
     }
 
     fn finish_snapshot(&mut self, now: WallTime, margin: Option<Margin>, out: &mut Vec<Output>) {
         let Some(draft) = self.draft.take() else { return };
-        let keys = |trades: &Option<Vec<Trade>>| {
-            let of = |trade: &Trade| (trade.position, trade.cmd, trade.volume);
-            trades.as_ref().map(|trades| trades.iter().map(of).collect::<BTreeSet<_>>())
-        };
-        let agrees = draft.open.is_some() && keys(&draft.open) == keys(&draft.again);
-        // A trade without a volume was not read, whatever its other fields say.
-        let has_volumes = |trades: &Vec<Trade>| trades.iter().all(|trade| !(0..=5).contains(&trade.cmd) || trade.volume.0 > 0);
-        let agrees = agrees && [&draft.open, &draft.again, &draft.history].into_iter().flatten().all(has_volumes);
-        let is_complete = agrees && !draft.broken && draft.history.is_some() && margin.is_some();
-        if is_complete {
-            self.seen_until = Some(draft.began);
-        }
-        let snapshot = Snapshot {
-            began: draft.began,
-            open: draft.again.or(draft.open).unwrap_or_default(),
-            history: draft.history.unwrap_or_default(),
-            margin: margin.unwrap_or_default(),
-            is_complete,
-            is_overtaken: draft.overtaken,
-        };
-        out.push(Output::Event(ClientEvent::Snapshot(Box::new(snapshot))));
-        match (self.phase, is_complete) {
-            (Phase::Synchronising, true) => {
-                self.phase = Phase::Ready;
-                self.ready_since = Some(now);
-                out.push(Output::Event(ClientEvent::Link(LinkState::Ready)));
+        let problem = draft.problem;
+        match whole_snapshot(draft, margin) {
+            Some(snapshot) => {
+                (self.seen_until, self.unread) = (Some(snapshot.began), 0);
+                out.push(Output::Event(ClientEvent::Snapshot(Box::new(snapshot))));
+                if self.phase == Phase::Synchronising {
+                    self.phase = Phase::Ready;
+                    self.ready_since = Some(now);
+                    out.push(Output::Event(ClientEvent::Link(LinkState::Ready)));
+                }
+                if self.again {
+                    self.ask_snapshot();
+                }
             }
-            (Phase::Synchronising, false) => self.ask_snapshot(),
-            _ => {}
-        }
-        if self.again && self.draft.is_none() {
-            self.ask_snapshot();
+            None => {
+                let why = problem.unwrap_or("two lists of what is open do not agree");
+                out.push(Output::Event(ClientEvent::Unread(CleanText::from_outside(why))));
+                let pause = LOOK_AGAIN.0.saturating_mul(1 << self.unread.min(6)).min(LOOK_AGAIN_AT_MOST.0);
+                self.unread += 1;
+                self.look_at = Some(now.plus(Duration(pause)));
+            }
         }
     }
 
@@ -661,6 +763,7 @@ impl Client {
             }
         }
         (self.session, self.draft, self.ready_since, self.again) = (None, None, None, false);
+        (self.look_at, self.unread) = (None, 0);
     }
 
     /// A number from 0 to `most` (SplitMix64: Steele, Lea and Flood 2014).
@@ -672,6 +775,21 @@ impl Client {
         let drawn = (mixed ^ (mixed >> 31)) % (most.max(0).unsigned_abs() + 1);
         i64::try_from(drawn).unwrap_or(0)
     }
+}
+
+/// Whether everything that a trade's meaning hangs on was there: a missing number is not zero.
+fn is_whole(trade: &Trade) -> bool {
+    let is_booked = trade.profit.is_some() || !trade.closed || trade.cmd > 1;
+    !(0..=5).contains(&trade.cmd) || (trade.volume.0 > 0 && is_booked)
+}
+
+/// Both lists of what is open, the history and the account, if all is there and the lists agree.
+fn whole_snapshot(draft: Draft, margin: Option<Margin>) -> Option<Snapshot> {
+    let of = |trade: &Trade| (trade.position, trade.cmd, trade.volume);
+    let keys = |trades: &[Trade]| trades.iter().map(of).collect::<BTreeSet<_>>();
+    let (first, open, history, margin) = (draft.open?, draft.again?, draft.history?, margin?);
+    let agrees = keys(&first) == keys(&open) && draft.problem.is_none();
+    agrees.then_some(Snapshot { began: draft.began, open, history, margin, is_overtaken: draft.overtaken })
 }
 
 /// What a reply to a trade request says.

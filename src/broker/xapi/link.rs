@@ -1,5 +1,7 @@
 //! The client's sockets: one task that feeds the state machine and does what it says.
 
+use std::fmt;
+use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration as StdDuration;
 
@@ -11,8 +13,8 @@ use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::broker::xapi::{Ask, Client, ClientEvent, Input, Output};
-use crate::domain::WallTime;
+use crate::broker::xapi::{Ask, Client, ClientEvent, Input, Output, Vitals};
+use crate::domain::{Duration, WallTime};
 
 /// Wishes that may wait for the task.
 const ASKS: usize = 1_024;
@@ -24,6 +26,10 @@ const MESSAGES: usize = 8_192;
 const TEXTS: usize = 256;
 /// A connection takes no longer than this.
 const CONNECT_WITHIN: StdDuration = StdDuration::from_secs(10);
+/// A text that is not written by then is not written: the connection is given up, and what the kernel still holds of it with it.
+const WRITE_WITHIN: StdDuration = StdDuration::from_secs(5);
+/// The state of both connections is told this often, and at once where it changes.
+const VITALS_EVERY: Duration = Duration::seconds(1);
 /// Largest message of the main connection: a list of all symbols is several megabytes.
 const LARGEST_MAIN: usize = 32 << 20;
 /// Largest message of the stream.
@@ -56,7 +62,7 @@ impl Address {
 #[derive(Debug)]
 pub struct Link {
     asks: mpsc::Sender<Ask>,
-    events: std_mpsc::Receiver<ClientEvent>,
+    events: Option<std_mpsc::Receiver<ClientEvent>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -88,11 +94,36 @@ struct Driver {
     /// Tasks of the connections, ended at once when both are closed: nothing that waits in them may be written any more.
     tasks: Vec<tokio::task::JoinHandle<()>>,
     out: Vec<Output>,
+    /// Called after every event, so that the engine need not look.
+    wake: Wake,
+    told: (WallTime, Vitals),
+}
+
+/// Called when something has arrived.
+#[derive(Clone)]
+pub struct Wake(Arc<dyn Fn() + Send + Sync>);
+
+impl Wake {
+    /// Calls this function; it must not wait.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wake))
+    }
+
+    /// Nobody need be called.
+    pub fn nobody() -> Self {
+        Self::new(|| {})
+    }
+}
+
+impl fmt::Debug for Wake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Wake")
+    }
 }
 
 impl Link {
-    /// Starts the link on a thread of its own. `clock` is its only clock.
-    pub fn start(client: Client, address: Address, clock: fn() -> WallTime) -> std::io::Result<Self> {
+    /// Starts the link on a thread of its own. `clock` is its only clock; `wake` is called when an event has arrived.
+    pub fn start(client: Client, address: Address, clock: fn() -> WallTime, wake: Wake) -> std::io::Result<Self> {
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (asks, asked) = mpsc::channel(ASKS);
         let (sender, events) = std_mpsc::sync_channel(EVENTS);
@@ -110,10 +141,12 @@ impl Link {
                 stream: None,
                 tasks: Vec::new(),
                 out: Vec::new(),
+                wake,
+                told: (WallTime(0), Vitals::default()),
             };
             executor.block_on(driver.run(asked, arrived, stopped));
         })?;
-        Ok(Self { asks, events, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { asks, events: Some(events), stop: Some(stop), thread: Some(thread) })
     }
 
     /// Hands a wish over without waiting; `false` where the link does not take it.
@@ -124,12 +157,14 @@ impl Link {
 
     /// The next event that has arrived.
     pub fn next(&self) -> Option<ClientEvent> {
-        self.events.try_recv().ok()
+        self.events.as_ref()?.try_recv().ok()
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
+        // Nobody listens any more: an event that waits for room is given up.
+        self.events = None;
         if let Some(stop) = self.stop.take() {
             let _: Result<(), ()> = stop.send(());
         }
@@ -210,6 +245,13 @@ impl Driver {
                 None => {}
             }
         }
+        let (now, (at, before)) = ((self.clock)(), self.told);
+        let vitals = self.client.vitals(now);
+        let has_moved = (vitals.main, vitals.stream) != (before.main, before.stream);
+        if has_moved || now.since(at).0 >= VITALS_EVERY.0 {
+            self.told = (now, vitals);
+            self.emit(ClientEvent::Vitals(vitals)).await;
+        }
     }
 
     /// Hands an event to the engine's side. Only ticks may be lost.
@@ -217,8 +259,9 @@ impl Driver {
         let mut event = event;
         loop {
             match self.events.try_send(event) {
-                Ok(()) | Err(std_mpsc::TrySendError::Disconnected(_)) => return,
-                Err(std_mpsc::TrySendError::Full(ClientEvent::Tick(_))) => return,
+                Ok(()) => return (self.wake.0)(),
+                Err(std_mpsc::TrySendError::Disconnected(_)) => return,
+                Err(std_mpsc::TrySendError::Full(ClientEvent::Tick(_) | ClientEvent::Vitals(_))) => return,
                 Err(std_mpsc::TrySendError::Full(back)) => event = back,
             }
             sleep(StdDuration::from_millis(1)).await;
@@ -253,6 +296,17 @@ async fn connection(
     drop(arrivals.send((attempt, which, FromSocket::Closed(why))).await);
 }
 
+/// Makes a socket that holds nothing back: what is not delivered when it is closed, or after some seconds, is thrown away.
+/// An order must not arrive after its absence was proven.
+fn bounded(socket: &TcpStream) -> std::io::Result<()> {
+    socket.set_nodelay(true)?;
+    let options = socket2::SockRef::from(socket);
+    options.set_linger(Some(StdDuration::ZERO))?;
+    #[cfg(target_os = "linux")]
+    options.set_tcp_user_timeout(Some(WRITE_WITHIN))?;
+    Ok(())
+}
+
 async fn serve(
     which: Which,
     attempt: u64,
@@ -267,7 +321,7 @@ async fn serve(
     let limits = WebSocketConfig::default().max_message_size(Some(largest)).max_frame_size(Some(largest));
     let connect = async {
         let socket = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(|error| error.to_string())?;
-        socket.set_nodelay(true).map_err(|error| error.to_string())?;
+        bounded(&socket).map_err(|error| error.to_string())?;
         client_async_with_config(url, socket, Some(limits)).await.map_err(|error| error.to_string())
     };
     let (mut socket, _) = timeout(CONNECT_WITHIN, connect).await.map_err(|_| "no connection within 10 s".to_owned())??;
@@ -276,7 +330,10 @@ async fn serve(
         tokio::select! {
             biased;
             text = texts.recv() => match text {
-                Some(text) => socket.send(Message::text(text)).await.map_err(|error| error.to_string())?,
+                Some(text) => {
+                    let sent = timeout(WRITE_WITHIN, socket.send(Message::text(text))).await;
+                    sent.map_err(|_| "nothing could be written for 5 s".to_owned())?.map_err(|error| error.to_string())?;
+                }
                 None => return Ok(()),
             },
             message = socket.next() => match message {

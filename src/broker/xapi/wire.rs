@@ -63,10 +63,10 @@ pub struct Reply {
 #[serde(rename_all = "camelCase")]
 pub struct Trade {
     /// Number of the opening transaction.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub order: i64,
     /// Number of the latest transaction.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub order2: i64,
     /// Number common to open and close.
     pub position: i64,
@@ -85,13 +85,13 @@ pub struct Trade {
     #[serde(default, rename = "close_price")]
     pub close_price: Decimal,
     /// Milliseconds.
-    #[serde(default, rename = "open_time")]
+    #[serde(default, rename = "open_time", deserialize_with = "null_is_default")]
     pub open_time: i64,
     /// Milliseconds, once closed.
     #[serde(default, rename = "close_time")]
     pub close_time: Option<i64>,
     /// Whether it is closed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub closed: bool,
     /// In the account's currency; nothing for waiting orders.
     #[serde(default)]
@@ -231,9 +231,10 @@ pub fn trade_command(request: &TradeRequest, tag: &str) -> Result<String, WireEr
 /// A stream command with its session.
 pub fn stream_command(name: &str, session: &str, symbol: Option<&str>) -> String {
     match symbol {
-        Some(symbol) => {
+        Some(symbol) if name.starts_with("get") => {
             json!({"command": name, "streamSessionId": session, "symbol": symbol, "minArrivalTime": 200, "maxLevel": 0})
         }
+        Some(symbol) => json!({"command": name, "streamSessionId": session, "symbol": symbol}),
         None => json!({"command": name, "streamSessionId": session}),
     }
     .to_string()
@@ -273,6 +274,19 @@ pub fn decode_reply(text: &str) -> Result<Reply, WireError> {
 /// Reads the data of a reply.
 pub fn decode<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, WireError> {
     serde_json::from_str(data).map_err(|error| unreadable(&error))
+}
+
+/// Reads a list record by record. Returns what could be read, and how many could not.
+pub fn decode_each<T: serde::de::DeserializeOwned>(data: &str) -> Result<(Vec<T>, usize), WireError> {
+    let records: Vec<&RawValue> = decode(data)?;
+    let read: Vec<T> = records.iter().filter_map(|record| serde_json::from_str(record.get()).ok()).collect();
+    let unread = records.len() - read.len();
+    Ok((read, unread))
+}
+
+/// A field that is `null` where the document promises a value.
+fn null_is_default<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
 }
 
 /// Reads a message of the stream.
