@@ -1,30 +1,27 @@
 //! What orders and positions mean on this wire: our numbers to the broker's and back, by the mark every request carries.
 //!
 //! Pure: wishes and client events in, requests and reports out. Nothing is sent twice here; what is not certain is reported as that.
-//!
-//! Past 600 lines because every wish and every message touches the same few maps; what belongs to exits comes out first.
+//! `adapter/exits.rs` is how positions end, `adapter/look.rs` what a look at everything says, `adapter/restored.rs` what a restart
+//! takes over.
+
+mod exits;
+mod look;
+mod restored;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::broker::Standing;
-use crate::broker::xapi::client::{Ask, AskId, ClientEvent, Snapshot};
+use crate::broker::xapi::client::{Ask, AskId, ClientEvent};
 use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::{Status, Trade, TradeRequest};
 use crate::domain::{
-    AccountId, BrokerRef, BrokerReport, BrokerState, CleanText, Currency, DealId, Evidence, Fill, InstrumentId, LedgerId,
-    Liquidity, MarketTime, Money, Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, Position, PositionId, Price,
-    Protection, ProtectiveReason, Quantity, TimeInForce,
+    BrokerRef, BrokerReport, CleanText, Currency, DealId, Fill, InstrumentId, LedgerId, Liquidity, MarketTime, Money, Order,
+    OrderId, OrderKind, OrderSide, Origin, PositionId, Price, Protection, ProtectiveReason, Quantity, TimeInForce,
 };
 use crate::exchange::LegIds;
-use crate::orders::{OrderManager, TrackedOrder};
 
 /// Closes that this program did not ask for get numbers from here on, made from the broker's.
 const FOREIGN: u64 = 1 << 48;
-/// Looks in a row that must differ from what is held before it counts.
-const LOOKS: u8 = 2;
-/// The same while the stream speaks of trades between the question and the answer.
-const LOOKS_OVERTAKEN: u8 = 10;
 /// Statuses that came before the reply which explains them.
 const EARLY: usize = 256;
 
@@ -103,66 +100,6 @@ impl Adapter {
     /// An adapter for these instruments.
     pub fn new(markets: BTreeMap<InstrumentId, Market>) -> Self {
         Self { markets, next_ask: 1, ..Self::default() }
-    }
-
-    /// Takes what the ledger knows already, so that a restart books nothing twice.
-    pub fn restore(&mut self, standing: Standing<'_>) {
-        self.ledger = standing.ledger_id;
-        self.deals = standing.ledger.deals().iter().map(|deal| deal.0).collect();
-        let all = || standing.orders.open().values().chain(standing.orders.closed_newest_first());
-        self.opened = all().filter(|tracked| tracked.filled.is_positive()).map(|tracked| tracked.order.id).collect();
-        for position in standing.ledger.positions().values() {
-            self.opened.insert(OrderId(position.id.0));
-            self.restore_position(position, standing.orders);
-        }
-        for tracked in standing.orders.open().values() {
-            let order = tracked.order.id;
-            if let Some(waiting) = self.restored_waiting(tracked) {
-                self.waiting.insert(order, waiting);
-            }
-            match (tracked.order.request.closes, tracked.broker_ref, tracked.order.request.origin.is_protective()) {
-                (Some(position), Some(number), _) => {
-                    let number = i64::try_from(number.0).unwrap_or(0);
-                    self.transactions.insert(number, Purpose::Close(order, position));
-                }
-                (Some(position), None, false) => self.doubtful.push((position, order)),
-                (Some(position), None, true) if tracked.order.request.kind == OrderKind::Market => {
-                    self.doubtful.push((position, order))
-                }
-                (Some(_), None, true) | (None, ..) => {}
-            }
-        }
-    }
-
-    fn restored_waiting(&self, tracked: &TrackedOrder) -> Option<Waiting> {
-        let wish = tracked.order.request;
-        let price = price_of(wish.kind).filter(|_| wish.closes.is_none())?;
-        let market = self.markets.get(&wish.instrument)?;
-        let number = i64::try_from(tracked.broker_ref?.0).ok()?;
-        let lots = Quantity::from_nanos(wish.quantity.nanos() / market.contract_size.max(1));
-        Some(Waiting { number, cmd: command_number(wish.side, wish.kind), instrument: wish.instrument, lots, price })
-    }
-
-    fn restore_position(&mut self, position: &Position, orders: &OrderManager) {
-        let Some(market) = self.markets.get(&position.instrument) else { return };
-        let leg = |reason: ProtectiveReason| {
-            let is_leg =
-                |request: &OrderRequest| request.closes == Some(position.id) && request.origin == Origin::Protective(reason);
-            let tracked = orders.open().values().find(|tracked| is_leg(&tracked.order.request))?;
-            Some((tracked.order.id, tracked.order.request.named_price()?))
-        };
-        let (stop, target) = (leg(ProtectiveReason::StopLoss), leg(ProtectiveReason::TakeProfit));
-        let held = Held {
-            number: None,
-            instrument: position.instrument,
-            side: position.side.closing().opposite(),
-            lots: Quantity::from_nanos(position.quantity.nanos() / market.contract_size.max(1)),
-            open_price: position.entry().unwrap_or(Price::ZERO),
-            stop,
-            target,
-            next_legs: LegIds::of_opening(OrderId(position.id.0)),
-        };
-        self.held.insert(position.id, held);
     }
 
     /// Notes market time, the only clock of reports.
@@ -520,139 +457,6 @@ impl Adapter {
         self.exits(position, trade);
     }
 
-    /// Brings the legs in step with the exits the broker holds.
-    fn exits(&mut self, position: PositionId, trade: &Trade) {
-        let Some(held) = self.held.get_mut(&position) else { return };
-        let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
-        let (closing, quantity) = (held.side.opposite(), units(held.lots, size));
-        let place = |id: OrderId, kind: OrderKind, reason: ProtectiveReason| Order {
-            id,
-            account: AccountId(1),
-            request: OrderRequest {
-                instrument: held.instrument,
-                side: closing,
-                quantity,
-                kind,
-                time_in_force: TimeInForce::GoodTillCancelled,
-                protection: Protection::default(),
-                closes: Some(position),
-                origin: Origin::Protective(reason),
-            },
-            created_at: self.now,
-            reference: None,
-        };
-        let mut legs = Vec::new();
-        let stop_kind: fn(Price) -> OrderKind = OrderKind::Stop;
-        let target_kind: fn(Price) -> OrderKind = OrderKind::Limit;
-        let wishes = [
-            (held.stop, trade.sl.level(), held.next_legs.stop, stop_kind, ProtectiveReason::StopLoss),
-            (held.target, trade.tp.level(), held.next_legs.target, target_kind, ProtectiveReason::TakeProfit),
-        ];
-        for (standing, wanted, next, kind, reason) in wishes {
-            let now = match (standing, wanted) {
-                (None, Some(price)) => {
-                    legs.push(BrokerReport::LegPlaced { order: place(next, kind(price), reason) });
-                    Some((next, price))
-                }
-                (Some((id, before)), Some(price)) if before != price => {
-                    legs.push(BrokerReport::Modified { order: id, quantity, kind: kind(price) });
-                    Some((id, price))
-                }
-                (Some((order, _)), None) => {
-                    legs.push(BrokerReport::Cancelled { order, reason: CleanText::from("taken off its position") });
-                    None
-                }
-                (standing, _) => standing,
-            };
-            match reason {
-                ProtectiveReason::StopLoss => held.stop = now,
-                _ => held.target = now,
-            }
-        }
-        self.reports.append(&mut legs);
-    }
-
-    fn closed(&mut self, trade: &Trade) {
-        let deal = trade.order2.unsigned_abs();
-        let Some(position) = self.order_of(trade.mark.as_deref()).map(|order| PositionId(order.0)) else { return };
-        let Some(held) = self.held.get(&position).cloned().filter(|_| !self.deals.contains(&deal)) else { return };
-        let Some(profit) = trade.profit else {
-            // Without its result it cannot be booked; the history tells it.
-            return self.requests.push(Ask::Snapshot);
-        };
-        let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
-        let (lots, price, closing) = (trade.volume.volume(), trade.close_price.price(), held.side.opposite());
-        let order = self.closing_order(trade, position, &held, units(lots, size));
-        // What the broker books, in whole cents with swaps and commission, is the truth; the difference to the prices is a cost.
-        let booked = [Some(profit), trade.storage, trade.commission].into_iter().flatten().map(|amount| amount.0).sum::<i64>();
-        let quantity = units(lots, size);
-        let sign = if held.side == OrderSide::Buy { 1 } else { -1 };
-        let moved = i128::from(price.nanos() - trade.open_price.0) * sign;
-        let earned = moved * i128::from(quantity.nanos()) / i128::from(crate::domain::SCALE);
-        let cost = i64::try_from(earned).unwrap_or(0) - booked;
-        self.fill(deal, order, position, true, held.instrument, closing, quantity, price, cost);
-        let left = held.lots.minus(lots).unwrap_or(Quantity::ZERO);
-        let others: Vec<(OrderId, OrderKind)> = [(held.stop, true), (held.target, false)]
-            .into_iter()
-            .filter_map(|(leg, is_stop)| {
-                leg.map(|(id, price)| (id, if is_stop { OrderKind::Stop(price) } else { OrderKind::Limit(price) }))
-            })
-            .filter(|(id, _)| *id != order)
-            .collect();
-        if left.is_zero() {
-            self.held.remove(&position);
-            let reason = || CleanText::from("its position is closed");
-            self.reports.extend(others.into_iter().map(|(order, _)| BrokerReport::Cancelled { order, reason: reason() }));
-        } else {
-            if let Some(held) = self.held.get_mut(&position) {
-                held.lots = left;
-            }
-            let quantity = units(left, size);
-            self.reports.extend(others.into_iter().map(|(order, kind)| BrokerReport::Modified { order, quantity, kind }));
-        }
-    }
-
-    /// Which of our orders a close belongs to: the one that asked, an exit, one whose reply was lost; else the broker's own doing.
-    fn closing_order(&mut self, trade: &Trade, position: PositionId, held: &Held, quantity: Quantity) -> OrderId {
-        if let Some(Purpose::Close(order, _)) = self.transactions.remove(&trade.order2) {
-            return order;
-        }
-        let comment = trade.comment.as_deref().unwrap_or_default();
-        if let Some((leg, _)) = held.stop.filter(|_| comment.starts_with("[S/L]")) {
-            return leg;
-        }
-        if let Some((leg, _)) = held.target.filter(|_| comment.starts_with("[T/P]")) {
-            return leg;
-        }
-        // The reply that will name this transaction may still be on its way, or lost.
-        let on_its_way = self.asks.iter().find(|(_, purpose)| matches!(purpose, Purpose::Close(_, about) if *about == position));
-        if let Some((id, Purpose::Close(order, _))) = on_its_way.map(|(id, purpose)| (*id, *purpose))
-            && comment.is_empty()
-        {
-            self.asks.remove(&id);
-            return order;
-        }
-        if let Some(place) = self.doubtful.iter().position(|(about, _)| *about == position)
-            && comment.is_empty()
-        {
-            return self.doubtful.remove(place).1;
-        }
-        let id = OrderId(FOREIGN + trade.order2.unsigned_abs());
-        let request = OrderRequest {
-            instrument: held.instrument,
-            side: held.side.opposite(),
-            quantity,
-            kind: OrderKind::Market,
-            time_in_force: TimeInForce::GoodTillCancelled,
-            protection: Protection::default(),
-            closes: Some(position),
-            origin: Origin::Protective(ProtectiveReason::Broker),
-        };
-        let order = Order { id, account: AccountId(1), request, created_at: self.now, reference: None };
-        self.reports.push(BrokerReport::LegPlaced { order });
-        id
-    }
-
     #[expect(clippy::too_many_arguments, reason = "one trade has exactly these facts")]
     fn fill(
         &mut self,
@@ -683,70 +487,6 @@ impl Adapter {
                 at,
             }));
         }
-    }
-
-    /// The volume a position was opened with: all parts that closed and what is still there.
-    fn whole_of(&self, trade: &Trade, snapshot: &Snapshot) -> Decimal {
-        let same = |other: &&Trade| other.mark == trade.mark && matches!(other.cmd, 0 | 1);
-        let parts = snapshot.history.iter().chain(&snapshot.open).filter(same);
-        Decimal(parts.map(|part| part.volume.0).sum())
-    }
-
-    /// Everything there is: what opened, what closed, what waits, and then what the engine has to compare.
-    fn snapshot(&mut self, snapshot: &Snapshot) {
-        for trade in &snapshot.open {
-            self.trade(trade);
-            if (2..=5).contains(&trade.cmd) && !snapshot.is_overtaken {
-                self.learn(trade);
-            }
-        }
-        // What opened and closed between two looks is known only from the history.
-        let mut history: Vec<&Trade> = snapshot.history.iter().filter(|trade| matches!(trade.cmd, 0 | 1)).collect();
-        history.sort_by_key(|trade| trade.order2);
-        for trade in history {
-            let is_unseen = self.order_of(trade.mark.as_deref()).is_some_and(|order| !self.opened.contains(&order));
-            if is_unseen {
-                self.opened(&Trade { closed: false, volume: self.whole_of(trade, snapshot), ..trade.clone() });
-            }
-            self.closed(trade);
-        }
-        let numbers: BTreeSet<i64> = snapshot.open.iter().map(|trade| trade.order).collect();
-        let is_missing = self.waiting.values().any(|waiting| !numbers.contains(&waiting.number));
-        let needed = if snapshot.is_overtaken { LOOKS_OVERTAKEN } else { LOOKS };
-        // A list that is older than an order does not know it.
-        if !snapshot.is_overtaken || self.differed + 1 >= needed {
-            self.waiting.retain(|_, waiting| numbers.contains(&waiting.number));
-        }
-        let is_there = |trade: &&Trade| matches!(trade.cmd, 0 | 1);
-        let mut positions = Vec::new();
-        let mut orders: Vec<OrderId> = self.waiting.keys().copied().collect();
-        for trade in snapshot.open.iter().filter(is_there) {
-            let position = self.order_of(trade.mark.as_deref()).map(|order| PositionId(order.0));
-            let known = position.and_then(|position| Some((position, self.held.get(&position)?)));
-            match known {
-                Some((position, held)) => {
-                    let size = self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);
-                    positions.push((position, units(trade.volume.volume(), size)));
-                    orders.extend([held.stop, held.target].into_iter().flatten().map(|(id, _)| id));
-                }
-                // What is not ours is shown as a position of its own, so that nothing trades until a person has looked.
-                None => positions.push((PositionId(FOREIGN + trade.position.unsigned_abs()), trade.volume.volume())),
-            }
-        }
-        orders.sort_unstable();
-        positions.sort_unstable();
-        let size = |held: &Held| self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);
-        let mine: Vec<(PositionId, Quantity)> = self.held.iter().map(|(id, held)| (*id, units(held.lots, size(held)))).collect();
-        let differs = positions != mine || (snapshot.is_overtaken && is_missing);
-        // A list may be older than what the stream has said since: a difference counts when the next look sees one too, and while
-        // trades go on only after several.
-        self.differed = if differs { self.differed.saturating_add(1) } else { 0 };
-        if differs && self.differed < needed {
-            self.requests.push(Ask::Snapshot);
-            return;
-        }
-        let evidence = Evidence::Snapshot { began: snapshot.began };
-        self.reports.push(BrokerReport::State(BrokerState { orders, positions, evidence }));
     }
 }
 

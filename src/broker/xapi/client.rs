@@ -2,18 +2,21 @@
 //!
 //! Main and stream are one unit: if either drops or falls silent, both are closed, and after one login everything is subscribed and
 //! compared anew. A trade request is written at most once, ever; where its reply is lost that is said once, and nothing is repeated.
-//!
-//! Past 600 lines because the phases share one state; the snapshot under way comes out first.
+//! `client/contract.rs` is what goes in and out, `client/look.rs` the look at everything that is open.
+
+mod contract;
+mod look;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::json;
 
+pub use contract::{Ask, AskId, ClientEvent, Input, LinkState, Output, Settings, Snapshot, Socket, Vitals};
+use look::Draft;
+
 use crate::broker::xapi::errors::{Policy, may_log_in_again, meaning};
-use crate::broker::xapi::secret::Secret;
 use crate::broker::xapi::wire::{
-    Margin, Pushed, Reply, Status, Symbol, Tick, Trade, TradeRequest, command, decode, decode_each, decode_pushed, decode_reply,
-    stream_command, trade_command,
+    Pushed, Reply, Symbol, TradeRequest, command, decode, decode_each, decode_pushed, decode_reply, stream_command, trade_command,
 };
 use crate::domain::{CleanText, Duration, WallTime};
 
@@ -23,195 +26,10 @@ const QUEUE: usize = 512;
 const OUTSTANDING: usize = 16;
 /// A list of all symbols may take so long; nothing else is asked for meanwhile.
 const SYMBOLS_WITHIN: Duration = Duration::seconds(30);
-/// Pause after an answer that was not complete; it doubles.
-const LOOK_AGAIN: Duration = Duration::seconds(1);
-/// Longest such pause.
-const LOOK_AGAIN_AT_MOST: Duration = Duration::seconds(10);
 /// The rate of commands is told over this time.
 const RATE_OVER: Duration = Duration::seconds(10);
 /// Back-off begins anew after so much time in order.
 const STEADY: Duration = Duration::seconds(60);
-/// History is asked for from this long before the last answer, so that nothing falls between two.
-const OVERLAP: Duration = Duration::seconds(86_400);
-
-/// What a client is made of.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Account number.
-    pub user: String,
-    /// Its password.
-    pub password: Secret,
-    /// Least time between two commands, on both connections together.
-    pub spacing: Duration,
-    /// Both connections are pinged this often.
-    pub ping_every: Duration,
-    /// A reply takes no longer than this.
-    pub reply_within: Duration,
-    /// The stream is never silent for longer than this.
-    pub silence_within: Duration,
-    /// First pause between two attempts; it doubles.
-    pub first_retry: Duration,
-    /// Longest pause.
-    pub longest_retry: Duration,
-    /// Seed of the pauses.
-    pub seed: u64,
-}
-
-impl Settings {
-    /// The usual times for an account.
-    pub const fn usual(user: String, password: Secret, seed: u64) -> Self {
-        Self {
-            user,
-            password,
-            spacing: Duration::millis(250),
-            ping_every: Duration::seconds(10),
-            reply_within: Duration::seconds(5),
-            silence_within: Duration::seconds(10),
-            first_retry: Duration::millis(500),
-            longest_retry: Duration::seconds(30),
-            seed,
-        }
-    }
-}
-
-/// A number the caller gives to a trade request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AskId(pub u64);
-
-/// What the caller wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ask {
-    /// A trade request; an urgent one goes ahead of everything but other urgent ones.
-    Trade {
-        /// Its number.
-        id: AskId,
-        /// The request.
-        request: TradeRequest,
-        /// Cancels and closes of the kill switch.
-        is_urgent: bool,
-    },
-    /// Everything that is open, what was closed lately, and the account.
-    Snapshot,
-    /// Quotes of these symbols, and of no others.
-    Watch(BTreeSet<String>),
-    /// Connect now, also after a refused login: a person wants it.
-    Connect,
-}
-
-/// What reaches the machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input<'a> {
-    /// Connect, also after a refused login.
-    Start,
-    /// The main connection is there.
-    MainOpened,
-    /// The stream is there.
-    StreamOpened,
-    /// A message of the main connection.
-    Main(&'a str),
-    /// A message of the stream.
-    Stream(&'a str),
-    /// The main connection is gone.
-    MainClosed(&'a str),
-    /// The stream is gone.
-    StreamClosed(&'a str),
-    /// Time has passed.
-    Timer,
-    /// The caller wants something.
-    Ask(Ask),
-    /// End.
-    Stop,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Open the main connection.
-    OpenMain,
-    /// Open the stream.
-    OpenStream,
-    /// Close both.
-    CloseBoth,
-    /// Write to the main connection.
-    Main(String),
-    /// Write to the stream.
-    Stream(String),
-    /// Tell the caller.
-    Event(ClientEvent),
-}
-
-/// How the link stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LinkState {
-    /// Being opened, logged in and compared.
-    Connecting,
-    /// Orders can go.
-    Ready,
-    /// Gone; tried again by itself.
-    Down {
-        /// Why.
-        why: CleanText,
-        /// When it is tried again.
-        retry_at: WallTime,
-    },
-    /// The broker refused the login; only a person starts it again.
-    Refused {
-        /// The code.
-        code: String,
-        /// In plain words.
-        words: &'static str,
-    },
-}
-
-/// What the caller is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientEvent {
-    /// The link stands otherwise.
-    Link(LinkState),
-    /// The request has been written.
-    Written(AskId),
-    /// The broker has taken the request under this number.
-    Taken(AskId, i64),
-    /// The broker refused the request; nothing happened.
-    Refused(AskId, CleanText),
-    /// Written, and nobody knows what came of it.
-    Ambiguous(AskId, CleanText),
-    /// Never written.
-    NotSent(AskId, CleanText),
-    /// A transaction has moved on.
-    Status(Status),
-    /// A trade has opened, changed or closed.
-    Trade(Box<Trade>),
-    /// A quote.
-    Tick(Tick),
-    /// The account.
-    Account(Margin),
-    /// The symbols there are.
-    Symbols(Vec<Symbol>),
-    /// A complete answer to [`Ask::Snapshot`], or the one that follows a connection.
-    Snapshot(Box<Snapshot>),
-    /// An answer that says nothing, and why; it is asked again after a pause.
-    Unread(CleanText),
-    /// How long a reply took.
-    Latency(Duration),
-    /// How both connections stand.
-    Vitals(Vitals),
-}
-
-/// Everything the broker says is there: two lists of what is open agree and every record was read. Only so an absence means something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// When the first question was asked.
-    pub began: WallTime,
-    /// Positions and waiting orders.
-    pub open: Vec<Trade>,
-    /// What was closed since the last complete answer and a day before.
-    pub history: Vec<Trade>,
-    /// The account.
-    pub margin: Margin,
-    /// Whether something was ordered or traded meanwhile, so that the lists may be older than what is known by now.
-    pub is_overtaken: bool,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -222,37 +40,6 @@ enum Phase {
     OpeningStream,
     Synchronising,
     Ready,
-}
-
-/// How one of the two connections stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Socket {
-    /// There is none.
-    #[default]
-    Closed,
-    /// It is being opened.
-    Opening,
-    /// It is open.
-    Open,
-    /// It is open and the login was taken.
-    LoggedIn,
-}
-
-/// The state of both connections, for the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Vitals {
-    /// The main connection.
-    pub main: Socket,
-    /// The stream.
-    pub stream: Socket,
-    /// When the stream last said anything.
-    pub stream_heard: Option<WallTime>,
-    /// Commands that wait for their turn.
-    pub waiting: usize,
-    /// Commands written in the last ten seconds.
-    pub used: usize,
-    /// Commands that the spacing allows in ten seconds.
-    pub allowed: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,17 +61,6 @@ struct Written {
     tag: String,
     job: Job,
     at: WallTime,
-}
-
-/// A comparison that is under way.
-#[derive(Debug, Clone)]
-struct Draft {
-    began: WallTime,
-    open: Option<Vec<Trade>>,
-    history: Option<Vec<Trade>>,
-    again: Option<Vec<Trade>>,
-    problem: Option<&'static str>,
-    overtaken: bool,
 }
 
 /// Classes of commands, the most urgent first.
@@ -455,21 +231,6 @@ impl Client {
             self.push(Class::Quotes, Job::Stream("getTickPrices", Some(symbol)));
         }
         self.ask_snapshot();
-    }
-
-    fn ask_snapshot(&mut self) {
-        if self.draft.is_some() {
-            // What is under way may have asked before the event this is about.
-            self.again = true;
-            return;
-        }
-        (self.again, self.look_at) = (false, None);
-        let began = WallTime(i64::MAX);
-        self.draft = Some(Draft { began, open: None, history: None, again: None, problem: None, overtaken: false });
-        let start = self.seen_until.map_or(0, |seen| (seen.0 - OVERLAP.0) / 1_000_000);
-        for job in [Job::Open, Job::History(start.max(0)), Job::OpenAgain, Job::Margin] {
-            self.push(Class::Query, job);
-        }
     }
 
     fn take(&mut self, ask: Ask, out: &mut Vec<Output>) {
@@ -652,59 +413,6 @@ impl Client {
         }
     }
 
-    fn draft_reply(&mut self, now: WallTime, job: &Job, reply: Reply, out: &mut Vec<Output>) {
-        let Some(draft) = &mut self.draft else { return };
-        let data = match reply.outcome {
-            Ok(data) => data,
-            Err((code, _)) => {
-                draft.problem = Some(meaning(&code).0);
-                String::new()
-            }
-        };
-        let mut trades = || match decode_each::<Trade>(&data) {
-            Ok((trades, 0)) if trades.iter().all(is_whole) => Some(trades),
-            Ok(_) | Err(_) => {
-                draft.problem = draft.problem.or(Some("a list holds a record that cannot be read"));
-                None
-            }
-        };
-        match job {
-            Job::Open => draft.open = trades(),
-            Job::OpenAgain => draft.again = trades(),
-            Job::History(_) => draft.history = trades(),
-            _ => {
-                let margin = decode::<Margin>(&data).ok();
-                self.finish_snapshot(now, margin, out);
-            }
-        }
-    }
-
-    fn finish_snapshot(&mut self, now: WallTime, margin: Option<Margin>, out: &mut Vec<Output>) {
-        let Some(draft) = self.draft.take() else { return };
-        let problem = draft.problem;
-        match whole_snapshot(draft, margin) {
-            Some(snapshot) => {
-                (self.seen_until, self.unread) = (Some(snapshot.began), 0);
-                out.push(Output::Event(ClientEvent::Snapshot(Box::new(snapshot))));
-                if self.phase == Phase::Synchronising {
-                    self.phase = Phase::Ready;
-                    self.ready_since = Some(now);
-                    out.push(Output::Event(ClientEvent::Link(LinkState::Ready)));
-                }
-                if self.again {
-                    self.ask_snapshot();
-                }
-            }
-            None => {
-                let why = problem.unwrap_or("two lists of what is open do not agree");
-                out.push(Output::Event(ClientEvent::Unread(CleanText::from_outside(why))));
-                let pause = LOOK_AGAIN.0.saturating_mul(1 << self.unread.min(6)).min(LOOK_AGAIN_AT_MOST.0);
-                self.unread += 1;
-                self.look_at = Some(now.plus(Duration(pause)));
-            }
-        }
-    }
-
     fn hear_stream(&mut self, now: WallTime, text: &str, out: &mut Vec<Output>) {
         if !self.is_streaming() {
             return;
@@ -775,21 +483,6 @@ impl Client {
         let drawn = (mixed ^ (mixed >> 31)) % (most.max(0).unsigned_abs() + 1);
         i64::try_from(drawn).unwrap_or(0)
     }
-}
-
-/// Whether everything that a trade's meaning hangs on was there: a missing number is not zero.
-fn is_whole(trade: &Trade) -> bool {
-    let is_booked = trade.profit.is_some() || !trade.closed || trade.cmd > 1;
-    !(0..=5).contains(&trade.cmd) || (trade.volume.0 > 0 && is_booked)
-}
-
-/// Both lists of what is open, the history and the account, if all is there and the lists agree.
-fn whole_snapshot(draft: Draft, margin: Option<Margin>) -> Option<Snapshot> {
-    let of = |trade: &Trade| (trade.position, trade.cmd, trade.volume);
-    let keys = |trades: &[Trade]| trades.iter().map(of).collect::<BTreeSet<_>>();
-    let (first, open, history, margin) = (draft.open?, draft.again?, draft.history?, margin?);
-    let agrees = keys(&first) == keys(&open) && draft.problem.is_none();
-    agrees.then_some(Snapshot { began: draft.began, open, history, margin, is_overtaken: draft.overtaken })
 }
 
 /// What a reply to a trade request says.

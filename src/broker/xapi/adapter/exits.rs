@@ -1,0 +1,144 @@
+//! How positions end: the exits the broker holds, and the closes it reports.
+
+use super::{Adapter, FOREIGN, Held, Purpose, units};
+use crate::broker::xapi::client::Ask;
+use crate::broker::xapi::wire::Trade;
+use crate::domain::{
+    AccountId, BrokerReport, CleanText, Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, PositionId, Price,
+    Protection, ProtectiveReason, Quantity, TimeInForce,
+};
+
+impl Adapter {
+    /// Brings the legs in step with the exits the broker holds.
+    pub(super) fn exits(&mut self, position: PositionId, trade: &Trade) {
+        let Some(held) = self.held.get_mut(&position) else { return };
+        let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
+        let (closing, quantity) = (held.side.opposite(), units(held.lots, size));
+        let place = |id: OrderId, kind: OrderKind, reason: ProtectiveReason| Order {
+            id,
+            account: AccountId(1),
+            request: OrderRequest {
+                instrument: held.instrument,
+                side: closing,
+                quantity,
+                kind,
+                time_in_force: TimeInForce::GoodTillCancelled,
+                protection: Protection::default(),
+                closes: Some(position),
+                origin: Origin::Protective(reason),
+            },
+            created_at: self.now,
+            reference: None,
+        };
+        let mut legs = Vec::new();
+        let stop_kind: fn(Price) -> OrderKind = OrderKind::Stop;
+        let target_kind: fn(Price) -> OrderKind = OrderKind::Limit;
+        let wishes = [
+            (held.stop, trade.sl.level(), held.next_legs.stop, stop_kind, ProtectiveReason::StopLoss),
+            (held.target, trade.tp.level(), held.next_legs.target, target_kind, ProtectiveReason::TakeProfit),
+        ];
+        for (standing, wanted, next, kind, reason) in wishes {
+            let now = match (standing, wanted) {
+                (None, Some(price)) => {
+                    legs.push(BrokerReport::LegPlaced { order: place(next, kind(price), reason) });
+                    Some((next, price))
+                }
+                (Some((id, before)), Some(price)) if before != price => {
+                    legs.push(BrokerReport::Modified { order: id, quantity, kind: kind(price) });
+                    Some((id, price))
+                }
+                (Some((order, _)), None) => {
+                    legs.push(BrokerReport::Cancelled { order, reason: CleanText::from("taken off its position") });
+                    None
+                }
+                (standing, _) => standing,
+            };
+            match reason {
+                ProtectiveReason::StopLoss => held.stop = now,
+                _ => held.target = now,
+            }
+        }
+        self.reports.append(&mut legs);
+    }
+
+    pub(super) fn closed(&mut self, trade: &Trade) {
+        let deal = trade.order2.unsigned_abs();
+        let Some(position) = self.order_of(trade.mark.as_deref()).map(|order| PositionId(order.0)) else { return };
+        let Some(held) = self.held.get(&position).cloned().filter(|_| !self.deals.contains(&deal)) else { return };
+        let Some(profit) = trade.profit else {
+            // Without its result it cannot be booked; the history tells it.
+            return self.requests.push(Ask::Snapshot);
+        };
+        let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
+        let (lots, price, closing) = (trade.volume.volume(), trade.close_price.price(), held.side.opposite());
+        let order = self.closing_order(trade, position, &held, units(lots, size));
+        // What the broker books, in whole cents with swaps and commission, is the truth; the difference to the prices is a cost.
+        let booked = [Some(profit), trade.storage, trade.commission].into_iter().flatten().map(|amount| amount.0).sum::<i64>();
+        let quantity = units(lots, size);
+        let sign = if held.side == OrderSide::Buy { 1 } else { -1 };
+        let moved = i128::from(price.nanos() - trade.open_price.0) * sign;
+        let earned = moved * i128::from(quantity.nanos()) / i128::from(crate::domain::SCALE);
+        let cost = i64::try_from(earned).unwrap_or(0) - booked;
+        self.fill(deal, order, position, true, held.instrument, closing, quantity, price, cost);
+        let left = held.lots.minus(lots).unwrap_or(Quantity::ZERO);
+        let others: Vec<(OrderId, OrderKind)> = [(held.stop, true), (held.target, false)]
+            .into_iter()
+            .filter_map(|(leg, is_stop)| {
+                leg.map(|(id, price)| (id, if is_stop { OrderKind::Stop(price) } else { OrderKind::Limit(price) }))
+            })
+            .filter(|(id, _)| *id != order)
+            .collect();
+        if left.is_zero() {
+            self.held.remove(&position);
+            let reason = || CleanText::from("its position is closed");
+            self.reports.extend(others.into_iter().map(|(order, _)| BrokerReport::Cancelled { order, reason: reason() }));
+        } else {
+            if let Some(held) = self.held.get_mut(&position) {
+                held.lots = left;
+            }
+            let quantity = units(left, size);
+            self.reports.extend(others.into_iter().map(|(order, kind)| BrokerReport::Modified { order, quantity, kind }));
+        }
+    }
+
+    /// Which of our orders a close belongs to: the one that asked, an exit, one whose reply was lost; else the broker's own doing.
+    fn closing_order(&mut self, trade: &Trade, position: PositionId, held: &Held, quantity: Quantity) -> OrderId {
+        if let Some(Purpose::Close(order, _)) = self.transactions.remove(&trade.order2) {
+            return order;
+        }
+        let comment = trade.comment.as_deref().unwrap_or_default();
+        if let Some((leg, _)) = held.stop.filter(|_| comment.starts_with("[S/L]")) {
+            return leg;
+        }
+        if let Some((leg, _)) = held.target.filter(|_| comment.starts_with("[T/P]")) {
+            return leg;
+        }
+        // The reply that will name this transaction may still be on its way, or lost.
+        let on_its_way = self.asks.iter().find(|(_, purpose)| matches!(purpose, Purpose::Close(_, about) if *about == position));
+        if let Some((id, Purpose::Close(order, _))) = on_its_way.map(|(id, purpose)| (*id, *purpose))
+            && comment.is_empty()
+        {
+            self.asks.remove(&id);
+            return order;
+        }
+        if let Some(place) = self.doubtful.iter().position(|(about, _)| *about == position)
+            && comment.is_empty()
+        {
+            return self.doubtful.remove(place).1;
+        }
+        let id = OrderId(FOREIGN + trade.order2.unsigned_abs());
+        let request = OrderRequest {
+            instrument: held.instrument,
+            side: held.side.opposite(),
+            quantity,
+            kind: OrderKind::Market,
+            time_in_force: TimeInForce::GoodTillCancelled,
+            protection: Protection::default(),
+            closes: Some(position),
+            origin: Origin::Protective(ProtectiveReason::Broker),
+        };
+        let order = Order { id, account: AccountId(1), request, created_at: self.now, reference: None };
+        self.reports.push(BrokerReport::LegPlaced { order });
+        id
+    }
+}

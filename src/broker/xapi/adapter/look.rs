@@ -1,0 +1,79 @@
+//! What a look at everything that is open says, and when it counts.
+
+use std::collections::BTreeSet;
+
+use super::{Adapter, FOREIGN, Held, units};
+use crate::broker::xapi::client::{Ask, Snapshot};
+use crate::broker::xapi::number::Decimal;
+use crate::broker::xapi::wire::Trade;
+use crate::domain::{BrokerReport, BrokerState, Evidence, OrderId, PositionId, Quantity};
+
+/// Looks in a row that must differ from what is held before it counts.
+const LOOKS: u8 = 2;
+/// The same while the stream speaks of trades between the question and the answer.
+const LOOKS_OVERTAKEN: u8 = 10;
+impl Adapter {
+    /// The volume a position was opened with: all parts that closed and what is still there.
+    fn whole_of(&self, trade: &Trade, snapshot: &Snapshot) -> Decimal {
+        let same = |other: &&Trade| other.mark == trade.mark && matches!(other.cmd, 0 | 1);
+        let parts = snapshot.history.iter().chain(&snapshot.open).filter(same);
+        Decimal(parts.map(|part| part.volume.0).sum())
+    }
+
+    /// Everything there is: what opened, what closed, what waits, and then what the engine has to compare.
+    pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
+        for trade in &snapshot.open {
+            self.trade(trade);
+            if (2..=5).contains(&trade.cmd) && !snapshot.is_overtaken {
+                self.learn(trade);
+            }
+        }
+        // What opened and closed between two looks is known only from the history.
+        let mut history: Vec<&Trade> = snapshot.history.iter().filter(|trade| matches!(trade.cmd, 0 | 1)).collect();
+        history.sort_by_key(|trade| trade.order2);
+        for trade in history {
+            let is_unseen = self.order_of(trade.mark.as_deref()).is_some_and(|order| !self.opened.contains(&order));
+            if is_unseen {
+                self.opened(&Trade { closed: false, volume: self.whole_of(trade, snapshot), ..trade.clone() });
+            }
+            self.closed(trade);
+        }
+        let numbers: BTreeSet<i64> = snapshot.open.iter().map(|trade| trade.order).collect();
+        let is_missing = self.waiting.values().any(|waiting| !numbers.contains(&waiting.number));
+        let needed = if snapshot.is_overtaken { LOOKS_OVERTAKEN } else { LOOKS };
+        // A list that is older than an order does not know it.
+        if !snapshot.is_overtaken || self.differed + 1 >= needed {
+            self.waiting.retain(|_, waiting| numbers.contains(&waiting.number));
+        }
+        let is_there = |trade: &&Trade| matches!(trade.cmd, 0 | 1);
+        let mut positions = Vec::new();
+        let mut orders: Vec<OrderId> = self.waiting.keys().copied().collect();
+        for trade in snapshot.open.iter().filter(is_there) {
+            let position = self.order_of(trade.mark.as_deref()).map(|order| PositionId(order.0));
+            let known = position.and_then(|position| Some((position, self.held.get(&position)?)));
+            match known {
+                Some((position, held)) => {
+                    let size = self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);
+                    positions.push((position, units(trade.volume.volume(), size)));
+                    orders.extend([held.stop, held.target].into_iter().flatten().map(|(id, _)| id));
+                }
+                // What is not ours is shown as a position of its own, so that nothing trades until a person has looked.
+                None => positions.push((PositionId(FOREIGN + trade.position.unsigned_abs()), trade.volume.volume())),
+            }
+        }
+        orders.sort_unstable();
+        positions.sort_unstable();
+        let size = |held: &Held| self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);
+        let mine: Vec<(PositionId, Quantity)> = self.held.iter().map(|(id, held)| (*id, units(held.lots, size(held)))).collect();
+        let differs = positions != mine || (snapshot.is_overtaken && is_missing);
+        // A list may be older than what the stream has said since: a difference counts when the next look sees one too, and while
+        // trades go on only after several.
+        self.differed = if differs { self.differed.saturating_add(1) } else { 0 };
+        if differs && self.differed < needed {
+            self.requests.push(Ask::Snapshot);
+            return;
+        }
+        let evidence = Evidence::Snapshot { began: snapshot.began };
+        self.reports.push(BrokerReport::State(BrokerState { orders, positions, evidence }));
+    }
+}

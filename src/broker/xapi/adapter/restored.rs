@@ -1,0 +1,69 @@
+//! What the ledger knows already, taken over after a restart.
+
+use super::{Adapter, Held, Purpose, Waiting, command_number, price_of};
+use crate::broker::Standing;
+use crate::domain::{OrderId, OrderKind, OrderRequest, Origin, Position, Price, ProtectiveReason, Quantity};
+use crate::exchange::LegIds;
+use crate::orders::{OrderManager, TrackedOrder};
+
+impl Adapter {
+    /// Takes what the ledger knows already, so that a restart books nothing twice.
+    pub fn restore(&mut self, standing: Standing<'_>) {
+        self.ledger = standing.ledger_id;
+        self.deals = standing.ledger.deals().iter().map(|deal| deal.0).collect();
+        let all = || standing.orders.open().values().chain(standing.orders.closed_newest_first());
+        self.opened = all().filter(|tracked| tracked.filled.is_positive()).map(|tracked| tracked.order.id).collect();
+        for position in standing.ledger.positions().values() {
+            self.opened.insert(OrderId(position.id.0));
+            self.restore_position(position, standing.orders);
+        }
+        for tracked in standing.orders.open().values() {
+            let order = tracked.order.id;
+            if let Some(waiting) = self.restored_waiting(tracked) {
+                self.waiting.insert(order, waiting);
+            }
+            match (tracked.order.request.closes, tracked.broker_ref, tracked.order.request.origin.is_protective()) {
+                (Some(position), Some(number), _) => {
+                    let number = i64::try_from(number.0).unwrap_or(0);
+                    self.transactions.insert(number, Purpose::Close(order, position));
+                }
+                (Some(position), None, false) => self.doubtful.push((position, order)),
+                (Some(position), None, true) if tracked.order.request.kind == OrderKind::Market => {
+                    self.doubtful.push((position, order))
+                }
+                (Some(_), None, true) | (None, ..) => {}
+            }
+        }
+    }
+
+    fn restored_waiting(&self, tracked: &TrackedOrder) -> Option<Waiting> {
+        let wish = tracked.order.request;
+        let price = price_of(wish.kind).filter(|_| wish.closes.is_none())?;
+        let market = self.markets.get(&wish.instrument)?;
+        let number = i64::try_from(tracked.broker_ref?.0).ok()?;
+        let lots = Quantity::from_nanos(wish.quantity.nanos() / market.contract_size.max(1));
+        Some(Waiting { number, cmd: command_number(wish.side, wish.kind), instrument: wish.instrument, lots, price })
+    }
+
+    fn restore_position(&mut self, position: &Position, orders: &OrderManager) {
+        let Some(market) = self.markets.get(&position.instrument) else { return };
+        let leg = |reason: ProtectiveReason| {
+            let is_leg =
+                |request: &OrderRequest| request.closes == Some(position.id) && request.origin == Origin::Protective(reason);
+            let tracked = orders.open().values().find(|tracked| is_leg(&tracked.order.request))?;
+            Some((tracked.order.id, tracked.order.request.named_price()?))
+        };
+        let (stop, target) = (leg(ProtectiveReason::StopLoss), leg(ProtectiveReason::TakeProfit));
+        let held = Held {
+            number: None,
+            instrument: position.instrument,
+            side: position.side.closing().opposite(),
+            lots: Quantity::from_nanos(position.quantity.nanos() / market.contract_size.max(1)),
+            open_price: position.entry().unwrap_or(Price::ZERO),
+            stop,
+            target,
+            next_legs: LegIds::of_opening(OrderId(position.id.0)),
+        };
+        self.held.insert(position.id, held);
+    }
+}
