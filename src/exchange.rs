@@ -17,8 +17,8 @@ mod matching;
 mod terms;
 
 pub use dealer::{
-    AccountFigures, CloseReason, ClosedTrade, Contract, Dealer, DealerEvent, DealerQuote, DealerRefusal, Entry, OpenRequest,
-    RemoveReason, Trade,
+    AccountFigures, CloseReason, ClosedTrade, Contract, Dealer, DealerBook, DealerEvent, DealerQuote, DealerRefusal, Entry,
+    OpenRequest, RemoveReason, Trade,
 };
 pub use matching::{Exchange, LegIds, RestoredOrder, RestoredPosition};
 pub use terms::Terms;

@@ -2,237 +2,22 @@
 //!
 //! Positions hedge (an opposite order opens a second position), market orders trade whole at the quote, exits live on the position.
 //! Pure: quotes and wishes in, events out; time is handed in.
-//!
-//! Past 600 lines because the types of its face stand beside the one account that all of its rules share; contract and events come out first.
+//! `dealer/model.rs` holds what it trades in and what it says.
+
+mod model;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use thiserror::Error;
-
-use crate::domain::{OrderSide, Price, Quantity, Ratio, SCALE, WallTime};
+use crate::domain::{OrderSide, Price, Quantity, SCALE, WallTime};
+pub use model::{
+    AccountFigures, CloseReason, ClosedTrade, Contract, DealerBook, DealerEvent, DealerQuote, DealerRefusal, Entry, OpenRequest,
+    RemoveReason, Trade,
+};
 
 /// Closed trades kept for the history commands.
 const KEPT_CLOSED: usize = 10_000;
 /// Percent of margin below which positions are closed by force.
 const STOP_OUT_PERCENT: i128 = 50;
-
-/// What a contract is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contract {
-    /// Its name.
-    pub symbol: String,
-    /// Units in one lot.
-    pub contract_size: i64,
-    /// Decimals of its price.
-    pub digits: u8,
-    /// Smallest volume, in lots.
-    pub lot_min: Quantity,
-    /// Largest volume, in lots.
-    pub lot_max: Quantity,
-    /// Step of volumes, in lots.
-    pub lot_step: Quantity,
-    /// Least distance of stops and limits from the price.
-    pub stops_level: Price,
-    /// Margin as a share of the nominal value.
-    pub margin: Ratio,
-    /// Currency in which profit arises.
-    pub profit_currency: String,
-    /// Whether it may be sold short.
-    pub can_short: bool,
-    /// Swap of a long position, in price units per night.
-    pub swap_long: Price,
-    /// Swap of a short position, in price units per night.
-    pub swap_short: Price,
-}
-
-/// Bid, ask and when they came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DealerQuote {
-    /// What a seller gets.
-    pub bid: Price,
-    /// What a buyer pays.
-    pub ask: Price,
-    /// When.
-    pub at: WallTime,
-}
-
-/// How a trade enters the market.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
-    /// At the quote.
-    Market,
-    /// At this price or better.
-    Limit(Price),
-    /// Once the price has come here.
-    Stop(Price),
-}
-
-/// A wish to open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenRequest {
-    /// Which contract.
-    pub symbol: String,
-    /// Buy or sell.
-    pub side: OrderSide,
-    /// How.
-    pub entry: Entry,
-    /// In lots.
-    pub volume: Quantity,
-    /// Stop-loss.
-    pub stop_loss: Option<Price>,
-    /// Take-profit.
-    pub take_profit: Option<Price>,
-    /// Trailing distance in points of the last decimal; 0 for none.
-    pub trailing: i64,
-    /// When a waiting order ends.
-    pub expiration: Option<WallTime>,
-    /// The client's own text, returned in every record.
-    pub mark: String,
-    /// Number of the transaction that asked for it.
-    pub transaction: i64,
-}
-
-/// An open position or a waiting order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trade {
-    /// Number of the opening transaction.
-    pub order: i64,
-    /// Number of the latest transaction.
-    pub order2: i64,
-    /// Number common to open and close.
-    pub position: i64,
-    /// Which contract.
-    pub symbol: String,
-    /// Buy or sell.
-    pub side: OrderSide,
-    /// `Market` for a position; a waiting order keeps its price here.
-    pub entry: Entry,
-    /// In lots.
-    pub volume: Quantity,
-    /// What it was opened at; the named price while it waits.
-    pub open_price: Price,
-    /// When.
-    pub open_time: WallTime,
-    /// Stop-loss.
-    pub stop_loss: Option<Price>,
-    /// Take-profit.
-    pub take_profit: Option<Price>,
-    /// Trailing distance in points.
-    pub trailing: i64,
-    /// When it ends, if it waits.
-    pub expiration: Option<WallTime>,
-    /// The client's own text.
-    pub mark: String,
-    /// Swaps so far, in units of 1e-9 of the account's currency.
-    pub storage: i64,
-}
-
-/// Why a position was closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseReason {
-    /// The client asked.
-    Client,
-    /// Its stop-loss.
-    StopLoss,
-    /// Its take-profit.
-    TakeProfit,
-    /// Margin ran out.
-    StopOut,
-}
-
-/// A closed position, or the closed part of one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClosedTrade {
-    /// The position with the volume that was closed.
-    pub trade: Trade,
-    /// At what price.
-    pub close_price: Price,
-    /// When.
-    pub close_time: WallTime,
-    /// Without swaps, in units of 1e-9 of the account's currency, whole cents.
-    pub profit: i64,
-    /// Why.
-    pub reason: CloseReason,
-    /// Whether nothing of the position is left.
-    pub is_whole: bool,
-}
-
-/// Why a waiting order is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RemoveReason {
-    /// The client asked.
-    Client,
-    /// Its time ran out.
-    Expired,
-    /// It became a position.
-    Triggered,
-    /// It was touched, and the margin did not suffice.
-    NoMoney,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DealerEvent {
-    /// A position is open.
-    Opened(Trade),
-    /// A position or a waiting order has new terms.
-    Changed(Trade),
-    /// An order waits.
-    Placed(Trade),
-    /// A waiting order is gone.
-    Removed(Trade, RemoveReason),
-    /// A position, or part of it, is closed.
-    Closed(ClosedTrade),
-}
-
-/// Why the dealer refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum DealerRefusal {
-    /// No such contract.
-    #[error("unknown symbol")]
-    Symbol,
-    /// A named price on the wrong side or below zero.
-    #[error("invalid price")]
-    Price,
-    /// An exit on the wrong side or too near.
-    #[error("invalid stops")]
-    Stops,
-    /// Not a volume of this contract.
-    #[error("invalid volume")]
-    Volume,
-    /// There is no quote.
-    #[error("off quotes")]
-    OffQuotes,
-    /// Margin does not suffice.
-    #[error("not enough money")]
-    Money,
-    /// It cannot be sold short.
-    #[error("short positions prohibited")]
-    Short,
-    /// No such open trade.
-    #[error("no such trade")]
-    NoTrade,
-    /// It was closed already.
-    #[error("already closed")]
-    Closed,
-    /// A waiting order cannot be closed; it must be deleted.
-    #[error("a pending order cannot be closed")]
-    Pending,
-    /// An amount does not fit.
-    #[error("the amount is too large")]
-    Amount,
-}
-
-/// The account's figures in units of 1e-9 of its currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AccountFigures {
-    /// Deposits and realised results.
-    pub balance: i64,
-    /// With open results and swaps.
-    pub equity: i64,
-    /// Bound by positions.
-    pub margin: i64,
-}
 
 /// The dealer and its one account.
 #[derive(Debug, Clone)]
@@ -249,10 +34,20 @@ pub struct Dealer {
 
 impl Dealer {
     /// A dealer with these contracts and one account. `rates` gives the account's currency per unit of a profit currency.
-    pub fn new(contracts: Vec<Contract>, balance: i64, rates: BTreeMap<String, Price>, first_number: i64) -> Self {
-        let contracts = contracts.into_iter().map(|contract| (contract.symbol.clone(), contract)).collect();
-        let (quotes, positions, waiting, closed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), VecDeque::new());
-        Self { contracts, quotes, rates, balance, positions, waiting, closed, next_number: first_number }
+    /// Trades in contracts it does not have are left out; entry prices are rounded to the contract's last decimal.
+    pub fn new(contracts: Vec<Contract>, rates: BTreeMap<String, Price>, book: DealerBook) -> Self {
+        let contracts: BTreeMap<String, Contract> =
+            contracts.into_iter().map(|contract| (contract.symbol.clone(), contract)).collect();
+        let (mut positions, mut waiting, mut next_number) = (BTreeMap::new(), BTreeMap::new(), book.first_number);
+        for trade in book.trades {
+            let Some(contract) = contracts.get(&trade.symbol) else { continue };
+            next_number = next_number.max(trade.position + 1).max(trade.order2 + 1);
+            let open_price = trade.open_price.rounded_to(Price::from_nanos(point_of(contract)));
+            let place = if trade.entry == Entry::Market { &mut positions } else { &mut waiting };
+            place.insert(trade.position, Trade { open_price, ..trade });
+        }
+        let (quotes, closed) = (BTreeMap::new(), VecDeque::new());
+        Self { contracts, quotes, rates, balance: book.balance, positions, waiting, closed, next_number }
     }
 
     /// A number for a transaction; positions and waiting orders come from the same sequence.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::domain::{Duration, Price, WallTime};
-use crate::exchange::{Dealer, DealerQuote};
+use crate::exchange::{Dealer, DealerBook, DealerQuote};
 use crate::simulator::charts::Charts;
 use crate::simulator::streams::Subscriptions;
 use crate::simulator::trading::Status;
@@ -30,6 +30,9 @@ const CONNECTIONS: usize = 50;
 const KEEP_ALIVE: Duration = Duration::seconds(3);
 /// Statuses of transactions kept for questions.
 pub(super) const KEPT_STATUSES: usize = 20_000;
+
+/// The first number a new dealer gives.
+const FIRST_NUMBER: i64 = 700_001;
 
 /// Number of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,10 +144,24 @@ pub(super) struct Refusal(pub(super) &'static str, pub(super) &'static str);
 pub(super) type Answer = Result<Option<Value>, Refusal>;
 
 impl Simulator {
-    /// A broker without a connection. Every symbol has a first quote at its listed price.
+    /// A broker without a connection and without a trade. Every symbol has a first quote at its listed price.
     pub fn new(settings: Settings, catalogue: Catalogue, now: WallTime) -> Self {
+        let first = catalogue.iter().map(|listing| (listing.symbol.clone(), listing.price)).collect();
+        let book = DealerBook { balance: settings.balance, first_number: FIRST_NUMBER, trades: Vec::new() };
+        Self::with_book(settings, catalogue, book, first, now)
+    }
+
+    /// A broker that takes over an account as it stands, with these first prices; a symbol without one has no quote yet.
+    pub fn with_book(
+        settings: Settings,
+        catalogue: Catalogue,
+        book: DealerBook,
+        first: BTreeMap<String, Price>,
+        now: WallTime,
+    ) -> Self {
         let rates = first_rates(&catalogue, &settings.currency);
-        let dealer = Dealer::new(catalogue.contracts(), settings.balance, rates, 700_001);
+        let first_number = book.first_number.max(FIRST_NUMBER);
+        let dealer = Dealer::new(catalogue.contracts(), rates, DealerBook { first_number, ..book });
         let mut simulator = Self {
             dice: Dice::new(settings.seed),
             dealer,
@@ -161,8 +178,6 @@ impl Simulator {
             settings,
             catalogue,
         };
-        let first: Vec<(String, Price)> =
-            simulator.catalogue.iter().map(|listing| (listing.symbol.clone(), listing.price)).collect();
         for (symbol, price) in first {
             simulator.price(now, &symbol, price, &mut Vec::new());
         }
@@ -271,6 +286,13 @@ impl Simulator {
             self.last_keep_alive = now;
             self.push_keep_alive(now, out);
         }
+    }
+
+    /// A night has passed: swaps are charged on what is open.
+    pub fn night(&mut self, now: WallTime, out: &mut Vec<Sent>) {
+        let mut events = Vec::new();
+        self.dealer.roll_over(1, &mut events);
+        self.publish(now, &events, out);
     }
 
     /// When [`Self::tick`] has something to do next, at the latest.

@@ -70,6 +70,7 @@ enum Inbound {
     Text(ConnectionId, String),
     Gone(ConnectionId),
     Price(String, Price),
+    Night,
     Faults(Faults),
     Look(Box<dyn FnOnce(&Simulator) + Send>),
 }
@@ -93,7 +94,7 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Starts a server on loopback, on a thread of its own. `clock` is its only clock.
+    /// Starts a server around a new broker.
     pub fn start(
         settings: Settings,
         catalogue: Catalogue,
@@ -101,6 +102,11 @@ impl ServerHandle {
         prices: Prices,
         clock: fn() -> WallTime,
     ) -> Result<Self, ServerError> {
+        Self::around(Simulator::new(settings, catalogue, clock()), listen, prices, clock)
+    }
+
+    /// Starts a server around this broker, on loopback, on a thread of its own. `clock` is its only clock.
+    pub fn around(simulator: Simulator, listen: Listen, prices: Prices, clock: fn() -> WallTime) -> Result<Self, ServerError> {
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let bind = |port: u16| {
             let bound = executor.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
@@ -125,7 +131,7 @@ impl ServerHandle {
                     tokio::spawn(accept(main, Some(Port::Main), to_core.clone()));
                     tokio::spawn(accept(stream, Some(Port::Stream), to_core.clone()));
                 }
-                let core = Core::new(settings, catalogue, prices, clock);
+                let core = Core::new(simulator, prices, clock);
                 tokio::select! {
                     () = core.run(waiting) => {}
                     _ = stopped => {}
@@ -135,9 +141,15 @@ impl ServerHandle {
         Ok(Self { inbox, stop: Some(stop), thread: Some(thread), websocket: ports.0, raw: ports.1 })
     }
 
-    /// Tells the middle price of a symbol. Never waits: where the core is behind, the next price replaces this one.
-    pub fn price(&self, symbol: &str, price: Price) {
-        drop(self.inbox.try_send(Inbound::Price(symbol.to_owned(), price)));
+    /// Tells the middle price of a symbol. Never waits; `false` where the core is behind and did not take it.
+    pub fn price(&self, symbol: &str, price: Price) -> bool {
+        self.inbox.try_send(Inbound::Price(symbol.to_owned(), price)).is_ok()
+    }
+
+    /// A night has passed on the market: swaps are charged. `false` where the core did not take it.
+    #[must_use]
+    pub fn night(&self) -> bool {
+        self.inbox.try_send(Inbound::Night).is_ok()
     }
 
     /// Changes what goes wrong from now on.
@@ -175,12 +187,11 @@ struct Core {
 }
 
 impl Core {
-    fn new(settings: Settings, catalogue: Catalogue, prices: Prices, clock: fn() -> WallTime) -> Self {
+    fn new(simulator: Simulator, prices: Prices, clock: fn() -> WallTime) -> Self {
         let dice = match prices {
             Prices::Drawn(seed) => Some(Dice::new(seed)),
             Prices::Told => None,
         };
-        let simulator = Simulator::new(settings, catalogue, clock());
         Self { simulator, connections: BTreeMap::new(), clock, dice, out: Vec::new() }
     }
 
@@ -216,6 +227,7 @@ impl Core {
                 self.simulator.disconnect(id, &mut self.out);
             }
             Inbound::Price(symbol, price) => self.simulator.price(now, &symbol, price, &mut self.out),
+            Inbound::Night => self.simulator.night(now, &mut self.out),
             Inbound::Faults(faults) => self.simulator.settings_mut().faults = faults,
             Inbound::Look(look) => look(&self.simulator),
         }
