@@ -1,4 +1,4 @@
-//! Floor 5: the way to a broker. Today: the paper exchange.
+//! Floor 5: the way to a broker: the paper exchange, or a demo account over xAPI.
 //!
 //! A broker takes only [`Approved`] orders, so nothing unchecked can be sent. It decides nothing about trading.
 //! What must stay true: an approved order is submitted once; every answer comes back as a [`BrokerReport`]; a broker never blocks.
@@ -8,11 +8,12 @@ pub mod xapi;
 
 pub use paper::Paper;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use crate::domain::{
     BrokerReport, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketTime, Money, Order, OrderId, OrderKind,
-    PositionId, Protection, Quantity, Volume,
+    PositionId, Price, Protection, Quantity, Volume, WallTime,
 };
 use crate::exchange::LegIds;
 use crate::orders::OrderManager;
@@ -32,23 +33,103 @@ pub struct Standing<'a> {
     pub next_deal: DealId,
     /// Volumes of the last complete bars, where the series have volume.
     pub volumes: &'a [(InstrumentId, Volume)],
+    /// The last prices.
+    pub prices: &'a [(InstrumentId, Price)],
+}
+
+/// How one of a link's connections stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SocketView {
+    /// There is none.
+    #[default]
+    Closed,
+    /// It is being opened.
+    Opening,
+    /// It is open.
+    Open,
+    /// It is open and the login was taken.
+    LoggedIn,
+}
+
+/// What the broker says the account is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountMoney {
+    /// Deposits and realised results.
+    pub balance: Money,
+    /// With open results.
+    pub equity: Money,
+    /// Bound by positions.
+    pub margin: Money,
 }
 
 /// How the way to a remote broker stands, for the screen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LinkView {
     /// Whether orders can go there now.
     pub is_ready: bool,
-    /// In words.
+    /// Whether it stays as it is until a person wants otherwise: a refused login.
+    pub needs_person: bool,
+    /// How it stands, in words.
     pub words: String,
+    /// When it is tried again, where it will be.
+    pub retry_at: Option<WallTime>,
     /// Where it leads.
     pub host: String,
-    /// Time from a request to its reply, lately.
+    /// The account's number there.
+    pub account: String,
+    /// Requests and replies.
+    pub main: SocketView,
+    /// What the broker pushes.
+    pub stream: SocketView,
+    /// When the stream last said anything.
+    pub stream_heard: Option<WallTime>,
+    /// Median time from a request to its reply, of the latest ones.
     pub latency: Option<Duration>,
-    /// Balance, equity and bound margin as the broker says.
-    pub account: Option<(Money, Money, Money)>,
+    /// Longest of them.
+    pub slowest: Option<Duration>,
+    /// What the broker says the account is worth.
+    pub money: Option<AccountMoney>,
     /// Commands that wait for their turn.
     pub waiting: usize,
+    /// Commands of the last ten seconds, and how many the protocol's spacing allows.
+    pub rate: (usize, usize),
+    /// When everything open was last compared in full.
+    pub compared: Option<WallTime>,
+    /// Why the last answer could not be used, if it could not.
+    pub unread: Option<String>,
+    /// Instruments whose terms at the broker are not those of the table: they are not traded.
+    pub mismatched: Vec<String>,
+    /// What is open there and not from here, one line each.
+    pub strangers: Vec<String>,
+    /// Connections made since the start.
+    pub connections: u32,
+}
+
+/// Called when something has arrived, from any thread; it must not wait.
+#[derive(Clone)]
+pub struct Wake(Arc<dyn Fn() + Send + Sync>);
+
+impl Wake {
+    /// Calls this function.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wake))
+    }
+
+    /// Nobody need be called.
+    pub fn nobody() -> Self {
+        Self::new(|| {})
+    }
+
+    /// Calls it.
+    pub fn call(&self) {
+        (self.0)();
+    }
+}
+
+impl Debug for Wake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Wake")
+    }
 }
 
 /// What every broker can do. Calls return at once; answers are fetched with [`Broker::poll`].
@@ -71,14 +152,25 @@ pub trait Broker: Send + Debug {
     /// Asks what is open.
     fn query(&mut self);
 
-    /// Hears a market event; only simulated brokers care.
+    /// Hears a market event.
     fn on_market(&mut self, event: &MarketEvent);
 
     /// Moves all answers that have arrived into `out`.
     fn poll(&mut self, out: &mut Vec<BrokerReport>);
 
+    /// Whom to call when an answer has arrived; said once, before everything else.
+    fn wake_with(&mut self, _wake: Wake) {}
+
+    /// Whether another market event can be taken now; a tape waits where it cannot.
+    fn takes_market(&self) -> bool {
+        true
+    }
+
     /// How the way to it stands; nothing for a broker inside this process.
     fn link(&self) -> Option<LinkView> {
         None
     }
+
+    /// A person wants it to connect now, also after a refused login.
+    fn reconnect(&mut self) {}
 }

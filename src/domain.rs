@@ -24,7 +24,7 @@ pub use fixed::{ArithmeticError, Currency, Money, ParseDecimalError, Price, Quan
 pub use ids::{
     AccountId, AlertId, BrokerRef, DealId, InstrumentId, LedgerId, OrderId, PositionId, ProposalId, RunId, Sequence, SignalId,
 };
-pub use instrument::{AssetClass, Calendar, Instrument, InstrumentError, InstrumentTable};
+pub use instrument::{AssetClass, Calendar, Contract, Instrument, InstrumentError, InstrumentTable};
 pub use market::{Bar, Capabilities, MarketEvent, MarketStamp, Quote, QuoteOrigin, SeriesInfo};
 pub use order::{Fill, Liquidity, Order, OrderKind, OrderRequest, OrderSide, Origin, Protection, ProtectiveReason, TimeInForce};
 pub use position::{Position, PositionSide};

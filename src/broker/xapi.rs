@@ -1,20 +1,22 @@
 //! A demo account over xAPI 2.5.0.
 //!
 //! `wire.rs` is the codec, `client.rs` the state machine of the two connections, `link.rs` its sockets, `adapter.rs` what orders and
-//! positions mean on this wire. What must stay true: a trade request is written at most once; a lost reply is said to be lost; nothing
+//! positions mean on this wire, `demo.rs` all of it as a broker. What must stay true: a trade request is written at most once; a lost reply is said to be lost; nothing
 //! is retried that could double; a refused login is not repeated; the password cannot be printed.
 
 mod adapter;
 mod client;
+mod demo;
 mod errors;
 mod link;
 mod number;
 mod secret;
 mod wire;
 
-pub use adapter::{Adapter, Market};
+pub use adapter::Adapter;
 pub use client::{Ask, AskId, Client, ClientEvent, Input, LinkState, Output, Settings, Snapshot, Socket, Vitals};
-pub use link::{Address, Link, Wake};
+pub use demo::Demo;
+pub use link::{Address, Link};
 pub use number::Decimal;
 pub use secret::Secret;
 pub use wire::{Margin, Status, Symbol, Tick, Trade, TradeRequest};

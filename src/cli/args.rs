@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::domain::BrokerKind;
+
 /// pmax — a trading workstation that lives in a terminal.
 ///
-/// Without a command it opens the workstation on real market history. Every start is READ-ONLY; `p` arms paper trading,
+/// Without a command it opens the workstation on real market history. Every start is READ-ONLY; `p` arms trading,
 /// F12 twice is the kill switch, `?` shows all keys. Nothing here is advice.
 ///
 /// Exit codes: 0 done · 1 trouble (one sentence says what, what is safe, what to do) · 2 wrong usage · 3 a verification or replay
@@ -26,6 +28,9 @@ pub struct Args {
     /// Tape to play: a name from `pmax tapes` or the path of a .parquet file
     #[arg(long, value_name = "NAME", global = true)]
     pub tape: Option<String>,
+    /// Where orders go: `paper`, or `xapi`, a demo account (simulated inside this process where no host is configured)
+    #[arg(long, value_name = "KIND", value_parser = broker_kind, global = true)]
+    pub broker: Option<BrokerKind>,
     /// Begin a new run with fresh capital instead of taking up the last one
     #[arg(long)]
     pub new: bool,
@@ -137,6 +142,11 @@ pub struct SimXapi {
     /// Answer ping and getVersion before login
     #[arg(long)]
     pub answer_before_login: bool,
+}
+
+fn broker_kind(text: &str) -> Result<BrokerKind, String> {
+    let known = [BrokerKind::Paper, BrokerKind::Xapi];
+    known.into_iter().find(|kind| kind.word() == text).ok_or_else(|| "write paper or xapi".to_owned())
 }
 
 fn two_ports(text: &str) -> Result<(u16, u16), String> {

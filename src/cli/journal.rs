@@ -22,9 +22,10 @@ pub fn ledger(base: &Base) -> Result<LedgerFile, Trouble> {
 
 /// Replays a run.
 pub fn replay_run(args: &Args, run: u64, format: Format) -> Done {
-    let mut base = Base::open(args)?;
+    let base = Base::open(args)?;
     let file = ledger(&base)?;
     let row = file.run(RunId(run))?;
+    let mut base = base.trading_at(runtime::broker_of(&row))?;
     if args.tape.is_none() {
         base.config.tape.name.clone_from(&row.tape.name);
     }

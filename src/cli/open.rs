@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cli::args::Args;
-use crate::domain::{InstrumentTable, MarketTime};
+use crate::domain::{BrokerKind, InstrumentTable, MarketTime};
 use crate::engine::Setup;
 use crate::market::{self, Tape};
 use crate::runtime::{self, Config, Home, Named, RunTerms, Speed, Trouble};
@@ -28,7 +28,15 @@ impl Base {
         if let Some(tape) = &args.tape {
             config.tape.name.clone_from(tape);
         }
-        Ok(Self { home, config, instruments: runtime::instruments()? })
+        let kind = args.broker.unwrap_or(config.broker.kind);
+        Self { home, config, instruments: Arc::default() }.trading_at(kind)
+    }
+
+    /// The same with another broker: instruments are traded in its lots.
+    pub fn trading_at(mut self, broker: BrokerKind) -> Result<Self, Trouble> {
+        self.config.broker.kind = broker;
+        self.instruments = Arc::new(runtime::instruments()?.at(broker));
+        Ok(self)
     }
 
     /// The tape of the configuration, checked against the instrument table.

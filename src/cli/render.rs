@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use crate::cli::args::{Args, Render, RenderAs};
 use crate::cli::open::{Base, date};
 use crate::cli::{Done, OK, say};
-use crate::domain::{Duration, MarketTime, WallTime};
+use crate::domain::{BrokerKind, Duration, MarketTime, WallTime};
 use crate::runtime::{Headless, Palette, Trouble};
 use crate::ui::{self, Context, Effect, Event, Keymap, Theme, UiState};
 
@@ -18,7 +18,7 @@ const LIVED_BEFORE: Duration = Duration::seconds(86_400 * 21);
 
 /// Draws the screen.
 pub fn run(args: &Args, render: &Render) -> Done {
-    let base = Base::open(args)?;
+    let base = Base::open(args)?.trading_at(BrokerKind::Paper)?;
     let tape = base.tape()?;
     let (width, height) = size(&render.size)?;
     let at = match &render.at {
@@ -76,7 +76,7 @@ impl Stage {
             match effect {
                 Effect::Ask(number, command) => self.world.ask(number, command),
                 Effect::Kill => self.world.command(crate::engine::Command::Kill { why: "kill switch".to_owned() }),
-                Effect::Tape(_) | Effect::Show(_) | Effect::Bell | Effect::Quit => {}
+                Effect::Tape(_) | Effect::Reconnect | Effect::Show(_) | Effect::Bell | Effect::Quit => {}
             }
         }
     }

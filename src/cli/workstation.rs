@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broker::Broker;
 use crate::cli::args::Args;
 use crate::cli::open::Base;
 use crate::cli::{Done, OK, UNCLEAN};
 use crate::domain::BrokerKind;
-use crate::runtime::{self, KillLatch, Request, Session, Trouble, Wiring, install_panic_hook, on_death, open_ledger, open_run};
+use crate::runtime::{
+    self, KillLatch, Practice, Request, Session, Trouble, Wiring, install_panic_hook, on_death, open_ledger, open_run, wall_now,
+};
 use crate::ui::{self, Context, Ended, Keymap, Overlay, ScreenFile, TerminalProblem, UiState};
 
 /// How long the engine gets to stop in order.
@@ -66,19 +69,25 @@ fn no_screen(problem: &TerminalProblem) -> Trouble {
 
 /// Opens ledger, tape and run, and starts the engine.
 pub fn start_session(base: &Base, args: &Args) -> Result<Session, Trouble> {
-    if base.config.broker.kind == BrokerKind::Xapi {
-        return Err(Trouble::new(
-            "broker.kind = \"xapi\": trading through xAPI is not finished",
-            "Nothing was started, and your ledger was not touched",
-            "Set it to \"paper\"; `pmax sim xapi` already serves the protocol to other clients",
-        ));
-    }
     let tape = base.tape()?;
     let file = open_ledger(&base.home)?;
     let opened = open_run(file, &tape, &base.setup(&tape), &base.terms(args)?)?;
-    let wiring =
-        Wiring { analyst: None, broker: None, latch: KillLatch::new(base.home.kill_file()), speed: base.speed(args, &tape)? };
-    Session::start(opened, wiring)
+    let (latch, speed) = (KillLatch::new(base.home.kill_file()), base.speed(args, &tape)?);
+    Session::start(opened, Wiring { analyst: None, broker: broker(base)?, latch, speed })
+}
+
+/// The broker of the configuration; the engine thread makes the paper exchange itself.
+fn broker(base: &Base) -> Result<Option<Box<dyn Broker>>, Trouble> {
+    match base.config.broker.kind {
+        BrokerKind::Paper => Ok(None),
+        BrokerKind::Xapi => {
+            let seed = u64::from(base.config.tape.seed);
+            let practice = Practice::new(&base.instruments, seed, wall_now).map_err(|error| {
+                Trouble::new(error.to_string(), "Nothing was started", "Mend config/simulator.toml and build again")
+            })?;
+            Ok(Some(Box::new(practice)))
+        }
+    }
 }
 
 type Ran = Result<(Ended, UiState, Session), (TerminalProblem, Session)>;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::domain::{Currency, InstrumentId, Price, Quantity};
+use crate::domain::{BrokerKind, Currency, InstrumentId, Price, Quantity};
 
 /// The broad class an instrument belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +35,22 @@ pub enum Calendar {
     /// Sunday 17:00 to Friday 17:00 New York.
     #[serde(rename = "fx-24-5")]
     Fx245,
+}
+
+/// The terms on which a broker over xAPI trades an instrument. What the broker itself says of them is held against these at every login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Its symbol there.
+    pub symbol: String,
+    /// Units in one lot.
+    pub contract_size: i64,
+    /// Smallest volume, in lots.
+    pub lot_min: Quantity,
+    /// Step of volumes, in lots.
+    pub lot_step: Quantity,
+    /// Decimals of its price.
+    pub digits: u8,
 }
 
 /// One instrument as `config/instruments.toml` states it.
@@ -67,6 +83,9 @@ pub struct Instrument {
     pub calendar: Calendar,
     /// Whether orders are taken at all.
     pub tradable: bool,
+    /// How a broker over xAPI trades it, where one does.
+    #[serde(default)]
+    pub xapi: Option<Contract>,
 }
 
 /// Why an instrument table is refused.
@@ -124,9 +143,45 @@ impl InstrumentTable {
         self.get(id).map_or_else(|| id.to_string(), |instrument| instrument.symbol.clone())
     }
 
+    /// The table as this broker trades it: quantities in its lots, prices in its decimals, and nothing it does not list.
+    #[must_use]
+    pub fn at(&self, broker: BrokerKind) -> Self {
+        let traded = |instrument: &Instrument| match broker {
+            BrokerKind::Paper => instrument.clone(),
+            BrokerKind::Xapi => instrument.over_xapi(),
+        };
+        Self { by_id: self.by_id.iter().map(|(id, instrument)| (*id, traded(instrument))).collect() }
+    }
+
     /// All instruments in order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &Instrument> {
         self.by_id.values()
+    }
+}
+
+impl Contract {
+    /// Units of so many lots.
+    pub const fn units(&self, lots: Quantity) -> Quantity {
+        Quantity::from_nanos(lots.nanos().saturating_mul(self.contract_size))
+    }
+
+    /// Lots of so many units; what is not a whole step is cut off.
+    pub fn lots(&self, units: Quantity) -> Quantity {
+        Quantity::from_nanos(units.nanos() / self.contract_size.max(1))
+    }
+}
+
+impl Instrument {
+    fn over_xapi(&self) -> Self {
+        let Some(contract) = &self.xapi else { return Self { tradable: false, ..self.clone() } };
+        Self {
+            tick: Price::from_nanos(10_i64.pow(9 - u32::from(contract.digits.min(9)))),
+            lot: contract.units(contract.lot_step),
+            min_quantity: contract.units(contract.lot_min),
+            decimals: contract.digits,
+            tradable: true,
+            ..self.clone()
+        }
     }
 }
 
@@ -148,6 +203,14 @@ fn check(instrument: &Instrument) -> Result<(), InstrumentError> {
     }
     if instrument.decimals > 9 {
         return refuse("decimals must be between 0 and 9");
+    }
+    if let Some(contract) = &instrument.xapi {
+        let is_sound = contract.contract_size > 0 && contract.lot_step.is_positive() && contract.lot_min >= contract.lot_step;
+        if !is_sound || contract.digits > 9 || contract.symbol.is_empty() || instrument.currency != Currency::USD {
+            return refuse(
+                "xapi must name a symbol, a size and lots above 0 and at most 9 digits; only contracts in USD are supported yet",
+            );
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Gathers what the pre-trade checks look at. Cost does not grow with the number of orders or the length of history.
 
-use crate::domain::{InstrumentId, Money, OrderRequest, Ratio};
+use crate::domain::{BrokerKind, InstrumentId, Money, OrderRequest, Ratio};
 use crate::engine::Engine;
 use crate::risk::Situation;
 
@@ -32,6 +32,7 @@ impl Engine {
             daily_loss: book.performance.daily_loss(),
             weekly_loss: book.performance.weekly_loss(),
             drawdown: book.performance.drawdown(),
+            needs_stop: self.settings.broker == BrokerKind::Xapi,
             limits: &self.settings.limits,
         }
     }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::PositionSide;
 use crate::domain::{
-    Alert, Capabilities, InstrumentId, MarketTime, Mode, Money, OrderRequest, PositionId, Price, ProposalId, Protection,
-    Quantity, QuoteOrigin, Ratio, RunId, SignalSource, TradingState, WallTime,
+    Alert, BrokerKind, Capabilities, InstrumentId, MarketTime, Mode, Money, OrderRequest, PositionId, Price, ProposalId,
+    Protection, Quantity, QuoteOrigin, Ratio, RunId, SignalSource, TradingState, WallTime,
 };
 use crate::engine::history::Forming;
 use crate::engine::{Activity, BarHistory, KillPhase, Proposal, SignalEntry, StateReason};
@@ -165,6 +165,8 @@ pub struct Snapshot {
     pub consumed: u64,
     /// Whether the tape is warming up or running ahead.
     pub is_quiet: bool,
+    /// Which broker the run trades with.
+    pub broker: BrokerKind,
     /// Where orders may go.
     pub mode: Mode,
     /// Whether trading is allowed.

@@ -26,6 +26,7 @@ impl Engine {
             wall: self.wall,
             consumed: self.market.consumed(),
             is_quiet: self.is_quiet(),
+            broker: self.settings.broker,
             mode: book.mode,
             state: book.state,
             reason: book.reason.clone(),

@@ -46,7 +46,7 @@ checks! {
     Price, "PRICE", "order price", "A named price is above zero and a whole number of ticks.";
     Fresh, "FRESH", "fresh price", "There is a last price, and it is not stale.";
     Collar, "COLLAR", "price collar", "A limit or stop lies within the collar around the last price.";
-    Protection, "PROTECTION", "stop and target", "A stop-loss lies on the losing side of the price and a take-profit on the winning side.";
+    Protection, "PROTECTION", "stop and target", "A stop-loss lies on the losing side of the price and a take-profit on the winning side; at a broker an opening order carries a stop-loss.";
     Reduces, "REDUCES", "reduces only", "A closing order fits an open position and is not larger than it.";
     Opposite, "OPPOSITE", "no opposite", "An opening order does not stand against an open position in the same instrument.";
     Twin, "TWIN", "not a repeat", "No identical order is already on its way or working.";

@@ -80,6 +80,8 @@ pub struct Situation<'a> {
     pub weekly_loss: Option<Ratio>,
     /// See `daily_loss`.
     pub drawdown: Option<Ratio>,
+    /// Whether an opening order must carry a stop-loss: at a broker, where this program may be cut off from its position.
+    pub needs_stop: bool,
     /// The limits in force.
     pub limits: &'a Limits,
 }
@@ -212,6 +214,9 @@ fn collar(request: &OrderRequest, now: &Situation<'_>) -> CheckResult {
 }
 
 fn protection_fits(request: &OrderRequest, now: &Situation<'_>) -> bool {
+    if now.needs_stop && request.opens_exposure() && request.protection.stop_loss.is_none() {
+        return false;
+    }
     let entry = valuation_price(request, now);
     let on_side = |price: Option<Price>, loses: bool| match (price, entry) {
         (None, _) => true,

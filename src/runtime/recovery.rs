@@ -50,7 +50,7 @@ pub fn open_run(file: LedgerFile, tape: &Tape, setup: &Setup, terms: &RunTerms) 
 }
 
 /// Which broker a run was opened with; a run from before there was a choice is a paper run.
-fn broker_of(run: &RunRow) -> BrokerKind {
+pub fn broker_of(run: &RunRow) -> BrokerKind {
     serde_json::from_str::<EngineSettings>(&run.settings).map_or(BrokerKind::Paper, |settings| settings.broker)
 }
 

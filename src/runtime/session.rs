@@ -9,14 +9,14 @@ mod carry_out;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::broker::{Broker, LinkView, Paper, Standing};
+use crate::broker::{Broker, LinkView, Paper, Standing, Wake};
 use crate::domain::{Actor, BrokerReport, MarketTime, TradingState};
 use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, Snapshot, SnapshotRequest};
 use crate::market::Player;
@@ -43,6 +43,8 @@ const HOLD_AT_MOST: Duration = Duration::from_millis(250);
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// How long a decision may wait to become durable before its effects are held back and its orders reported as rejected.
 const DURABLE_WITHIN: Duration = Duration::from_secs(5);
+/// How often the way to a remote broker is shown anew, where nothing else changes the picture.
+const LINK_EVERY: Duration = Duration::from_millis(500);
 /// How often the tape's position is noted in the journal.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 /// How often the state hash is noted in the journal.
@@ -61,6 +63,10 @@ pub enum Request {
     Show(SnapshotRequest),
     /// The analyst wrote something.
     Comment(Commentary),
+    /// The broker has answered: its reports are fetched.
+    Answered,
+    /// Connect to the broker now, also after a refused login.
+    Reconnect,
     /// A part of the runtime died: trading stops.
     Died(String),
     /// End in order.
@@ -210,11 +216,24 @@ impl Session {
     }
 }
 
+/// Tells the engine thread that the broker has answered, once until it has looked.
+fn waker(requests: &SyncSender<Request>, is_woken: &Arc<AtomicBool>) -> Wake {
+    let (requests, is_woken) = (requests.clone(), Arc::clone(is_woken));
+    Wake::new(move || {
+        if !is_woken.swap(true, Ordering::AcqRel) && requests.try_send(Request::Answered).is_err() {
+            // The inbox is full, so the engine thread is not asleep: it looks by itself.
+            is_woken.store(false, Ordering::Release);
+        }
+    })
+}
+
 /// Everything the engine thread owns.
 struct Running {
     engine: Engine,
     player: Player,
     broker: Box<dyn Broker>,
+    /// Whether the broker has called since its answers were last fetched: it calls once, however much arrives.
+    is_woken: Arc<AtomicBool>,
     analyst: Desk,
     journal: Journal,
     /// Batches the journal's queue had no room for. While there are any, no tape plays.
@@ -254,7 +273,9 @@ impl Running {
     ) -> std::io::Result<Self> {
         let Opened { engine, player, file, run, first, .. } = opened;
         let (book, terms) = (engine.book(), engine.settings().terms);
-        let broker = wiring.broker.unwrap_or_else(|| Box::new(Paper::new(terms, book.ledger().currency())));
+        let mut broker = wiring.broker.unwrap_or_else(|| Box::new(Paper::new(terms, book.ledger().currency())));
+        let is_woken = Arc::new(AtomicBool::new(false));
+        broker.wake_with(waker(&requests, &is_woken));
         let journal = Journal::start(file, run)?;
         let (now, show) = (Instant::now(), SnapshotRequest::default());
         let frame = Frame {
@@ -276,6 +297,7 @@ impl Running {
             engine,
             player,
             broker,
+            is_woken,
             analyst: Desk::start(wiring.analyst.unwrap_or_else(|| Box::new(RuleAnalyst)), requests)?,
             journal,
             overflow: VecDeque::new(),
@@ -311,6 +333,7 @@ impl Running {
             if !self.attend_to_inbox() {
                 break;
             }
+            self.attend_to_broker();
             self.attend_to_deadlines();
             self.attend_to_journal();
             self.play();
@@ -337,10 +360,18 @@ impl Running {
         self.jump = (quiet_until > self.engine.market().now()).then_some(quiet_until);
     }
 
+    /// Fetches what the broker has answered, and shows how the way to it stands.
+    fn attend_to_broker(&mut self) {
+        self.is_woken.store(false, Ordering::Release);
+        self.take_reports();
+        self.is_dirty |= self.last_frame.elapsed() >= LINK_EVERY && self.broker.link().is_some();
+    }
+
     /// Tells the broker what the ledger says is open.
     fn restore_broker(&mut self) {
         let volume = |series: &Series| Some((series.instrument, series.bars.last(1).first()?.volume?));
         let volumes: Vec<_> = self.engine.market().iter().filter_map(volume).collect();
+        let prices: Vec<_> = self.engine.market().iter().filter_map(|series| Some((series.instrument, series.last()?))).collect();
         let book = self.engine.book();
         self.broker.restore(Standing {
             ledger_id: book.ledger_id(),
@@ -348,6 +379,7 @@ impl Running {
             orders: book.orders(),
             next_deal: book.next_deal(),
             volumes: &volumes,
+            prices: &prices,
         });
     }
 
@@ -408,6 +440,8 @@ impl Running {
                 }
             }
             Request::Comment(comment) => drop(self.input(InputBody::Commentary(comment))),
+            Request::Answered => return true,
+            Request::Reconnect => self.broker.reconnect(),
             Request::Died(what) => self.urgent(InputBody::Run(RunInput::Failed { what })),
             Request::Quit => return false,
         }
@@ -501,7 +535,7 @@ impl Running {
     fn play(&mut self) {
         let began = Instant::now();
         for _ in 0..SLICE {
-            if !self.overflow.is_empty() {
+            if !self.overflow.is_empty() || !self.broker.takes_market() {
                 return;
             }
             let Some(at) = self.player.next_at() else { return };
@@ -608,7 +642,8 @@ impl Running {
         let next_event = self.player.next_at().filter(|_| self.may_play() || self.jump.is_some());
         let due = next_event.map(|at| if self.jump.is_some() { now } else { self.pace.due(at, now) });
         let frame = self.is_dirty.then(|| self.last_frame + FRAME_EVERY);
-        let held = self.held.as_ref().map(|_| now + Duration::from_millis(1));
+        let held = (self.held.is_some() || !self.broker.takes_market()).then(|| now + Duration::from_millis(1));
+        let due = due.filter(|_| self.broker.takes_market());
         let until = [due, frame, held, Some(now + LOOK_EVERY)].into_iter().flatten().min().unwrap_or(now);
         let wait = until.saturating_duration_since(now);
         if wait.is_zero() {

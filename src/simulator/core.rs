@@ -128,6 +128,8 @@ pub struct Simulator {
     next_connection: u64,
     next_delayed: u64,
     last_keep_alive: WallTime,
+    /// The clock of the market it deals in, where that is not the wall's: a tape's.
+    market_clock: Option<WallTime>,
 }
 
 /// A command that could be read.
@@ -175,6 +177,7 @@ impl Simulator {
             next_connection: 1,
             next_delayed: 0,
             last_keep_alive: now,
+            market_clock: None,
             settings,
             catalogue,
         };
@@ -280,12 +283,17 @@ impl Simulator {
             self.close(id, out);
         }
         let mut events = Vec::new();
-        self.dealer.expire(now, &mut events);
+        self.dealer.expire(self.market_clock.unwrap_or(now), &mut events);
         self.publish(now, &events, out);
         if now.since(self.last_keep_alive).0 >= KEEP_ALIVE.0 {
             self.last_keep_alive = now;
             self.push_keep_alive(now, out);
         }
+    }
+
+    /// The time of the market it deals in, where that is a tape's: waiting orders end by it.
+    pub const fn set_market_clock(&mut self, at: WallTime) {
+        self.market_clock = Some(at);
     }
 
     /// A night has passed: swaps are charged on what is open.

@@ -69,7 +69,7 @@ enum Inbound {
     Connected(Port, SocketAddr, mpsc::Sender<Outbound>, oneshot::Sender<ConnectionId>),
     Text(ConnectionId, String),
     Gone(ConnectionId),
-    Price(String, Price),
+    Price(String, Price, Option<WallTime>),
     Night,
     Faults(Faults),
     Look(Box<dyn FnOnce(&Simulator) + Send>),
@@ -143,7 +143,13 @@ impl ServerHandle {
 
     /// Tells the middle price of a symbol. Never waits; `false` where the core is behind and did not take it.
     pub fn price(&self, symbol: &str, price: Price) -> bool {
-        self.inbox.try_send(Inbound::Price(symbol.to_owned(), price)).is_ok()
+        self.inbox.try_send(Inbound::Price(symbol.to_owned(), price, None)).is_ok()
+    }
+
+    /// The same from a tape, whose time is not the wall's: waiting orders end by the tape's.
+    #[must_use]
+    pub fn tape_price(&self, symbol: &str, price: Price, at: WallTime) -> bool {
+        self.inbox.try_send(Inbound::Price(symbol.to_owned(), price, Some(at))).is_ok()
     }
 
     /// A night has passed on the market: swaps are charged. `false` where the core did not take it.
@@ -226,7 +232,12 @@ impl Core {
                 self.connections.remove(&id);
                 self.simulator.disconnect(id, &mut self.out);
             }
-            Inbound::Price(symbol, price) => self.simulator.price(now, &symbol, price, &mut self.out),
+            Inbound::Price(symbol, price, market) => {
+                if let Some(at) = market {
+                    self.simulator.set_market_clock(at);
+                }
+                self.simulator.price(now, &symbol, price, &mut self.out);
+            }
             Inbound::Night => self.simulator.night(now, &mut self.out),
             Inbound::Faults(faults) => self.simulator.settings_mut().faults = faults,
             Inbound::Look(look) => look(&self.simulator),

@@ -45,7 +45,7 @@ macro_rules! actions {
 
 actions! {
     Kill, "kill", Trade, ["f12", "ctrl-x"], "kill switch: press twice within 3 s to halt and cancel";
-    ArmPaper, "arm", Trade, ["p"], "arm paper trading, or go back to read-only";
+    ArmPaper, "arm", Trade, ["p"], "arm paper (or demo) trading, or go back to read-only";
     Open, "open", Trade, ["enter"], "open what is selected: chart, proposal, order";
     Buy, "buy", Trade, ["b"], "write a buy ticket for the selected instrument";
     Sell, "sell", Trade, ["s"], "write a sell ticket for the selected instrument";
@@ -70,6 +70,7 @@ actions! {
     Pane6, "alerts", View, ["6"], "alerts";
     Equity, "equity", View, ["e"], "equity curve and results by day";
     Activity, "log", View, ["l"], "activity log";
+    Broker, "broker", View, ["shift-b"], "the broker: link, account, what is held back and why";
     NextPane, "next", View, ["tab"], "next pane";
     PreviousPane, "previous", View, ["backtab"], "previous pane";
     Up, "up", View, ["up", "k"], "up";
@@ -86,6 +87,7 @@ actions! {
     Acknowledge, "ack", View, ["a"], "mark the selected alert as seen";
     AcknowledgeAll, "ackall", View, ["shift-a"], "mark all alerts as seen";
     Palette, "palette", Program, ["ctrl-k", "f2"], "find an action by name";
+    Reconnect, "reconnect", Program, [], "connect to the broker now, also after a refused login";
     CommandLine, "command", Program, [":"], "command line";
     Help, "help", Program, ["?", "f1"], "help; type to filter";
     Colours, "colours", Program, ["shift-c"], "next palette";

@@ -179,6 +179,7 @@ impl App {
             }
             Effect::Ask(number, command) => self.session.request(Request::Ask(number, command)),
             Effect::Tape(control) => self.session.request(Request::Tape(control)),
+            Effect::Reconnect => self.session.request(Request::Reconnect),
             Effect::Show(request) if request == self.shown => true,
             Effect::Show(request) => {
                 self.shown = request;

@@ -86,6 +86,7 @@ fn body(picture: &Picture<'_>, area: Rect, class: Class, buffer: &mut Buffer) {
         View::Detail(instrument) => panes::detail::draw(picture, instrument, area, buffer),
         View::Equity => panes::equity::draw(picture, area, buffer),
         View::Activity => panes::activity::draw(picture, area, buffer),
+        View::Broker => panes::broker::draw(picture, area, buffer),
     }
 }
 

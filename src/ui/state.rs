@@ -43,6 +43,8 @@ pub enum View {
     Equity,
     /// The activity log.
     Activity,
+    /// The broker.
+    Broker,
 }
 
 /// Bars per candle of the detail chart.

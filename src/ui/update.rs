@@ -46,6 +46,8 @@ pub enum Effect {
     Ask(u64, Command),
     /// Control the tape.
     Tape(TapeControl),
+    /// Connect to the broker now.
+    Reconnect,
     /// Ask for other pictures.
     Show(SnapshotRequest),
     /// Fire the kill latch, at once.

@@ -51,7 +51,7 @@ impl Stage {
                 Effect::Ask(number, command) => self.world.ask(*number, command.clone()),
                 Effect::Kill => self.world.command(Command::Kill { why: "kill switch".to_owned() }),
                 Effect::Quit => self.quits = true,
-                Effect::Tape(_) | Effect::Show(_) | Effect::Bell => {}
+                Effect::Tape(_) | Effect::Reconnect | Effect::Show(_) | Effect::Bell => {}
             }
         }
         effects

@@ -5,13 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pmax::broker::Standing;
-use pmax::broker::xapi::{
-    Adapter, Ask, Client, ClientEvent, Input as ClientInput, Market, Output, Secret, Settings as ClientSettings,
-};
+use pmax::broker::xapi::{Adapter, Ask, Client, ClientEvent, Input as ClientInput, Output, Secret, Settings as ClientSettings};
 use pmax::domain::{
-    Actor, BrokerKind, BrokerReport, Capabilities, Currency, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketStamp,
-    MarketTime, Money, OrderId, OrderKind, OrderSide, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio, RunId, SeriesInfo,
-    TimeInForce, TradingState, WallTime,
+    Actor, BrokerKind, BrokerReport, Capabilities, Contract, Currency, DealId, Duration, InstrumentId, LedgerId, MarketEvent,
+    MarketStamp, MarketTime, Money, OrderId, OrderKind, OrderSide, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio, RunId,
+    SeriesInfo, TimeInForce, TradingState, WallTime,
 };
 use pmax::engine::{
     Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Seen, SnapshotRequest, TapeRef, Ticket, WasClean,
@@ -75,11 +73,11 @@ struct World {
     crashes: u16,
 }
 
-fn markets() -> BTreeMap<InstrumentId, Market> {
+fn markets() -> BTreeMap<InstrumentId, Contract> {
     let catalogue = Catalogue::shipped().unwrap();
     let market = |(id, symbol, _, size): (u32, &str, i64, i64)| {
         let [lot_min, _, lot_step] = catalogue.get(symbol).unwrap().lot;
-        (InstrumentId(id), Market { symbol: symbol.to_owned(), contract_size: size, lot_min, lot_step })
+        (InstrumentId(id), Contract { symbol: symbol.to_owned(), contract_size: size, lot_min, lot_step, digits: 5 })
     };
     TRADED.map(market).into_iter().collect()
 }
@@ -164,6 +162,7 @@ impl World {
             orders: book.orders(),
             next_deal: book.next_deal(),
             volumes: &[],
+            prices: &[],
         };
         self.adapter.restore(standing);
     }
@@ -399,12 +398,11 @@ impl World {
             1 => OrderKind::Stop(self.level(id, away)),
             _ => OrderKind::Market,
         };
-        let protection = match self.dice.below(3) {
-            0 => Protection::default(),
-            1 => Protection { stop_loss: Some(self.level(id, -away * 15)), take_profit: None },
+        let protection = match self.dice.below(2) {
+            0 => Protection { stop_loss: Some(self.level(id, -away * 15)), take_profit: None },
             _ => Protection { stop_loss: Some(self.level(id, -away * 4)), take_profit: Some(self.level(id, away * 4)) },
         };
-        let time_in_force = TimeInForce::GoodTillCancelled;
+        let time_in_force = if self.dice.below(4) == 0 { TimeInForce::Day } else { TimeInForce::GoodTillCancelled };
         let ticket = Ticket { instrument: InstrumentId(id), side, quantity, kind, time_in_force, protection };
         self.command(Command::PlaceOrder {
             ticket,
@@ -427,7 +425,7 @@ impl World {
     fn theirs(&self) -> BTreeMap<u64, i64> {
         let mut held = BTreeMap::new();
         for trade in self.simulator.dealer().positions().values() {
-            let order = u64::from_str_radix(trade.mark.rsplit('-').next().unwrap(), 16).unwrap();
+            let order: u64 = trade.mark.rsplit('-').next().unwrap().parse().unwrap();
             let (_, _, _, size) = TRADED.into_iter().find(|(_, symbol, ..)| *symbol == trade.symbol).unwrap();
             *held.entry(order).or_insert(0) += trade.volume.nanos() * size;
         }

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration as StdDuration, Instant};
 
-use pmax::broker::Standing;
-use pmax::broker::xapi::{
-    Adapter, Address, Client, ClientEvent, Link, LinkState, Market, Secret, Settings as ClientSettings, Wake,
-};
+use pmax::broker::xapi::{Adapter, Address, Client, ClientEvent, Link, LinkState, Secret, Settings as ClientSettings};
+use pmax::broker::{Standing, Wake};
 use pmax::domain::{
-    Actor, BrokerKind, Capabilities, Currency, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketStamp, MarketTime,
-    Money, OrderId, OrderKind, OrderSide, PositionId, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio, RunId, SeriesInfo,
-    TimeInForce,
+    Actor, BrokerKind, Capabilities, Contract, Currency, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketStamp,
+    MarketTime, Money, OrderId, OrderKind, OrderSide, PositionId, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio,
+    RiskDay, RunId, SeriesInfo, TimeInForce, WallTime,
 };
 use pmax::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Seen, TapeRef, Ticket};
 use pmax::orders::OrderState;
@@ -54,7 +52,7 @@ fn desk() -> Desk {
     let catalogue = Catalogue::shipped().unwrap();
     let market = |(id, symbol, _, size, _): (u32, &str, i64, i64, i64)| {
         let [lot_min, _, lot_step] = catalogue.get(symbol).unwrap().lot;
-        (InstrumentId(id), Market { symbol: symbol.to_owned(), contract_size: size, lot_min, lot_step })
+        (InstrumentId(id), Contract { symbol: symbol.to_owned(), contract_size: size, lot_min, lot_step, digits: 5 })
     };
     let adapter = Adapter::new(TRADED.map(market).into_iter().collect());
     let listen = Listen { websocket: Some(0), raw: None };
@@ -103,6 +101,7 @@ fn desk() -> Desk {
         orders: book.orders(),
         next_deal: book.next_deal(),
         volumes: &[],
+        prices: &[],
     });
     desk.quote(0);
     desk.until("the link", |desk| desk.is_ready);
@@ -180,17 +179,29 @@ impl Desk {
     }
 
     fn place(&mut self, id: u32, side: OrderSide, lots: i64, kind: OrderKind, protection: Protection) -> OrderId {
+        self.place_for(id, side, lots, kind, protection, TimeInForce::GoodTillCancelled)
+    }
+
+    /// Tells the broker a time after the end of this risk day.
+    fn end_the_day(&mut self) {
+        let (id, symbol, ..) = TRADED[0];
+        let end = RiskDay::of(self.engine.market().now()).ends_at;
+        assert!(self.server.tape_price(symbol, Price::from_nanos(self.prices[&id]), WallTime(end.0 + 1)));
+    }
+
+    fn place_for(
+        &mut self,
+        id: u32,
+        side: OrderSide,
+        lots: i64,
+        kind: OrderKind,
+        protection: Protection,
+        time_in_force: TimeInForce,
+    ) -> OrderId {
         let size = TRADED.iter().find(|(known, ..)| *known == id).unwrap().3;
         let quantity = Quantity::from_nanos(size * 10_000_000 * lots);
         let order = self.engine.book().next_order();
-        let ticket = Ticket {
-            instrument: InstrumentId(id),
-            side,
-            quantity,
-            kind,
-            time_in_force: TimeInForce::GoodTillCancelled,
-            protection,
-        };
+        let ticket = Ticket { instrument: InstrumentId(id), side, quantity, kind, time_in_force, protection };
         self.command(Command::PlaceOrder {
             ticket,
             acknowledged: Acknowledged::Precautions,
@@ -234,7 +245,8 @@ fn five_hundred_trades_over_sockets_end_equal_to_the_cent() {
         desk.close(position, None);
         // A waiting order that is changed and then triggers or is cancelled.
         let entry = desk.level(id, -away * 300);
-        let order = desk.place(id, side, 1, OrderKind::Limit(entry), Protection::default());
+        let stop = Protection { stop_loss: Some(desk.level(id, -away * 900)), take_profit: None };
+        let order = desk.place(id, side, 1, OrderKind::Limit(entry), stop);
         desk.until("the waiting order", |desk| matches!(desk.state(order), Some(OrderState::Open(_))));
         if round % 2 == 0 {
             desk.command(Command::CancelOrder { order });
@@ -246,6 +258,17 @@ fn five_hundred_trades_over_sockets_end_equal_to_the_cent() {
             desk.close(PositionId(order.0), None);
         }
     }
+    // Day orders that nobody touches end with their day.
+    let mut waiting = Vec::new();
+    for (id, ..) in TRADED {
+        for steps in [300, 310, 320] {
+            let stop = Protection { stop_loss: Some(desk.level(id, -900)), take_profit: None };
+            waiting.push(desk.place_for(id, OrderSide::Buy, 1, OrderKind::Limit(desk.level(id, -steps)), stop, TimeInForce::Day));
+        }
+    }
+    desk.until("the waiting orders", |desk| waiting.iter().all(|order| matches!(desk.state(*order), Some(OrderState::Open(_)))));
+    desk.end_the_day();
+    desk.until("their end", |desk| waiting.iter().all(|order| desk.state(*order) == Some(OrderState::Expired)));
     let (balance, closed, open) = desk
         .server
         .look(|simulator| {

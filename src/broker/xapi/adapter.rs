@@ -15,8 +15,9 @@ use crate::broker::xapi::client::{Ask, AskId, ClientEvent};
 use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::{Status, Trade, TradeRequest};
 use crate::domain::{
-    BrokerRef, BrokerReport, CleanText, Currency, DealId, Fill, InstrumentId, LedgerId, Liquidity, MarketTime, Money, Order,
-    OrderId, OrderKind, OrderSide, Origin, PositionId, Price, Protection, ProtectiveReason, Quantity, TimeInForce,
+    BrokerRef, BrokerReport, CleanText, Contract, Currency, DealId, Fill, InstrumentId, LedgerId, Liquidity, MarketTime, Money,
+    Order, OrderId, OrderKind, OrderSide, Origin, PositionId, Price, Protection, ProtectiveReason, Quantity, RiskDay,
+    TimeInForce,
 };
 use crate::exchange::LegIds;
 
@@ -24,19 +25,6 @@ use crate::exchange::LegIds;
 const FOREIGN: u64 = 1 << 48;
 /// Statuses that came before the reply which explains them.
 const EARLY: usize = 256;
-
-/// How an instrument is traded at the broker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Market {
-    /// Its symbol there.
-    pub symbol: String,
-    /// Units in one lot.
-    pub contract_size: i64,
-    /// Smallest volume, in lots.
-    pub lot_min: Quantity,
-    /// Step of volumes, in lots.
-    pub lot_step: Quantity,
-}
 
 /// What a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +59,16 @@ struct Waiting {
     instrument: InstrumentId,
     lots: Quantity,
     price: Price,
+    /// Exits it will have once it is a position, and when it ends in milliseconds; 0 for none. A change must send them again.
+    exits: (Decimal, Decimal),
+    expiration: i64,
 }
 
 /// Both sides of the numbers.
 #[derive(Debug, Default)]
 pub struct Adapter {
     ledger: LedgerId,
-    markets: BTreeMap<InstrumentId, Market>,
+    markets: BTreeMap<InstrumentId, Contract>,
     asks: BTreeMap<AskId, Purpose>,
     transactions: BTreeMap<i64, Purpose>,
     early: VecDeque<Status>,
@@ -90,6 +81,10 @@ pub struct Adapter {
     doubtful: Vec<(PositionId, OrderId)>,
     /// How many looks at what is open in a row have differed from what is held here.
     differed: u8,
+    /// Instruments that must not be opened here, and why.
+    barred: BTreeMap<InstrumentId, String>,
+    /// What the last look found that is not from here, one line each.
+    strangers: Vec<String>,
     now: MarketTime,
     next_ask: u64,
     requests: Vec<Ask>,
@@ -98,7 +93,7 @@ pub struct Adapter {
 
 impl Adapter {
     /// An adapter for these instruments.
-    pub fn new(markets: BTreeMap<InstrumentId, Market>) -> Self {
+    pub fn new(markets: BTreeMap<InstrumentId, Contract>) -> Self {
         Self { markets, next_ask: 1, ..Self::default() }
     }
 
@@ -122,18 +117,28 @@ impl Adapter {
         !self.doubtful.is_empty()
     }
 
+    /// What the last look found that is not from here, one line each.
+    pub fn strangers(&self) -> &[String] {
+        &self.strangers
+    }
+
+    /// Instruments that must not be opened at this broker, and why; what is held of them can still be closed.
+    pub fn bar(&mut self, barred: BTreeMap<InstrumentId, String>) {
+        self.barred = barred;
+    }
+
     /// The mark of an order: unique in all ledgers of a person, short enough for the protocol.
     pub fn mark(&self, order: OrderId) -> String {
-        format!("pmax-{:08x}-{:x}", self.ledger.0, order.0)
+        order.mark(self.ledger)
     }
 
     fn order_of(&self, mark: Option<&str>) -> Option<OrderId> {
         let (ledger, order) = mark?.strip_prefix("pmax-")?.split_once('-')?;
         let is_ours = format!("{:08x}", self.ledger.0) == ledger;
-        u64::from_str_radix(order, 16).ok().filter(|_| is_ours).map(OrderId)
+        order.parse().ok().filter(|_| is_ours).map(OrderId)
     }
 
-    fn instrument_of(&self, symbol: Option<&str>) -> Option<(InstrumentId, &Market)> {
+    fn instrument_of(&self, symbol: Option<&str>) -> Option<(InstrumentId, &Contract)> {
         let symbol = symbol?;
         self.markets.iter().find(|(_, market)| market.symbol == symbol).map(|(id, market)| (*id, market))
     }
@@ -180,9 +185,10 @@ impl Adapter {
             };
             return self.request(Purpose::Close(order.id, position), request, is_urgent);
         }
-        if wish.time_in_force == TimeInForce::Day && wish.kind != OrderKind::Market {
-            return self.refuse(order.id, "this broker takes waiting orders good till cancelled only");
+        if let Some(why) = self.barred.get(&wish.instrument).cloned() {
+            return self.refuse(order.id, &why);
         }
+        let expiration = expiration_of(wish.time_in_force, wish.kind, self.now);
         let price = wish.named_price().or(order.reference).unwrap_or(Price::from_nanos(crate::domain::SCALE));
         let level = |price: Option<Price>| Decimal(price.map_or(0, Price::nanos));
         let request = TradeRequest {
@@ -194,11 +200,11 @@ impl Adapter {
             sl: level(wish.protection.stop_loss),
             tp: level(wish.protection.take_profit),
             order: 0,
-            expiration: 0,
+            expiration,
             mark,
         };
-        let (cmd, instrument) = (request.cmd, wish.instrument);
-        let waiting = price_of(wish.kind).map(|price| Waiting { number: 0, cmd, instrument, lots, price });
+        let (cmd, instrument, exits) = (request.cmd, wish.instrument, (request.sl, request.tp));
+        let waiting = price_of(wish.kind).map(|price| Waiting { number: 0, cmd, instrument, lots, price, exits, expiration });
         self.request(Purpose::Open(order.id, waiting), request, false);
     }
 
@@ -215,7 +221,7 @@ impl Adapter {
     /// Changes a waiting order.
     pub fn modify(&mut self, order: OrderId, quantity: Quantity, kind: OrderKind) {
         let refused = |why: &str| BrokerReport::ModifyRefused { order, reason: CleanText::from_outside(why) };
-        let Some(Waiting { number, cmd, instrument, .. }) = self.waiting.get(&order).copied() else {
+        let Some(Waiting { number, cmd, instrument, exits, expiration, .. }) = self.waiting.get(&order).copied() else {
             return self.reports.push(refused("no such order waits at the broker"));
         };
         let lots = self.markets.get(&instrument).and_then(|market| lots_of(quantity, market));
@@ -223,7 +229,8 @@ impl Adapter {
             return self.reports.push(refused("the broker does not take such a change"));
         };
         let Some(request) = self.about(number, cmd, 3, instrument, order) else { return };
-        let request = TradeRequest { volume: Decimal(lots.nanos()), price: Decimal(price.nanos()), ..request };
+        let (volume, price, (sl, tp)) = (Decimal(lots.nanos()), Decimal(price.nanos()), exits);
+        let request = TradeRequest { volume, price, sl, tp, expiration, ..request };
         self.request(Purpose::Modify(order, quantity, kind), request, false);
     }
 
@@ -385,8 +392,9 @@ impl Adapter {
         let Some((instrument, _)) = self.instrument_of(trade.symbol.as_deref()) else { return };
         let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
         let (lots, price) = (trade.volume.volume(), trade.open_price.price());
+        let (exits, expiration) = ((trade.sl, trade.tp), trade.expiration.unwrap_or(0));
         if let Entry::Vacant(place) = self.waiting.entry(order) {
-            place.insert(Waiting { number: trade.order, cmd: trade.cmd, instrument, lots, price });
+            place.insert(Waiting { number: trade.order, cmd: trade.cmd, instrument, lots, price, exits, expiration });
             self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(trade.order.unsigned_abs()) });
         }
     }
@@ -400,6 +408,7 @@ impl Adapter {
         }
         let Some(waiting) = self.waiting.get_mut(&order) else { return };
         let (lots, price) = (trade.volume.volume(), trade.open_price.price());
+        (waiting.exits, waiting.expiration) = ((trade.sl, trade.tp), trade.expiration.unwrap_or(0));
         if (waiting.lots, waiting.price) != (lots, price) {
             (waiting.lots, waiting.price) = (lots, price);
             let size = self.markets.get(&waiting.instrument).map_or(1, |market| market.contract_size);
@@ -513,13 +522,21 @@ const fn price_of(kind: OrderKind) -> Option<Price> {
     }
 }
 
+/// When a waiting order ends at the broker, in milliseconds; 0 for never. A day order ends with the risk day in which it was made.
+fn expiration_of(time_in_force: TimeInForce, kind: OrderKind, made_at: MarketTime) -> i64 {
+    match (time_in_force, kind) {
+        (TimeInForce::Day, OrderKind::Limit(_) | OrderKind::Stop(_)) => RiskDay::of(made_at).ends_at.0 / 1_000_000,
+        (TimeInForce::Day, OrderKind::Market) | (TimeInForce::GoodTillCancelled, _) => 0,
+    }
+}
+
 /// Units of so many lots.
 const fn units(lots: Quantity, contract_size: i64) -> Quantity {
     Quantity::from_nanos(lots.nanos().saturating_mul(contract_size))
 }
 
 /// Lots of so many units, if the broker takes that volume.
-fn lots_of(quantity: Quantity, market: &Market) -> Option<Quantity> {
+fn lots_of(quantity: Quantity, market: &Contract) -> Option<Quantity> {
     let size = market.contract_size.max(1);
     let lots = Quantity::from_nanos(quantity.nanos() / size);
     let fits = quantity.nanos() % size == 0 && lots >= market.lot_min && lots.is_multiple_of(market.lot_step);

@@ -1,7 +1,5 @@
 //! The client's sockets: one task that feeds the state machine and does what it says.
 
-use std::fmt;
-use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration as StdDuration;
 
@@ -13,6 +11,7 @@ use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use crate::broker::Wake;
 use crate::broker::xapi::{Ask, Client, ClientEvent, Input, Output, Vitals};
 use crate::domain::{Duration, WallTime};
 
@@ -97,28 +96,6 @@ struct Driver {
     /// Called after every event, so that the engine need not look.
     wake: Wake,
     told: (WallTime, Vitals),
-}
-
-/// Called when something has arrived.
-#[derive(Clone)]
-pub struct Wake(Arc<dyn Fn() + Send + Sync>);
-
-impl Wake {
-    /// Calls this function; it must not wait.
-    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(wake))
-    }
-
-    /// Nobody need be called.
-    pub fn nobody() -> Self {
-        Self::new(|| {})
-    }
-}
-
-impl fmt::Debug for Wake {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Wake")
-    }
 }
 
 impl Link {
@@ -259,7 +236,7 @@ impl Driver {
         let mut event = event;
         loop {
             match self.events.try_send(event) {
-                Ok(()) => return (self.wake.0)(),
+                Ok(()) => return self.wake.call(),
                 Err(std_mpsc::TrySendError::Disconnected(_)) => return,
                 Err(std_mpsc::TrySendError::Full(ClientEvent::Tick(_) | ClientEvent::Vitals(_))) => return,
                 Err(std_mpsc::TrySendError::Full(back)) => event = back,

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::domain::{OrderId, PositionId};
+use crate::domain::{BrokerKind, InstrumentId, OrderId, PositionId, Quantity};
 use crate::engine::OrderPreview;
 use crate::portfolio::SizingRule;
 use crate::risk::{CheckOutcome, CheckResult};
@@ -87,16 +87,19 @@ fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
     let name = known.map_or("", |known| known.name.as_str());
     page.put(
         buffer,
-        &format!("{name} · last {} · age of price {age} · fills at the next bar", format::price(shown.last, decimals)),
+        &format!(
+            "{name} · last {} · age of price {age} · {}",
+            format::price(shown.last, decimals),
+            fills(picture, request.instrument, request.quantity)
+        ),
         Role::Text,
     );
     let money = |amount: Option<crate::domain::Money>| amount.map_or_else(|| format::NOT_AVAILABLE.to_owned(), format::money);
-    let value = format!(
-        "value {} · {} of equity · cost and slippage about {}",
-        money(shown.notional),
-        format::percent(shown.share_of_equity),
-        money(shown.estimated_cost)
-    );
+    let costs = match picture.live.snapshot.broker {
+        BrokerKind::Paper => format!("cost and slippage about {}", money(shown.estimated_cost)),
+        BrokerKind::Xapi => "costs: the broker's spread, and swaps by night".to_owned(),
+    };
+    let value = format!("value {} · {} of equity · {costs}", money(shown.notional), format::percent(shown.share_of_equity));
     page.put(buffer, &value, Role::Text);
     if request.opens_exposure() {
         let protection = request.protection;
@@ -111,6 +114,17 @@ fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
     }
     proposal(page, shown, buffer);
     checks(page, shown, buffer);
+}
+
+/// Where and how the order will trade.
+fn fills(picture: &Picture<'_>, instrument: InstrumentId, quantity: Quantity) -> String {
+    let contract = picture.context.instruments.get(instrument).and_then(|known| known.xapi.as_ref());
+    match (picture.live.snapshot.broker, contract) {
+        (BrokerKind::Xapi, Some(contract)) => {
+            format!("{} lots of {} at the broker's quote", contract.lots(quantity), contract.symbol)
+        }
+        (BrokerKind::Paper, _) | (BrokerKind::Xapi, None) => "fills at the next bar".to_owned(),
+    }
 }
 
 fn proposal(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {

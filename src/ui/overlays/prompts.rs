@@ -95,7 +95,7 @@ pub fn notice(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         ("results are computed, not real, and say nothing about the future.", Role::Text),
         ("", Role::Text),
         ("You start READ-ONLY: nothing is sent anywhere.", Role::Text),
-        ("  p           arms paper trading", Role::Accent),
+        ("  p           arms paper (or demo) trading", Role::Accent),
         ("  n           opens a waiting proposal, y confirms it, d declines it", Role::Accent),
         ("  F12 F12     or Ctrl+X twice: the kill switch, from every screen", Role::Accent),
         ("  Space + -   pause, faster, slower;  ?  help;  Ctrl+K  find an action", Role::Accent),

@@ -4,12 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::{Duration, Mode, TradingState};
+use crate::domain::{BrokerKind, Duration, Mode, TradingState};
 use crate::engine::KillPhase;
 use crate::ui::actions::ActionId;
 use crate::ui::draw::{Picture, key_of};
 use crate::ui::format;
 use crate::ui::intent::PreviewPhase;
+use crate::ui::panes::broker;
 use crate::ui::roles::Role;
 use crate::ui::state::{Overlay, Pane, View};
 use crate::ui::update::KILL_WINDOW;
@@ -35,6 +36,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         format!("engine {}", heartbeat(picture.heartbeat)),
         if picture.heartbeat > LATE { Role::Danger } else { Role::Muted },
     ));
+    parts.extend(link_part(picture));
     parts.extend(tape_parts(picture));
     parts.push((format!("equity {}", format::money(snapshot.account.equity)), Role::Text));
     parts.push((journal(picture), if picture.live.journal.failure.is_some() { Role::Danger } else { Role::Muted }));
@@ -58,6 +60,17 @@ fn heartbeat(age: Duration) -> String {
 fn alert_part(picture: &Picture<'_>) -> Option<(String, Role)> {
     let count = picture.live.snapshot.unacknowledged;
     (count > 0).then(|| (format!("⚑ {count}"), Role::Warn))
+}
+
+fn link_part(picture: &Picture<'_>) -> Option<(String, Role)> {
+    let link = picture.live.link.as_ref()?;
+    let (mark, role) = broker::standing(link);
+    let word = match (link.is_ready, link.latency) {
+        (true, Some(latency)) => format!("{:.0} ms", latency.as_seconds() * 1e3),
+        (true, None) => "ready".to_owned(),
+        (false, _) => link.words.split(':').next().unwrap_or_default().to_owned(),
+    };
+    Some((format!("xapi {mark} {word}"), role))
 }
 
 fn tape_parts(picture: &Picture<'_>) -> Vec<(String, Role)> {
@@ -103,6 +116,9 @@ pub fn banner(picture: &Picture<'_>, width: u16) -> Option<(String, Role)> {
     if let Some(failure) = &picture.live.journal.failure {
         return Some((format!("journal failed: {failure}; trading is halted, nothing more is recorded"), Role::Danger));
     }
+    if let Some(text) = cut_off(picture) {
+        return Some((text, Role::Danger));
+    }
     match (snapshot.state, snapshot.kill) {
         (TradingState::Halted, KillPhase::Cancelling) => {
             Some(("HALTED — cancelling orders; Shift+F closes all positions".to_owned(), Role::Danger))
@@ -123,6 +139,15 @@ pub fn banner(picture: &Picture<'_>, width: u16) -> Option<(String, Role)> {
     }
 }
 
+/// The broker cannot be reached while trading is armed, or something is open there.
+fn cut_off(picture: &Picture<'_>) -> Option<String> {
+    let (link, snapshot) = (picture.live.link.as_ref()?, &picture.live.snapshot);
+    let matters = snapshot.mode == Mode::Demo || !snapshot.positions.is_empty() || snapshot.open_orders > 0;
+    let open = format::count(snapshot.positions.len(), "position");
+    (!link.is_ready && matters)
+        .then(|| format!("NO LINK to the broker ({}): {open} there keep the stops they have; nothing can be sent", link.words))
+}
+
 fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {
     let snapshot = &picture.live.snapshot;
     if picture.state.frozen.is_some() {
@@ -139,7 +164,7 @@ fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {
         ));
     }
     let waits = snapshot.mode == Mode::ReadOnly && !snapshot.proposals.is_empty();
-    waits.then(|| ("a proposal is waiting — p arms paper trading, n opens it".to_owned(), Role::Accent))
+    waits.then(|| ("a proposal is waiting — p arms trading, n opens it".to_owned(), Role::Accent))
 }
 
 /// Keys that do something now, or the latest short message.
@@ -177,7 +202,11 @@ fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
         Some(Overlay::Preview(preview)) if matches!(preview.phase, PreviewPhase::Sending { .. }) => return Vec::new(),
         Some(_) => return vec![(ActionId::Back, "back")],
     }
-    let arm = if picture.live.snapshot.mode == Mode::ReadOnly { "arm paper" } else { "read-only" };
+    let arm = match (picture.live.snapshot.mode, picture.live.snapshot.broker) {
+        (Mode::ReadOnly, BrokerKind::Paper) => "arm paper",
+        (Mode::ReadOnly, BrokerKind::Xapi) => "arm demo",
+        (Mode::Paper | Mode::Demo, _) => "read-only",
+    };
     let mut now = vec![(ActionId::ArmPaper, arm)];
     match (picture.state.view, picture.state.focus) {
         (View::Panes, Pane::Quotes) => {
@@ -198,7 +227,7 @@ fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
                 (ActionId::Sell, "sell"),
             ]);
         }
-        (View::Equity | View::Activity, _) => now.push((ActionId::Back, "back")),
+        (View::Equity | View::Activity | View::Broker, _) => now.push((ActionId::Back, "back")),
     }
     if !picture.live.snapshot.proposals.is_empty() {
         now.push((ActionId::NextProposal, "proposal"));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Alert, InstrumentId, Mode, OrderSide, TradingState};
+use crate::domain::{Alert, BrokerKind, InstrumentId, Mode, OrderSide, Price, TradingState};
 use crate::engine::{Command, Snapshot};
 use crate::runtime::{Palette, TapeControl};
 use crate::ui::actions::ActionId;
@@ -42,6 +42,8 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Pane6 => focus(state, Pane::Alerts),
         ActionId::Equity => toggle_view(state, View::Equity),
         ActionId::Activity => toggle_view(state, View::Activity),
+        ActionId::Broker => toggle_view(state, View::Broker),
+        ActionId::Reconnect => reconnect(state, scene, effects),
         ActionId::NextPane => focus(state, state.focus.next()),
         ActionId::PreviousPane => focus(state, state.focus.previous()),
         ActionId::Up => select(state, -1, scene),
@@ -77,6 +79,14 @@ fn arm(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
         (Mode::Paper | Mode::Demo, _) => {
             ask(state, Command::Disarm, effects);
         }
+    }
+}
+
+fn reconnect(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    match &scene.frame.link {
+        Some(link) if !link.is_ready => effects.push(Effect::Reconnect),
+        Some(_) => toast(state, "the link to the broker is ready", false, scene.now),
+        None => toast(state, "paper trading has no link", false, scene.now),
     }
 }
 
@@ -125,7 +135,7 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let instrument = match state.view {
         View::Detail(id) => Some(id),
-        View::Panes | View::Equity | View::Activity => state.selected_instrument(snapshot, scene.context),
+        View::Panes | View::Equity | View::Activity | View::Broker => state.selected_instrument(snapshot, scene.context),
     };
     let Some(instrument) = instrument.and_then(|id| scene.context.instruments.get(id)) else { return };
     if !instrument.tradable {
@@ -134,6 +144,15 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
     }
     let mut form = Form::new(Purpose::New, instrument.id, side);
     form.focus = 1;
+    // At a broker an opening order must carry a stop: the form suggests one, to be changed.
+    let last = snapshot.quotes.iter().find(|row| row.instrument == instrument.id).and_then(|row| row.last);
+    if snapshot.broker == BrokerKind::Xapi
+        && let Some(last) = last
+    {
+        let away = Price::from_nanos(last.nanos() / 50 * if side == OrderSide::Buy { -1 } else { 1 });
+        form.stop_loss =
+            last.plus(away).map_or_else(|_| String::new(), |stop| stop.rounded_to(instrument.tick).to_string()).into();
+    }
     state.overlays.push(Overlay::Ticket { form: Box::new(form), problem: None });
 }
 
@@ -141,7 +160,7 @@ fn close(state: &mut UiState, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let held = match state.view {
         View::Detail(id) => snapshot.positions.iter().find(|row| row.instrument == id).map(panes::positions::Item::Position),
-        View::Panes | View::Equity | View::Activity => panes::positions::under_cursor(state, snapshot),
+        View::Panes | View::Equity | View::Activity | View::Broker => panes::positions::under_cursor(state, snapshot),
     };
     match held {
         Some(panes::positions::Item::Position(row)) => open_preview(state, Intent::Close(row.id), scene),
@@ -243,7 +262,7 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
                 state.view = View::Detail(id);
             }
         }
-        (View::Panes | View::Detail(_) | View::Equity, pane) => {
+        (View::Panes | View::Detail(_) | View::Equity | View::Broker, pane) => {
             rows::step(state, pane, by, snapshot);
         }
     }

@@ -6,7 +6,7 @@ use super::{Adapter, FOREIGN, Held, units};
 use crate::broker::xapi::client::{Ask, Snapshot};
 use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::Trade;
-use crate::domain::{BrokerReport, BrokerState, Evidence, OrderId, PositionId, Quantity};
+use crate::domain::{BrokerReport, BrokerState, CleanText, Evidence, OrderId, PositionId, Quantity};
 
 /// Looks in a row that must differ from what is held before it counts.
 const LOOKS: u8 = 2;
@@ -46,7 +46,7 @@ impl Adapter {
             self.waiting.retain(|_, waiting| numbers.contains(&waiting.number));
         }
         let is_there = |trade: &&Trade| matches!(trade.cmd, 0 | 1);
-        let mut positions = Vec::new();
+        let (mut positions, mut strangers) = (Vec::new(), Vec::new());
         let mut orders: Vec<OrderId> = self.waiting.keys().copied().collect();
         for trade in snapshot.open.iter().filter(is_there) {
             let position = self.order_of(trade.mark.as_deref()).map(|order| PositionId(order.0));
@@ -58,9 +58,16 @@ impl Adapter {
                     orders.extend([held.stop, held.target].into_iter().flatten().map(|(id, _)| id));
                 }
                 // What is not ours is shown as a position of its own, so that nothing trades until a person has looked.
-                None => positions.push((PositionId(FOREIGN + trade.position.unsigned_abs()), trade.volume.volume())),
+                None => {
+                    let symbol = trade.symbol.as_deref().unwrap_or("?");
+                    let side = if trade.cmd == 0 { "BUY" } else { "SELL" };
+                    let line = format!("position {} · {side} {} lots {symbol}", trade.position, trade.volume.volume());
+                    strangers.push(CleanText::from_outside(&line).as_str().to_owned());
+                    positions.push((PositionId(FOREIGN + trade.position.unsigned_abs()), trade.volume.volume()));
+                }
             }
         }
+        self.strangers = strangers;
         orders.sort_unstable();
         positions.sort_unstable();
         let size = |held: &Held| self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);

@@ -1,7 +1,8 @@
 //! What the ledger knows already, taken over after a restart.
 
-use super::{Adapter, Held, Purpose, Waiting, command_number, price_of};
+use super::{Adapter, Held, Purpose, Waiting, command_number, expiration_of, price_of};
 use crate::broker::Standing;
+use crate::broker::xapi::number::Decimal;
 use crate::domain::{OrderId, OrderKind, OrderRequest, Origin, Position, Price, ProtectiveReason, Quantity};
 use crate::exchange::LegIds;
 use crate::orders::{OrderManager, TrackedOrder};
@@ -42,7 +43,11 @@ impl Adapter {
         let market = self.markets.get(&wish.instrument)?;
         let number = i64::try_from(tracked.broker_ref?.0).ok()?;
         let lots = Quantity::from_nanos(wish.quantity.nanos() / market.contract_size.max(1));
-        Some(Waiting { number, cmd: command_number(wish.side, wish.kind), instrument: wish.instrument, lots, price })
+        let (cmd, instrument) = (command_number(wish.side, wish.kind), wish.instrument);
+        let level = |price: Option<Price>| Decimal(price.map_or(0, Price::nanos));
+        let exits = (level(wish.protection.stop_loss), level(wish.protection.take_profit));
+        let expiration = expiration_of(wish.time_in_force, wish.kind, tracked.order.created_at);
+        Some(Waiting { number, cmd, instrument, lots, price, exits, expiration })
     }
 
     fn restore_position(&mut self, position: &Position, orders: &OrderManager) {

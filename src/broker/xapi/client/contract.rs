@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+pub use crate::broker::SocketView as Socket;
 use crate::broker::xapi::secret::Secret;
 use crate::broker::xapi::wire::{Margin, Status, Symbol, Tick, Trade, TradeRequest};
 use crate::domain::{CleanText, Duration, WallTime};
@@ -183,20 +184,6 @@ pub struct Snapshot {
     pub margin: Margin,
     /// Whether something was ordered or traded meanwhile, so that the lists may be older than what is known by now.
     pub is_overtaken: bool,
-}
-
-/// How one of the two connections stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Socket {
-    /// There is none.
-    #[default]
-    Closed,
-    /// It is being opened.
-    Opening,
-    /// It is open.
-    Open,
-    /// It is open and the login was taken.
-    LoggedIn,
 }
 
 /// The state of both connections, for the screen.

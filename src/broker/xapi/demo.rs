@@ -1,0 +1,251 @@
+//! A demo account as a [`Broker`]: adapter and link joined, with what the screen shows of them.
+//!
+//! Decides nothing: wishes go to the adapter, its requests to the link, the link's events back. Everything open is looked at again
+//! every ten seconds and a little, so that two looks in a row are evidence of an absence.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::broker::xapi::client::{Ask, Client, ClientEvent, LinkState, Settings, Vitals};
+use crate::broker::xapi::link::{Address, Link};
+use crate::broker::xapi::wire::{Margin, Symbol};
+use crate::broker::xapi::{Adapter, Decimal};
+use crate::broker::{AccountMoney, Broker, LinkView, Standing, Wake};
+use crate::domain::{
+    BrokerReport, CleanText, Contract, Currency, Duration, InstrumentId, MarketEvent, MarketTime, Money, Order, OrderId,
+    OrderKind, PositionId, Protection, Quantity, WallTime,
+};
+use crate::exchange::LegIds;
+use crate::risk::Approved;
+
+/// Everything open is looked at this often.
+const LOOK_EVERY: Duration = Duration::millis(10_500);
+/// Replies whose times are kept.
+const LATENCIES: usize = 33;
+/// Events taken in one go, so that a flood of quotes does not hold the engine.
+const IN_ONE_GO: usize = 1_024;
+
+/// The account.
+#[derive(Debug)]
+pub struct Demo {
+    adapter: Adapter,
+    contracts: BTreeMap<InstrumentId, Contract>,
+    settings: Settings,
+    link: Option<Link>,
+    clock: fn() -> WallTime,
+    wake: Wake,
+    view: LinkView,
+    latencies: VecDeque<Duration>,
+    barred: BTreeMap<InstrumentId, String>,
+    look_at: Option<WallTime>,
+}
+
+impl Demo {
+    /// An account without a connection. `clock` is its only clock.
+    pub fn new(contracts: BTreeMap<InstrumentId, Contract>, settings: Settings, clock: fn() -> WallTime) -> Self {
+        let view = LinkView { account: settings.user.clone(), words: "not connected".to_owned(), ..LinkView::default() };
+        let adapter = Adapter::new(contracts.clone());
+        let (latencies, barred, wake) = (VecDeque::new(), BTreeMap::new(), Wake::nobody());
+        Self { adapter, contracts, settings, link: None, clock, wake, view, latencies, barred, look_at: None }
+    }
+
+    /// Opens the way to this address; one that was open ends.
+    pub fn connect(&mut self, address: Address, host: &str) {
+        self.link = None;
+        host.clone_into(&mut self.view.host);
+        let client = Client::new(self.settings.clone());
+        match Link::start(client, address, self.clock, self.wake.clone()) {
+            Ok(link) => self.link = Some(link),
+            Err(error) => self.fail(&format!("the link's thread cannot be started: {error}")),
+        }
+    }
+
+    /// Says why there is no way to the broker.
+    pub fn fail(&mut self, why: &str) {
+        (self.view.is_ready, self.view.needs_person) = (false, true);
+        why.clone_into(&mut self.view.words);
+    }
+
+    /// Hands what the adapter wants to the link. What the link does not take was never sent.
+    fn exchange(&mut self) {
+        loop {
+            let requests = self.adapter.requests();
+            if requests.is_empty() {
+                return;
+            }
+            for request in requests {
+                let about = if let Ask::Trade { id, .. } = &request { Some(*id) } else { None };
+                let is_taken = self.link.as_ref().is_some_and(|link| link.ask(request));
+                if let (false, Some(id)) = (is_taken, about) {
+                    let why = CleanText::from("there is no link to the broker");
+                    self.adapter.hear(&ClientEvent::NotSent(id, why));
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, event: &ClientEvent) {
+        let now = (self.clock)();
+        match event {
+            ClientEvent::Link(state) => self.link_state(state, now),
+            ClientEvent::Account(margin) => self.view.money = money(margin),
+            ClientEvent::Snapshot(snapshot) => {
+                self.view.money = money(&snapshot.margin);
+                (self.view.compared, self.view.unread) = (Some(now), None);
+            }
+            ClientEvent::Unread(why) => self.view.unread = Some(why.as_str().to_owned()),
+            ClientEvent::Latency(took) => self.note_latency(*took),
+            ClientEvent::Vitals(vitals) => self.note_vitals(vitals),
+            ClientEvent::Symbols(symbols) => self.compare_terms(symbols),
+            ClientEvent::Written(_) | ClientEvent::Taken(..) | ClientEvent::Refused(..) | ClientEvent::Ambiguous(..) => {}
+            ClientEvent::NotSent(..) | ClientEvent::Status(_) | ClientEvent::Trade(_) | ClientEvent::Tick(_) => {}
+        }
+        self.adapter.hear(event);
+        self.exchange();
+    }
+
+    fn link_state(&mut self, state: &LinkState, now: WallTime) {
+        let view = &mut self.view;
+        (view.is_ready, view.needs_person, view.retry_at) = (false, false, None);
+        match state {
+            LinkState::Connecting => "connecting".clone_into(&mut view.words),
+            LinkState::Ready => {
+                view.is_ready = true;
+                view.connections += 1;
+                "ready".clone_into(&mut view.words);
+                self.look_at = Some(now.plus(LOOK_EVERY));
+            }
+            LinkState::Down { why, retry_at } => {
+                view.words = format!("down: {why}");
+                view.retry_at = Some(*retry_at);
+            }
+            LinkState::Refused { code, words } => {
+                view.needs_person = true;
+                view.words = format!("login refused ({code}): {words}");
+            }
+        }
+    }
+
+    fn note_latency(&mut self, took: Duration) {
+        self.latencies.push_back(took);
+        if self.latencies.len() > LATENCIES {
+            self.latencies.pop_front();
+        }
+        let mut sorted: Vec<Duration> = self.latencies.iter().copied().collect();
+        sorted.sort_unstable();
+        (self.view.latency, self.view.slowest) = (sorted.get(sorted.len() / 2).copied(), sorted.last().copied());
+    }
+
+    fn note_vitals(&mut self, vitals: &Vitals) {
+        let view = &mut self.view;
+        (view.main, view.stream, view.stream_heard) = (vitals.main, vitals.stream, vitals.stream_heard);
+        (view.waiting, view.rate) = (vitals.waiting, (vitals.used, vitals.allowed));
+    }
+
+    /// Holds the broker's terms against the table: a lot of another size would be another order.
+    fn compare_terms(&mut self, symbols: &[Symbol]) {
+        let mut barred = BTreeMap::new();
+        for (id, contract) in &self.contracts {
+            let listed = symbols.iter().find(|symbol| symbol.symbol == contract.symbol);
+            let difference = match listed {
+                None => Some(format!("{} is not listed there", contract.symbol)),
+                Some(symbol) => difference(contract, symbol),
+            };
+            if let Some(why) = difference {
+                barred.insert(*id, CleanText::from_outside(&why).as_str().to_owned());
+            }
+        }
+        self.view.mismatched = barred.values().cloned().collect();
+        self.barred.clone_from(&barred);
+        self.adapter.bar(barred);
+    }
+}
+
+/// What differs between the table's terms and the broker's, in words.
+fn difference(contract: &Contract, symbol: &Symbol) -> Option<String> {
+    let size = Decimal(contract.contract_size.saturating_mul(crate::domain::SCALE));
+    let numbers = [
+        ("units in a lot", size, symbol.contract_size),
+        ("least volume", Decimal(contract.lot_min.nanos()), symbol.lot_min),
+        ("step of volumes", Decimal(contract.lot_step.nanos()), symbol.lot_step),
+    ];
+    let name = &contract.symbol;
+    let other = |(what, ours, theirs): &(&str, Decimal, Decimal)| format!("{name}: {what} {theirs} there, {ours} here");
+    if symbol.currency_profit != Currency::USD.to_string() {
+        return Some(format!("{name} settles in {} there, in USD here", symbol.currency_profit));
+    }
+    if symbol.precision != i64::from(contract.digits) {
+        return Some(format!("{name}: {} decimals there, {} here", symbol.precision, contract.digits));
+    }
+    numbers.iter().find(|(_, ours, theirs)| ours != theirs).map(other)
+}
+
+fn money(margin: &Margin) -> Option<AccountMoney> {
+    let of = |amount: Decimal| Money::from_nanos(amount.0, Currency::USD);
+    Some(AccountMoney { balance: of(margin.balance), equity: of(margin.equity), margin: of(margin.margin) })
+}
+
+impl Broker for Demo {
+    fn restore(&mut self, standing: Standing<'_>) {
+        self.adapter = Adapter::new(self.contracts.clone());
+        self.adapter.restore(standing);
+        self.adapter.bar(self.barred.clone());
+        self.query();
+    }
+
+    fn submit(&mut self, order: Approved<Order>, now: MarketTime) {
+        self.adapter.set_now(now);
+        self.adapter.submit(order.into_inner());
+        self.exchange();
+    }
+
+    fn cancel(&mut self, order: OrderId) {
+        self.adapter.cancel(order);
+        self.exchange();
+    }
+
+    fn modify(&mut self, order: OrderId, quantity: Quantity, kind: OrderKind, now: MarketTime) {
+        self.adapter.set_now(now);
+        self.adapter.modify(order, quantity, kind);
+        self.exchange();
+    }
+
+    fn protect(&mut self, position: PositionId, protection: Protection, legs: LegIds, now: MarketTime) {
+        self.adapter.set_now(now);
+        self.adapter.protect(position, protection, legs);
+        self.exchange();
+    }
+
+    fn query(&mut self) {
+        // Where the link is not there yet, its first act is a look at everything.
+        let _: bool = self.link.as_ref().is_some_and(|link| link.ask(Ask::Snapshot));
+    }
+
+    fn on_market(&mut self, event: &MarketEvent) {
+        self.adapter.set_now(event.known_at());
+    }
+
+    fn poll(&mut self, out: &mut Vec<BrokerReport>) {
+        for _ in 0..IN_ONE_GO {
+            let Some(event) = self.link.as_ref().and_then(Link::next) else { break };
+            self.hear(&event);
+        }
+        let now = (self.clock)();
+        if self.view.is_ready && self.look_at.is_some_and(|at| now >= at) {
+            self.look_at = Some(now.plus(LOOK_EVERY));
+            self.query();
+        }
+        self.adapter.reports(out);
+    }
+
+    fn wake_with(&mut self, wake: Wake) {
+        self.wake = wake;
+    }
+
+    fn link(&self) -> Option<LinkView> {
+        Some(LinkView { strangers: self.adapter.strangers().to_vec(), ..self.view.clone() })
+    }
+
+    fn reconnect(&mut self) {
+        let _: bool = self.link.as_ref().is_some_and(|link| link.ask(Ask::Connect));
+    }
+}
