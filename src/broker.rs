@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     BrokerReport, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketTime, Money, Order, OrderId, OrderKind,
-    PositionId, Price, Protection, Quantity, Volume, WallTime,
+    PositionId, Price, Protection, Quantity, VenueNews, Volume, WallTime,
 };
 use crate::exchange::LegIds;
 use crate::orders::OrderManager;
@@ -87,6 +87,8 @@ pub struct LinkView {
     pub latency: Option<Duration>,
     /// Longest of them.
     pub slowest: Option<Duration>,
+    /// Currency in which the account is kept, once the broker has said it.
+    pub currency: Option<String>,
     /// What the broker says the account is worth.
     pub money: Option<AccountMoney>,
     /// Commands that wait for their turn.
@@ -170,6 +172,9 @@ pub trait Broker: Send + Debug {
     fn link(&self) -> Option<LinkView> {
         None
     }
+
+    /// Moves what the broker's own market says into `out`; nothing where prices come from elsewhere.
+    fn take_news(&mut self, _out: &mut Vec<VenueNews>) {}
 
     /// A person wants it to connect now, also after a refused login.
     fn reconnect(&mut self) {}

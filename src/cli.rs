@@ -1,6 +1,7 @@
 //! Floor 7: the command line. Each command is a thin call into a room.
 
 mod args;
+mod broker;
 mod drill;
 mod journal;
 mod open;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Info) => status::info(&args),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),
+        Some(Verb::Broker { verb }) => broker::run(&args, verb),
         Some(Verb::Drill { orders_per_second }) => drill::run(&args, *orders_per_second),
     };
     ExitCode::from(done.unwrap_or_else(|trouble: Trouble| {

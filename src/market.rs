@@ -1,4 +1,4 @@
-//! Floor 5: where market events come from. Today: tapes of real history; live providers join here.
+//! Floor 5: where market events come from. Tapes of real history, and what a broker's own market says.
 //!
 //! A tape holds bars. For the eye, quotes are drawn inside each bar along a seeded path (see `path`), labelled *synthesised from bars*;
 //! signals and fills come from the bars alone. The room decides nothing about trading and reads no clock: pacing belongs to `runtime/`.
@@ -6,10 +6,12 @@
 //! drawn quotes, at which nothing trades.
 
 mod catalogue;
+mod live;
 mod path;
 mod player;
 mod tape;
 
 pub use catalogue::{BUNDLED, bundled, load};
+pub use live::{LiveFeed, Silences};
 pub use player::Player;
 pub use tape::{SeriesMeta, Tape, TapeError, TapeMeta};

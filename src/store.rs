@@ -1,4 +1,4 @@
-//! Floor 5: the ledger database.
+//! Floor 5: the ledger database, and the segments of live runs beside it.
 //!
 //! One hash-chained, append-only `journal` table is the truth; every other table is a projection, written in the same transaction and
 //! rebuildable from it. No business rules live here: it writes what the engine decided.
@@ -12,9 +12,11 @@ mod head;
 mod ledger;
 mod projections;
 mod schema;
+mod segment;
 mod verify;
 
 pub use entry::{Body, Entry, RunRow, RunStatus, StoredEntry};
 pub use export::{ExportFormat, export};
 pub use ledger::{LedgerFile, StoreError};
+pub use segment::{Segment, SegmentReader};
 pub use verify::{ChainReport, verify};

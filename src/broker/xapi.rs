@@ -11,6 +11,7 @@ mod errors;
 mod link;
 mod number;
 mod secret;
+mod tls;
 mod wire;
 
 pub use adapter::Adapter;
@@ -19,4 +20,5 @@ pub use demo::Demo;
 pub use link::{Address, Link};
 pub use number::Decimal;
 pub use secret::Secret;
+pub use tls::{Tls, TlsError};
 pub use wire::{Margin, Status, Symbol, Tick, Trade, TradeRequest};

@@ -84,6 +84,12 @@ pub enum Verb {
     Info,
     /// Draw the real screen without a terminal
     Render(Render),
+    /// Hosts to choose from, and the password of a demo account
+    Broker {
+        /// What to do
+        #[command(subcommand)]
+        verb: BrokerVerb,
+    },
     /// Run a broker to practise with
     Sim {
         /// Which protocol
@@ -95,6 +101,25 @@ pub enum Verb {
         /// Orders per second to aim at
         #[arg(long, default_value_t = 20)]
         orders_per_second: u32,
+    },
+}
+
+/// What can be done about a demo account.
+#[derive(Debug, Subcommand)]
+pub enum BrokerVerb {
+    /// List hosts with what to write under `[xapi]` for each
+    Presets,
+    /// Ask for the account's password and keep it: in the keyring, or in a private file where there is none
+    Login {
+        /// The account's number [default: xapi.account]
+        #[arg(long, value_name = "NUMBER")]
+        account: Option<String>,
+    },
+    /// Forget the account's password
+    Logout {
+        /// The account's number [default: xapi.account]
+        #[arg(long, value_name = "NUMBER")]
+        account: Option<String>,
     },
 }
 

@@ -4,8 +4,9 @@ use crate::cli::args::{Args, ExportAs, Format};
 use crate::cli::open::Base;
 use crate::cli::{DIFFERENT, Done, OK, say};
 use crate::domain::RunId;
-use crate::runtime::{self, Trouble};
-use crate::store::{self, ExportFormat, LedgerFile, StoreError};
+use crate::market::Player;
+use crate::runtime::{self, Market, ReplayReport, Trouble};
+use crate::store::{self, ExportFormat, LedgerFile, SegmentReader, StoreError};
 
 /// Opens the ledger beside a possibly running workstation.
 pub fn ledger(base: &Base) -> Result<LedgerFile, Trouble> {
@@ -26,6 +27,13 @@ pub fn replay_run(args: &Args, run: u64, format: Format) -> Done {
     let file = ledger(&base)?;
     let row = file.run(RunId(run))?;
     let mut base = base.trading_at(runtime::broker_of(&row))?;
+    if row.is_live() {
+        let path = base.home.segment_file(row.run).map_err(|error| {
+            Trouble::new(format!("The folder of live runs: {error}"), "The journal was only read", "Check the folder's rights")
+        })?;
+        let market = || -> Result<Market, Trouble> { Ok(Box::new(SegmentReader::open(&path)?)) };
+        return report(runtime::replay(&file, row.run, &market, &base.live_setup()), format);
+    }
     if args.tape.is_none() {
         base.config.tape.name.clone_from(&row.tape.name);
     }
@@ -37,7 +45,12 @@ pub fn replay_run(args: &Args, run: u64, format: Format) -> Done {
             "Name that file with --tape PATH",
         ));
     }
-    match runtime::replay(&file, RunId(run), &tape, &base.setup(&tape)) {
+    let market = || -> Result<Market, Trouble> { Ok(Box::new(Player::new(&tape, row.tape.seed))) };
+    report(runtime::replay(&file, row.run, &market, &base.setup(&tape)), format)
+}
+
+fn report(replayed: Result<ReplayReport, Trouble>, format: Format) -> Done {
+    match replayed {
         Err(trouble) => {
             eprintln!("pmax: {trouble}");
             Ok(DIFFERENT)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cli::args::Args;
-use crate::domain::{BrokerKind, InstrumentTable, MarketTime};
+use crate::domain::{BrokerKind, Currency, InstrumentTable, MarketTime, Money};
 use crate::engine::Setup;
 use crate::market::{self, Tape};
 use crate::runtime::{self, Config, Home, Named, RunTerms, Speed, Trouble};
@@ -65,11 +65,20 @@ impl Base {
         Setup { instruments: Arc::clone(&self.instruments), series: tape.series(), settings: runtime::settings_of(&self.config) }
     }
 
+    /// What an engine that hears a broker's own market is made of.
+    pub fn live_setup(&self) -> Setup {
+        let series = runtime::live_series(&self.instruments, &format!("xAPI, {}", self.config.xapi.host));
+        Setup { instruments: Arc::clone(&self.instruments), series, settings: runtime::settings_of(&self.config) }
+    }
+
     /// How a new run begins.
     pub fn terms(&self, args: &Args) -> Result<RunTerms, Trouble> {
         let start = args.from.as_deref().map(date).transpose()?;
         let fresh = args.new || start.is_some();
-        Ok(RunTerms { seed: u64::from(self.config.tape.seed), capital: self.config.paper.capital, fresh, start })
+        let capital = Money::whole(i64::from(self.config.paper.capital), Currency::USD).map_err(|error| {
+            Trouble::new(format!("paper.capital: {error}"), "Nothing was started", "Choose a smaller capital")
+        })?;
+        Ok(RunTerms { seed: u64::from(self.config.tape.seed), capital, fresh, start })
     }
 
     /// The speed: the command line's, the configuration's, or the tape's own.

@@ -5,16 +5,21 @@ use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::cli::args::Args;
+use crate::cli::broker::{balance_of, open_demo};
 use crate::cli::open::Base;
 use crate::cli::{Done, OK, UNCLEAN};
-use crate::domain::BrokerKind;
+use crate::domain::{BrokerKind, MarketTime};
 use crate::runtime::{
-    self, KillLatch, Practice, Request, Session, Trouble, Wiring, install_panic_hook, on_death, open_ledger, open_run, wall_now,
+    self, Feed, HISTORY, KillLatch, Practice, Request, Session, Speed, Trouble, Wiring, install_panic_hook, on_death,
+    open_ledger, open_run, run_to_take_up, wall_now,
 };
 use crate::ui::{self, Context, Ended, Keymap, Overlay, ScreenFile, TerminalProblem, UiState};
 
 /// How long the engine gets to stop in order.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// A run that was left for longer does not ask for all the bars it missed: five days.
+const LONGEST_GAP: i64 = 5 * 86_400_000_000_000;
 
 /// Opens the workstation.
 pub fn run(args: &Args) -> Done {
@@ -69,14 +74,38 @@ fn no_screen(problem: &TerminalProblem) -> Trouble {
 
 /// Opens ledger, tape and run, and starts the engine.
 pub fn start_session(base: &Base, args: &Args) -> Result<Session, Trouble> {
+    if base.config.broker.kind == BrokerKind::Xapi && !base.config.xapi.host.is_empty() {
+        return start_live(base, args);
+    }
     let tape = base.tape()?;
     let file = open_ledger(&base.home)?;
-    let opened = open_run(file, &tape, &base.setup(&tape), &base.terms(args)?)?;
+    let opened = open_run(file, &Feed::Tape(&tape), &base.setup(&tape), &base.terms(args)?)?;
     let (latch, speed) = (KillLatch::new(base.home.kill_file()), base.speed(args, &tape)?);
     Session::start(opened, Wiring { analyst: None, broker: broker(base)?, latch, speed })
 }
 
-/// The broker of the configuration; the engine thread makes the paper exchange itself.
+/// Opens a run on a demo account and its own market. A run that is taken up does not wait for the broker; a new one begins with its balance.
+fn start_live(base: &Base, args: &Args) -> Result<Session, Trouble> {
+    let (file, setup, now) = (open_ledger(&base.home)?, base.live_setup(), wall_now());
+    let host = &base.config.xapi.host;
+    let name = format!("live {host} {}", base.config.xapi.account);
+    let (feed, mut terms) = (Feed::Live { name, home: &base.home, now }, base.terms(args)?);
+    terms.start = None;
+    let (opened, demo) = if run_to_take_up(&file, &feed, &setup, &terms)?.is_some() {
+        let opened = open_run(file, &feed, &setup, &terms)?;
+        let closed = opened.engine.market().iter().filter_map(|series| Some(series.bars.last(1).first()?.close_at)).min();
+        let since = closed.map_or(now.0 - HISTORY, |closed| closed.0.max(now.0 - LONGEST_GAP));
+        (opened, open_demo(base, MarketTime(since))?)
+    } else {
+        let mut demo = open_demo(base, MarketTime(now.0 - HISTORY))?;
+        terms.capital = balance_of(&mut demo, host)?;
+        (open_run(file, &feed, &setup, &terms)?, demo)
+    };
+    let latch = KillLatch::new(base.home.kill_file());
+    Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Times(1) })
+}
+
+/// The broker of a run on a tape; the engine thread makes the paper exchange itself.
 fn broker(base: &Base) -> Result<Option<Box<dyn Broker>>, Trouble> {
     match base.config.broker.kind {
         BrokerKind::Paper => Ok(None),

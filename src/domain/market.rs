@@ -140,3 +140,29 @@ impl MarketEvent {
         }
     }
 }
+
+/// Bid and ask that a broker's own market says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VenueQuote {
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// What a seller gets.
+    pub bid: Price,
+    /// What a buyer pays.
+    pub ask: Price,
+    /// When, by the venue's clock.
+    pub at: WallTime,
+}
+
+/// What a remote broker says about its markets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VenueNews {
+    /// A quote.
+    Quote(VenueQuote),
+    /// Complete bars of one instrument that were asked for, oldest first; the answer to a gap.
+    Bars(InstrumentId, Vec<Bar>),
+    /// The link is gone: until it is back nothing is known.
+    Lost,
+    /// The link is back: what was missed comes as bars.
+    Back,
+}

@@ -1,6 +1,6 @@
 //! The book half of the state: a fold over records.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,9 @@ pub struct Book {
     pub(super) activity: VecDeque<Arc<Activity>>,
     #[serde(default, skip_serializing_if = "Doubts::is_empty")]
     pub(super) doubts: Doubts,
+    /// Instruments a live feed is silent about.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) silent: BTreeSet<InstrumentId>,
     pub(super) next_order: OrderId,
     pub(super) next_signal: SignalId,
     pub(super) next_proposal: ProposalId,
@@ -175,6 +178,7 @@ impl Default for Book {
             commentary: VecDeque::new(),
             activity: VecDeque::new(),
             doubts: Doubts::default(),
+            silent: BTreeSet::new(),
             next_order: OrderId(1),
             next_signal: SignalId(1),
             next_proposal: ProposalId(1),
@@ -352,6 +356,10 @@ impl Book {
             TradingRecord::BreakerTripped(trip) => self.breakers.latch(*trip),
             TradingRecord::BreakerReleased { kind } => self.breakers.release(*kind),
             TradingRecord::RearmRequested { wall } => self.rearm_requested = Some(*wall),
+            TradingRecord::FeedChanged { silent, heard } => {
+                self.silent.extend(silent);
+                self.silent.retain(|instrument| !heard.contains(instrument));
+            }
             TradingRecord::PositionsDiffer { since } => self.doubts.positions_differ = *since,
             TradingRecord::FlattenAsked => self.kill = KillPhase::Flattening,
             TradingRecord::KillFinished => self.kill = KillPhase::Finished,

@@ -1,7 +1,8 @@
 //! What a person may want, and what comes of it.
 
 use crate::domain::{
-    Actor, AlertId, AlertTopic, Duration, Mode, Money, Order, OrderId, OrderRequest, Origin, ProposalId, Severity, TradingState,
+    Actor, AlertId, AlertTopic, BrokerKind, Duration, Mode, Money, Order, OrderId, OrderRequest, Origin, ProposalId, Severity,
+    TradingState,
 };
 use crate::engine::event::{Command, Seen, Ticket};
 use crate::engine::record::{AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, TradingRecord};
@@ -170,6 +171,10 @@ impl Engine {
     }
 
     fn reset(&mut self, capital: Money, outcome: &mut Outcome) {
+        if self.settings.broker != BrokerKind::Paper {
+            let text = "not reset: the broker keeps this account; `pmax --new` begins a new run with it".to_owned();
+            return self.tell(text, outcome);
+        }
         let in_use = !self.book.ledger.positions().is_empty() || !self.book.orders.open().is_empty();
         if in_use || !(1..=1_000_000_000).contains(&(capital.nanos() / crate::domain::SCALE)) {
             self.tell("not reset: close all positions and orders first; capital is 1 to 1,000,000,000".to_owned(), outcome);

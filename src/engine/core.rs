@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, WallTime};
+use crate::engine::record::TradingRecord;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, Record, RunInput};
 use crate::exchange::Terms;
 use crate::risk::Limits;
@@ -118,6 +119,10 @@ impl Engine {
             InputBody::Command { actor, command } => self.decide_on_command(*actor, command, outcome),
             InputBody::Broker(report) => self.decide_on_report(report, outcome),
             InputBody::Commentary(comment) => self.record(Record::Commentary(comment.clone()), outcome),
+            InputBody::Feed { silent, heard } => {
+                let (silent, heard) = (silent.clone(), heard.clone());
+                self.record(Record::Trading(TradingRecord::FeedChanged { silent, heard }), outcome);
+            }
             InputBody::Timer => {}
         }
         self.decide_on_time(outcome);

@@ -47,6 +47,13 @@ pub enum InputBody {
     Broker(BrokerReport),
     /// The analyst wrote something.
     Commentary(Commentary),
+    /// A live feed fell silent about some instruments, or speaks of them again.
+    Feed {
+        /// Nothing is heard of them any more.
+        silent: Vec<InstrumentId>,
+        /// They are heard again.
+        heard: Vec<InstrumentId>,
+    },
     /// A deadline the engine had asked for has passed.
     Timer,
 }

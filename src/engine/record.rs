@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Actor, Alert, AlertId, BrokerRef, DealId, Fill, LedgerId, MarketTime, Mode, Money, Order, OrderId, OrderKind, OrderRequest,
-    Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource, TradingState, Validation,
-    WallTime,
+    Actor, Alert, AlertId, BrokerRef, DealId, Fill, InstrumentId, LedgerId, MarketTime, Mode, Money, Order, OrderId, OrderKind,
+    OrderRequest, Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource, TradingState,
+    Validation, WallTime,
 };
 use crate::engine::Proposal;
 use crate::engine::event::{Seen, TapeRef, WasClean};
@@ -110,6 +110,13 @@ pub enum TradingRecord {
     FlattenAsked,
     /// The kill switch is done.
     KillFinished,
+    /// A live feed fell silent about some instruments, or speaks of them again.
+    FeedChanged {
+        /// Nothing is heard of them any more.
+        silent: Vec<InstrumentId>,
+        /// They are heard again.
+        heard: Vec<InstrumentId>,
+    },
     /// Positions here and at the broker differ since then, or agree again.
     PositionsDiffer {
         /// When the first answer that differs was asked for.

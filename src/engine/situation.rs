@@ -1,7 +1,7 @@
 //! Gathers what the pre-trade checks look at. Cost does not grow with the number of orders or the length of history.
 
 use crate::domain::{BrokerKind, InstrumentId, Money, OrderRequest, Ratio};
-use crate::engine::Engine;
+use crate::engine::{Engine, Series};
 use crate::risk::Situation;
 
 impl Engine {
@@ -10,7 +10,7 @@ impl Engine {
         let (book, instrument) = (&self.book, request.instrument);
         let series = self.market.get(instrument);
         let closing = request.closes.and_then(|position| book.ledger.position(position));
-        let fresh = series.filter(|series| !series.is_stale(self.market.now()));
+        let fresh = series.filter(|series| !self.is_stale(series));
         Situation {
             mode: book.mode,
             state: book.state,
@@ -35,6 +35,11 @@ impl Engine {
             needs_stop: self.settings.broker == BrokerKind::Xapi,
             limits: &self.settings.limits,
         }
+    }
+
+    /// Whether a price is too old to trade on: by the tape's time, or because a live feed is silent about it.
+    pub(super) fn is_stale(&self, series: &Series) -> bool {
+        self.book.silent.contains(&series.instrument) || series.is_stale(self.market.now())
     }
 
     /// Value held and on order in one instrument; an amount that does not fit counts as the largest there is.

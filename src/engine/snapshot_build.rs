@@ -60,7 +60,7 @@ impl Engine {
             ask: series.quote.and_then(|quote| quote.ask),
             change: series.change(),
             known_at: series.quoted_at,
-            is_stale: series.is_stale(self.market.now()),
+            is_stale: self.is_stale(series),
             origin: series.quote.map(|quote| quote.origin),
             capabilities: series.capabilities,
             bars: series.bars.clone(),

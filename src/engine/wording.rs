@@ -1,6 +1,6 @@
 //! The one place that puts records into words for the activity log.
 
-use crate::domain::{Fill, InstrumentTable, OrderId, Severity};
+use crate::domain::{Fill, InstrumentId, InstrumentTable, OrderId, Severity};
 use crate::engine::Book;
 use crate::engine::event::WasClean;
 use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, TradingRecord};
@@ -10,7 +10,7 @@ use crate::orders::OrderStep;
 pub(super) fn describe(record: &Record, book: &Book, instruments: &InstrumentTable) -> Option<(Severity, String)> {
     match record {
         Record::Run(record) => Some(run(record)),
-        Record::Trading(record) => Some(trading(record)),
+        Record::Trading(record) => Some(trading(record, instruments)),
         Record::Proposal(record) => proposal(record, book, instruments),
         Record::Order(record) => order(record, book, instruments),
         Record::Portfolio(record) => portfolio(record, instruments),
@@ -31,7 +31,7 @@ fn run(record: &RunRecord) -> (Severity, String) {
     }
 }
 
-fn trading(record: &TradingRecord) -> (Severity, String) {
+fn trading(record: &TradingRecord, instruments: &InstrumentTable) -> (Severity, String) {
     match record {
         TradingRecord::ModeChanged { mode, who } => (Severity::Info, format!("mode {} by {who}", mode.badge())),
         TradingRecord::StateChanged { state, who, why, .. } => (Severity::Critical, format!("trading {state} by {who}: {why}")),
@@ -41,6 +41,14 @@ fn trading(record: &TradingRecord) -> (Severity, String) {
         TradingRecord::BreakerReleased { kind } => (Severity::Info, format!("breaker {} released", kind.words())),
         TradingRecord::RearmRequested { .. } => (Severity::Info, "re-arming asked for; confirm within 60 s".to_owned()),
         TradingRecord::FlattenAsked => (Severity::Critical, "kill switch: closing all positions".to_owned()),
+        TradingRecord::FeedChanged { silent, heard } => {
+            let names = |ids: &[InstrumentId]| ids.iter().map(|id| instruments.symbol(*id)).collect::<Vec<_>>().join(", ");
+            match (silent.as_slice(), heard.as_slice()) {
+                (silent, []) => (Severity::Warning, format!("no news of {}: their prices are stale", names(silent))),
+                ([], heard) => (Severity::Info, format!("prices again of {}", names(heard))),
+                (silent, heard) => (Severity::Warning, format!("no news of {}; prices again of {}", names(silent), names(heard))),
+            }
+        }
         TradingRecord::PositionsDiffer { since: Some(_) } => {
             (Severity::Warning, "positions here and at the broker differ; opening trades are held".to_owned())
         }

@@ -18,7 +18,7 @@ use crate::signals::{Gates, StrategySettings};
 
 const DEFAULTS: &str = include_str!("../../config/pmax.toml");
 /// Variables that are not settings.
-const NOT_SETTINGS: [&str; 3] = ["PMAX_HOME", "PMAX_CONFIG", "PMAX_LOG"];
+const NOT_SETTINGS: [&str; 4] = ["PMAX_HOME", "PMAX_CONFIG", "PMAX_LOG", "PMAX_XAPI_PASSWORD"];
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -30,6 +30,8 @@ pub struct Config {
     pub paper: PaperSettings,
     /// Which broker.
     pub broker: BrokerSettings,
+    /// The demo account.
+    pub xapi: XapiSettings,
     /// Costs.
     pub exchange: Terms,
     /// Limits.
@@ -74,6 +76,55 @@ pub struct PaperSettings {
 pub struct BrokerSettings {
     /// Paper, or a demo account over xAPI.
     pub kind: BrokerKind,
+}
+
+/// `[xapi]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct XapiSettings {
+    /// A host; empty for a broker simulated inside this process.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Path of the main connection.
+    pub path: String,
+    /// Whether the connections are encrypted.
+    pub tls: bool,
+    /// The account's number.
+    pub account: String,
+    /// A PEM file to trust besides the usual authorities.
+    pub certificate: String,
+}
+
+/// Hosts that XTB closed on 2025-03-14.
+const CLOSED_HOSTS: [&str; 2] = ["ws.xtb.com", "xapi.xtb.com"];
+
+impl XapiSettings {
+    /// Whether the host is this machine.
+    pub fn is_local(&self) -> bool {
+        matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1")
+    }
+
+    fn contradiction(&self) -> Option<&'static str> {
+        let is_host = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
+        if CLOSED_HOSTS.contains(&self.host.as_str()) {
+            return Some("xapi.host was closed by XTB on 2025-03-14; X Open Hub serves the same protocol at ws.xapi.pro");
+        }
+        if !is_host(&self.host) {
+            return Some("xapi.host must be the name or number of a host, without a scheme, port or path");
+        }
+        // There is no override: a host is only ever asked for its demo accounts.
+        if self.path != "/demo" {
+            return Some("xapi.path must be \"/demo\": this program trades with demo accounts only");
+        }
+        if !self.account.bytes().all(|byte| byte.is_ascii_digit()) || self.account.len() > 20 {
+            return Some("xapi.account must be the account's number, at most 20 digits; it is not an e-mail address");
+        }
+        if self.host.is_empty() || self.is_local() || self.tls {
+            return None;
+        }
+        Some("xapi.tls must be true for a host that is not this machine: a password would travel in the clear")
+    }
 }
 
 /// `[trading]`
@@ -178,7 +229,12 @@ fn contradiction(config: &Config) -> Option<&'static str> {
     if small(config.trading.confirm_tolerance) || config.trading.alert_deviations <= Ratio::ZERO {
         return Some("trading.confirm_tolerance must be between 0 and 1 and trading.alert_deviations above 0");
     }
-    config.risk.contradiction().or_else(|| config.strategies.contradiction()).or_else(|| config.gates.contradiction())
+    config
+        .xapi
+        .contradiction()
+        .or_else(|| config.risk.contradiction())
+        .or_else(|| config.strategies.contradiction())
+        .or_else(|| config.gates.contradiction())
 }
 
 fn refuse(place: &str, what: &str) -> Trouble {

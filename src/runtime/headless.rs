@@ -133,7 +133,7 @@ impl Headless {
                 is_held: show.preview.is_some(),
                 speed: Speed::Times(3_600),
                 is_at_end: self.player.next_at().is_none(),
-                position: (self.player.position(), self.player.len()),
+                position: Some((self.player.position(), self.player.len())),
             },
             journal: JournalHealth { last_seq: self.records, waiting: 0, last_commit: std::time::Duration::ZERO, failure: None },
             link: None,

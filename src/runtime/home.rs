@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 
+use crate::domain::RunId;
 use crate::runtime::Trouble;
 
 /// How often and how long apart a taken lock is tried.
@@ -55,9 +56,21 @@ impl Home {
         self.config.join("pmax.toml")
     }
 
+    /// The private file a password may stand in, where there is no keyring.
+    pub fn env_file(&self) -> PathBuf {
+        self.config.join(".env")
+    }
+
     /// The ledger database.
     pub fn ledger_file(&self) -> PathBuf {
         self.state.join("ledger.db")
+    }
+
+    /// The market events of a live run; makes their folder.
+    pub fn segment_file(&self, run: RunId) -> std::io::Result<PathBuf> {
+        let folder = self.state.join("live");
+        create_private(&folder)?;
+        Ok(folder.join(format!("{run}.segment")))
     }
 
     /// The kill file: while it exists, trading is halted.

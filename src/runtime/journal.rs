@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::domain::RunId;
+use crate::domain::{MarketEvent, RunId, Sequence};
 use crate::runtime::supervise::spawn_named;
-use crate::store::{Entry, LedgerFile};
+use crate::store::{Entry, LedgerFile, Segment, StoreError};
 
 /// Batches that may wait. When it is full the engine waits (and still hears the kill switch): nothing is ever dropped.
 const QUEUE: usize = 4_096;
@@ -17,10 +17,19 @@ const GROUP: usize = 512;
 /// How often the chain's end is anchored beside the database.
 const ANCHOR_EVERY: Duration = Duration::from_secs(2);
 
+/// What is written together: market events that nothing else holds, and the entries that count them.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// Market events of a live run, since the batch before.
+    pub market: Vec<MarketEvent>,
+    /// Entries.
+    pub entries: Vec<Entry>,
+}
+
 /// The engine thread's side of the journal.
 #[derive(Debug)]
 pub(super) struct Journal {
-    sender: Option<SyncSender<Vec<Entry>>>,
+    sender: Option<SyncSender<Batch>>,
     sent: u64,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -35,21 +44,21 @@ struct Shared {
 }
 
 /// The queue is full.
-pub(super) struct Full(pub Vec<Entry>);
+pub(super) struct Full(pub Batch);
 
 impl Journal {
-    /// Takes over the ledger on a thread of its own.
-    pub fn start(file: LedgerFile, run: RunId) -> std::io::Result<Self> {
+    /// Takes over the ledger, and the segment of a live run, on a thread of its own.
+    pub fn start(file: LedgerFile, segment: Option<Segment>, run: RunId) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
         let shared = Arc::new(Shared::default());
         shared.last_seq.store(file.last_seq().0, Ordering::Release);
         let theirs = Arc::clone(&shared);
-        let thread = spawn_named("journal", move || write_all(file, run, &receiver, &theirs))?;
+        let thread = spawn_named("journal", move || write_all(Files { ledger: file, segment }, run, &receiver, &theirs))?;
         Ok(Self { sender: Some(sender), sent: 0, shared, thread: Some(thread) })
     }
 
     /// Hands over a batch without waiting. Batches are written in order.
-    pub fn try_send(&mut self, batch: Vec<Entry>) -> Result<(), Full> {
+    pub fn try_send(&mut self, batch: Batch) -> Result<(), Full> {
         let Some(sender) = &self.sender else { return Ok(()) };
         match sender.try_send(batch) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {
@@ -108,20 +117,37 @@ impl Journal {
     }
 }
 
-fn write_all(mut file: LedgerFile, run: RunId, receiver: &Receiver<Vec<Entry>>, shared: &Shared) {
+/// The files of a run.
+struct Files {
+    ledger: LedgerFile,
+    segment: Option<Segment>,
+}
+
+impl Files {
+    /// Market events first: an entry never counts on one that is not on the disk.
+    fn write(&mut self, run: RunId, batch: &Batch) -> Result<Sequence, StoreError> {
+        if let Some(segment) = self.segment.as_mut().filter(|_| !batch.market.is_empty()) {
+            segment.append(&batch.market)?;
+        }
+        if batch.entries.is_empty() { Ok(self.ledger.last_seq()) } else { self.ledger.append(run, &batch.entries) }
+    }
+}
+
+fn write_all(mut files: Files, run: RunId, receiver: &Receiver<Batch>, shared: &Shared) {
     let mut anchored = Instant::now();
     while let Ok(first) = receiver.recv() {
-        let (mut entries, mut batches) = (first, 1);
-        while entries.len() < GROUP
+        let (mut group, mut batches) = (first, 1);
+        while group.entries.len() < GROUP
             && let Ok(mut next) = receiver.try_recv()
         {
-            entries.append(&mut next);
+            group.market.append(&mut next.market);
+            group.entries.append(&mut next.entries);
             batches += 1;
         }
         let began = Instant::now();
-        let written = file.append(run, &entries).and_then(|seq| {
+        let written = files.write(run, &group).and_then(|seq| {
             if anchored.elapsed() >= ANCHOR_EVERY {
-                file.anchor()?;
+                files.ledger.anchor()?;
                 anchored = Instant::now();
             }
             Ok(seq)
@@ -142,7 +168,7 @@ fn write_all(mut file: LedgerFile, run: RunId, receiver: &Receiver<Vec<Entry>>, 
             }
         }
     }
-    if let Err(error) = file.anchor() {
+    if let Err(error) = files.ledger.anchor() {
         tracing::error!(target: "pmax::journal", "the chain's end was not anchored: {error}");
     }
 }

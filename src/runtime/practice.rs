@@ -68,7 +68,10 @@ impl Practice {
         let server = ServerHandle::around(simulator, listen, Prices::Told, self.clock).map_err(|error| error.to_string())?;
         let port = server.websocket.unwrap_or(0);
         self.server = Some(server);
-        self.demo.connect(Address { host: "127.0.0.1".to_owned(), port, path: "/demo".to_owned() }, "simulated, inside pmax");
+        self.demo.connect(
+            Address { host: "127.0.0.1".to_owned(), port, path: "/demo".to_owned(), tls: None },
+            "simulated, inside pmax",
+        );
         Ok(())
     }
 

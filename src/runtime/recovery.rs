@@ -1,24 +1,45 @@
 //! From the files on disk to an engine that knows where it was.
 
-use crate::domain::{BrokerKind, Currency, LedgerId, Money, RunId};
-use crate::engine::{Engine, EngineSettings, InputBody, RunInput, Setup, TapeRef, WasClean};
-use crate::market::{Player, Tape};
-use crate::runtime::{Home, Trouble};
-use crate::store::{Body, LedgerFile, RunRow, RunStatus, StoreError};
+use std::path::PathBuf;
 
-/// An engine at the point the journal ends, with the tape at the same point, and the input that begins or resumes the run.
+use crate::domain::{BrokerKind, InstrumentId, LedgerId, MarketEvent, MarketTime, Money, RunId, WallTime};
+use crate::engine::{Engine, EngineSettings, InputBody, RunInput, Setup, TapeRef, WasClean};
+use crate::market::{LiveFeed, Player, Tape};
+use crate::runtime::source::{HISTORY, Source};
+use crate::runtime::{Home, Trouble};
+use crate::store::{Body, LedgerFile, RunRow, RunStatus, Segment, SegmentReader, StoreError};
+
+/// An engine at the point the journal ends, with its market at the same point, and the input that begins or resumes the run.
 #[derive(Debug)]
 pub struct Opened {
     /// The engine.
     pub engine: Engine,
-    /// The tape.
-    pub player: Player,
+    /// Where its market events come from.
+    pub source: Source,
+    /// Where they are written down, if nothing else holds them.
+    pub segment: Option<Segment>,
     /// The ledger, still with this thread.
     pub file: LedgerFile,
     /// The run.
     pub run: RunId,
     /// The first input to handle.
     pub first: RunInput,
+}
+
+/// What feeds a run.
+#[derive(Debug, Clone)]
+pub enum Feed<'a> {
+    /// A tape.
+    Tape(&'a Tape),
+    /// A broker's own market, recorded in segments.
+    Live {
+        /// Its name in the journal: another host is another run.
+        name: String,
+        /// The files.
+        home: &'a Home,
+        /// Now.
+        now: WallTime,
+    },
 }
 
 /// Opens the ledger for writing, creating it where there is none.
@@ -37,16 +58,22 @@ fn fresh_ledger_id() -> LedgerId {
     LedgerId(u32::try_from(mixed >> 32).unwrap_or(1).max(1))
 }
 
-/// Takes up the latest run if it plays this tape, else begins a new one.
-pub fn open_run(file: LedgerFile, tape: &Tape, setup: &Setup, terms: &RunTerms) -> Result<Opened, Trouble> {
-    let player = Player::new(tape, terms.seed);
-    let is_same =
-        |run: &RunRow| run.tape.sha256 == tape.sha256 && run.tape.seed == terms.seed && broker_of(run) == setup.settings.broker;
-    let latest = file.latest_run()?.filter(|run| !terms.fresh && is_same(run));
-    match latest {
-        Some(row) => resume(file, &row, player, setup),
-        None => begin(file, tape, player, setup, terms),
+/// Takes up the latest run if it is fed by the same, else begins a new one.
+pub fn open_run(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> Result<Opened, Trouble> {
+    match run_to_take_up(&file, feed, setup, terms)? {
+        Some(row) => resume(file, &row, feed, setup),
+        None => begin(file, feed, setup, terms),
     }
+}
+
+/// The latest run, if it is fed by the same, has the same broker and is wanted.
+pub fn run_to_take_up(file: &LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> Result<Option<RunRow>, Trouble> {
+    let fed = feed.reference(terms.seed);
+    let is_same = |run: &RunRow| match feed {
+        Feed::Tape(_) => run.tape.sha256 == fed.sha256 && run.tape.seed == fed.seed,
+        Feed::Live { .. } => run.tape == fed,
+    };
+    Ok(file.latest_run()?.filter(|run| !terms.fresh && is_same(run) && broker_of(run) == setup.settings.broker))
 }
 
 /// Which broker a run was opened with; a run from before there was a choice is a paper run.
@@ -59,36 +86,82 @@ pub fn broker_of(run: &RunRow) -> BrokerKind {
 pub struct RunTerms {
     /// Seed of the drawn quotes.
     pub seed: u64,
-    /// Starting capital in whole dollars.
-    pub capital: u32,
+    /// Starting capital.
+    pub capital: Money,
     /// Begin anew even where a run could be taken up.
     pub fresh: bool,
     /// Where playing begins; the tape's own start where `None`.
-    pub start: Option<crate::domain::MarketTime>,
+    pub start: Option<MarketTime>,
 }
 
-fn begin(file: LedgerFile, tape: &Tape, player: Player, setup: &Setup, terms: &RunTerms) -> Result<Opened, Trouble> {
+impl Feed<'_> {
+    /// What names the feed in the journal.
+    fn reference(&self, seed: u64) -> TapeRef {
+        match self {
+            Self::Tape(tape) => TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed },
+            Self::Live { name, .. } => TapeRef { name: name.clone(), sha256: String::new(), seed: 0 },
+        }
+    }
+
+    /// Where proposals begin: the tape's start, or now.
+    fn start(&self) -> MarketTime {
+        match self {
+            Self::Tape(tape) => tape.start().unwrap_or_default(),
+            Self::Live { now, .. } => MarketTime(now.0),
+        }
+    }
+}
+
+fn segment_path(home: &Home, run: RunId) -> Result<PathBuf, Trouble> {
+    home.segment_file(run).map_err(|error| {
+        Trouble::new(
+            format!("The folder of live runs cannot be created: {error}"),
+            "Nothing was started",
+            "Check the disk, or choose another folder with --home",
+        )
+    })
+}
+
+fn begin(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> Result<Opened, Trouble> {
     let run = RunId(file.latest_run()?.map_or(1, |row| row.run.0 + 1));
     let (first_order, first_deal) = file.free_numbers()?;
-    let capital = Money::whole(i64::from(terms.capital), Currency::USD)
-        .map_err(|error| Trouble::new(format!("paper.capital: {error}"), "Nothing was started", "Choose a smaller capital"))?;
     let first = RunInput::Opened {
         run,
         ledger: file.ledger(),
-        tape: TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed: terms.seed },
-        capital,
+        tape: feed.reference(terms.seed),
+        capital: terms.capital,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         settings: setup.settings,
         first_order,
         first_deal,
-        quiet_until: terms.start.or_else(|| tape.start()).unwrap_or_default(),
+        quiet_until: terms.start.unwrap_or_else(|| feed.start()),
     };
-    Ok(Opened { engine: Engine::new(setup), player, file, run, first })
+    let (source, segment) = match feed {
+        Feed::Tape(tape) => (Source::Tape(Player::new(tape, terms.seed)), None),
+        Feed::Live { home, now, .. } => {
+            let since = MarketTime(now.0 - HISTORY);
+            let feed = LiveFeed::new(setup.series.iter().map(|series| (series.instrument, since)), since);
+            (Source::Live(feed), Some(Segment::create(&segment_path(home, run)?)?))
+        }
+    };
+    Ok(Opened { engine: Engine::new(setup), source, segment, file, run, first })
 }
 
-fn resume(file: LedgerFile, row: &RunRow, mut player: Player, setup: &Setup) -> Result<Opened, Trouble> {
+fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Result<Opened, Trouble> {
     let mut engine = Engine::new(setup);
-    restore(&mut engine, &mut player, &file, row.run)?;
+    let (source, segment) = match feed {
+        Feed::Tape(tape) => {
+            let mut player = Player::new(tape, row.tape.seed);
+            restore(&mut engine, &mut player, &file, row.run)?;
+            (Source::Tape(player), None)
+        }
+        Feed::Live { home, .. } => {
+            let path = segment_path(home, row.run)?;
+            restore(&mut engine, &mut SegmentReader::open(&path)?, &file, row.run)?;
+            let segment = Segment::resume(&path, engine.market().consumed())?;
+            (Source::Live(feed_after(&engine)), Some(segment))
+        }
+    };
     let was_clean = match row.status {
         RunStatus::Running => WasClean::No,
         RunStatus::Suspended => WasClean::Yes,
@@ -96,14 +169,27 @@ fn resume(file: LedgerFile, row: &RunRow, mut player: Player, setup: &Setup) -> 
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let settings: EngineSettings = setup.settings;
     let first = RunInput::Resumed { version, was_clean, settings };
-    Ok(Opened { engine, player, file, run: row.run, first })
+    Ok(Opened { engine, source, segment, file, run: row.run, first })
 }
 
-/// Applies a run's recorded decisions to a fresh engine, with the tape in step.
-pub fn restore(engine: &mut Engine, player: &mut Player, file: &LedgerFile, run: RunId) -> Result<(), StoreError> {
+/// A feed that goes on where an engine stands.
+fn feed_after(engine: &Engine) -> LiveFeed {
+    let market = engine.market();
+    let closed = |bars: &crate::engine::BarHistory| bars.last(1).first().map_or(MarketTime(0), |bar| bar.close_at);
+    let lines: Vec<(InstrumentId, MarketTime)> = market.iter().map(|series| (series.instrument, closed(&series.bars))).collect();
+    LiveFeed::new(lines.into_iter(), market.now())
+}
+
+/// Applies a run's recorded decisions to a fresh engine, with its market in step.
+pub fn restore(
+    engine: &mut Engine,
+    market: &mut dyn Iterator<Item = MarketEvent>,
+    file: &LedgerFile,
+    run: RunId,
+) -> Result<(), StoreError> {
     file.read_run(run, |stored| {
         while engine.market().consumed() < stored.entry.market_index
-            && let Some(event) = player.next()
+            && let Some(event) = market.next()
         {
             engine.observe(&event);
         }

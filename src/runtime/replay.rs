@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use crate::domain::RunId;
+use crate::domain::{MarketEvent, RunId};
 use crate::engine::{Engine, Event, InputBody, Outcome, Record, RunInput, Setup, StateHash};
-use crate::market::{Player, Tape};
 use crate::runtime::Trouble;
 use crate::runtime::recovery::{opens_run, restore};
 use crate::store::{Body, LedgerFile, StoredEntry};
@@ -31,23 +30,30 @@ pub struct ReplayReport {
 /// A replay in progress.
 struct Replayer {
     engine: Engine,
-    player: Player,
+    market: Market,
     outcome: Outcome,
     /// Decisions that came out and were not yet found in the journal.
     decided: std::collections::VecDeque<Record>,
     report: ReplayReport,
 }
 
-/// Replays a run. The first difference is trouble that names its entry.
-pub fn replay(file: &LedgerFile, run: RunId, tape: &Tape, setup: &Setup) -> Result<ReplayReport, Trouble> {
-    let row = file.run(run)?;
-    let player = || Player::new(tape, row.tape.seed);
+/// A run's market events, from the first.
+pub type Market = Box<dyn Iterator<Item = MarketEvent>>;
+
+/// Replays a run whose market events `market` gives. The first difference is trouble that names its entry.
+pub fn replay(
+    file: &LedgerFile,
+    run: RunId,
+    market: &dyn Fn() -> Result<Market, Trouble>,
+    setup: &Setup,
+) -> Result<ReplayReport, Trouble> {
+    file.run(run)?;
     let nothing = Engine::new(setup).state_hash();
     let report =
         ReplayReport { run, market_events: 0, inputs: 0, decisions: 0, checkpoints: 0, state: nothing, recovered: nothing };
     let mut replayer = Replayer {
         engine: Engine::new(setup),
-        player: player(),
+        market: market()?,
         outcome: Outcome::default(),
         decided: Default::default(),
         report,
@@ -63,7 +69,7 @@ pub fn replay(file: &LedgerFile, run: RunId, tape: &Tape, setup: &Setup) -> Resu
         return Err(trouble);
     }
     let mut recovered = Engine::new(setup);
-    restore(&mut recovered, &mut player(), file, run)?;
+    restore(&mut recovered, &mut market()?, file, run)?;
     let Replayer { engine, mut report, .. } = replayer;
     (report.state, report.recovered) = (engine.state_hash(), recovered.state_hash());
     report.market_events = engine.market().consumed();
@@ -73,8 +79,8 @@ pub fn replay(file: &LedgerFile, run: RunId, tape: &Tape, setup: &Setup) -> Resu
 impl Replayer {
     fn take(&mut self, stored: &StoredEntry) -> Result<(), Trouble> {
         while self.engine.market().consumed() < stored.entry.market_index {
-            let Some(event) = self.player.next() else {
-                return Err(differs(stored, "the tape ends before the journal does"));
+            let Some(event) = self.market.next() else {
+                return Err(differs(stored, "the market events end before the journal does"));
             };
             self.handle(&Event::Market(event));
         }

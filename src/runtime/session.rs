@@ -1,11 +1,10 @@
 //! The engine thread: one loop that feeds the engine and carries out what it decides.
 //!
 //! Order of attention: kill switch, requests of the screen and broker reports, deadlines, market events, pictures for the screen.
-//!
-//! Past 600 lines because the loop, its requests and its pictures share one owner; the pictures come out first.
 
 mod analyst;
 mod carry_out;
+mod pictures;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,18 +15,21 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::broker::{Broker, LinkView, Paper, Standing, Wake};
-use crate::domain::{Actor, BrokerReport, MarketTime, TradingState};
-use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, Snapshot, SnapshotRequest};
-use crate::market::Player;
-use crate::runtime::journal::Journal;
+use crate::broker::{Broker, Paper, Standing, Wake};
+use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, TradingState, VenueNews};
+use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, SnapshotRequest};
+use crate::market::Silences;
+use crate::runtime::journal::{Batch, Journal};
 use crate::runtime::pace::Pace;
 use crate::runtime::recovery::Opened;
 use crate::runtime::session::analyst::Desk;
+use crate::runtime::source::Source;
 use crate::runtime::supervise::spawn_named;
 use crate::runtime::{FiredBy, KillLatch, Speed, Trouble, wall_now};
 use crate::signals::{Analyst, Commentary, RuleAnalyst};
-use crate::store::{Body, Entry};
+use crate::store::Body;
+
+pub use pictures::{Answer, Frame, JournalHealth, Playback};
 
 /// Requests that may wait. A person cannot fill it; a full queue is reported to the sender.
 const INBOX: usize = 1_024;
@@ -45,6 +47,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(150);
 const DURABLE_WITHIN: Duration = Duration::from_secs(5);
 /// How often the way to a remote broker is shown anew, where nothing else changes the picture.
 const LINK_EVERY: Duration = Duration::from_millis(500);
+/// Market events of a live run that are written without waiting for an entry.
+const UNRECORDED: usize = 256;
 /// How often the tape's position is noted in the journal.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 /// How often the state hash is noted in the journal.
@@ -90,58 +94,6 @@ pub enum TapeControl {
     Set(Speed),
     /// Run ahead to this instant.
     Jump(MarketTime),
-}
-
-/// How the tape plays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Playback {
-    /// Paused by a person.
-    pub is_paused: bool,
-    /// Held because an order preview is open.
-    pub is_held: bool,
-    /// The speed.
-    pub speed: Speed,
-    /// Nothing is left.
-    pub is_at_end: bool,
-    /// Events given out, of how many.
-    pub position: (usize, usize),
-}
-
-/// How the journal is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JournalHealth {
-    /// Number of the last entry on the disk.
-    pub last_seq: u64,
-    /// Batches that wait.
-    pub waiting: u64,
-    /// How long the last commit took.
-    pub last_commit: Duration,
-    /// What went wrong, if anything did.
-    pub failure: Option<String>,
-}
-
-/// One picture with the runtime's own facts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
-    /// The engine's picture.
-    pub snapshot: Snapshot,
-    /// The tape.
-    pub playback: Playback,
-    /// The journal.
-    pub journal: JournalHealth,
-    /// The way to a remote broker, if the run trades with one.
-    pub link: Option<LinkView>,
-    /// Answers to what the screen asked last, oldest first.
-    pub answers: VecDeque<Answer>,
-}
-
-/// What came of something the screen asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The number it was asked under.
-    pub number: u64,
-    /// Why it came to nothing, if it did.
-    pub refusal: Option<String>,
 }
 
 /// What a session is made of besides the opened run.
@@ -230,14 +182,17 @@ fn waker(requests: &SyncSender<Request>, is_woken: &Arc<AtomicBool>) -> Wake {
 /// Everything the engine thread owns.
 struct Running {
     engine: Engine,
-    player: Player,
+    source: Source,
+    /// Market events of a live run that no batch holds yet.
+    unrecorded: Vec<MarketEvent>,
+    news: Vec<VenueNews>,
     broker: Box<dyn Broker>,
     /// Whether the broker has called since its answers were last fetched: it calls once, however much arrives.
     is_woken: Arc<AtomicBool>,
     analyst: Desk,
     journal: Journal,
     /// Batches the journal's queue had no room for. While there are any, no tape plays.
-    overflow: VecDeque<Vec<Entry>>,
+    overflow: VecDeque<Batch>,
     latch: KillLatch,
     inbox: Receiver<Request>,
     frames: watch::Sender<Arc<Frame>>,
@@ -271,12 +226,12 @@ impl Running {
         requests: SyncSender<Request>,
         heartbeat: Arc<AtomicI64>,
     ) -> std::io::Result<Self> {
-        let Opened { engine, player, file, run, first, .. } = opened;
+        let Opened { engine, source, segment, file, run, first } = opened;
         let (book, terms) = (engine.book(), engine.settings().terms);
         let mut broker = wiring.broker.unwrap_or_else(|| Box::new(Paper::new(terms, book.ledger().currency())));
         let is_woken = Arc::new(AtomicBool::new(false));
         broker.wake_with(waker(&requests, &is_woken));
-        let journal = Journal::start(file, run)?;
+        let journal = Journal::start(file, segment, run)?;
         let (now, show) = (Instant::now(), SnapshotRequest::default());
         let frame = Frame {
             snapshot: engine.snapshot(&show),
@@ -285,7 +240,7 @@ impl Running {
                 is_held: false,
                 speed: wiring.speed,
                 is_at_end: false,
-                position: (player.position(), player.len()),
+                position: source.position(),
             },
             journal: JournalHealth { last_seq: 0, waiting: 0, last_commit: Duration::ZERO, failure: None },
             link: broker.link(),
@@ -295,7 +250,9 @@ impl Running {
         let consumed = engine.market().consumed();
         Ok(Self {
             engine,
-            player,
+            source,
+            unrecorded: Vec::new(),
+            news: Vec::new(),
             broker,
             is_woken,
             analyst: Desk::start(wiring.analyst.unwrap_or_else(|| Box::new(RuleAnalyst)), requests)?,
@@ -356,6 +313,11 @@ impl Running {
                 self.restore_broker();
             }
         }
+        if self.source.is_live() {
+            // What was missed comes as bars; nothing is proposed on them.
+            let until = MarketTime(wall_now().0);
+            self.input(InputBody::Command { actor: Actor::Watchdog, command: Command::JumpTo { until } });
+        }
         let quiet_until = self.engine.book().quiet_until();
         self.jump = (quiet_until > self.engine.market().now()).then_some(quiet_until);
     }
@@ -364,6 +326,11 @@ impl Running {
     fn attend_to_broker(&mut self) {
         self.is_woken.store(false, Ordering::Release);
         self.take_reports();
+        self.broker.take_news(&mut self.news);
+        let Silences { silent, heard } = self.source.hear(&mut self.news, wall_now());
+        if !silent.is_empty() || !heard.is_empty() {
+            self.input(InputBody::Feed { silent, heard });
+        }
         self.is_dirty |= self.last_frame.elapsed() >= LINK_EVERY && self.broker.link().is_some();
     }
 
@@ -466,6 +433,9 @@ impl Running {
     }
 
     fn control(&mut self, control: TapeControl) {
+        if self.source.is_live() {
+            return;
+        }
         match control {
             TapeControl::TogglePause => self.is_paused = !self.is_paused,
             TapeControl::Step => {
@@ -524,7 +494,7 @@ impl Running {
     }
 
     fn is_held(&self) -> bool {
-        self.show.preview.is_some()
+        self.show.preview.is_some() && !self.source.is_live()
     }
 
     fn may_play(&self) -> bool {
@@ -538,7 +508,7 @@ impl Running {
             if !self.overflow.is_empty() || !self.broker.takes_market() {
                 return;
             }
-            let Some(at) = self.player.next_at() else { return };
+            let Some(at) = self.source.next_at() else { return };
             if self.jump.is_some_and(|until| at >= until) {
                 self.jump = None;
                 self.pace.rest();
@@ -547,7 +517,7 @@ impl Running {
                 return;
             }
             let now = Instant::now();
-            let due = if self.jump.is_some() { now } else { self.pace.due(at, now) };
+            let due = self.due(at, now);
             if due > now || now.duration_since(began) > Duration::from_millis(8) {
                 return;
             }
@@ -556,8 +526,16 @@ impl Running {
         }
     }
 
+    /// When an event known at this market time is due: what is live, or run ahead through, at once.
+    fn due(&self, at: MarketTime, now: Instant) -> Instant {
+        if self.jump.is_some() || self.source.is_live() { now } else { self.pace.due(at, now) }
+    }
+
     fn play_one(&mut self) {
-        let Some(event) = self.player.next() else { return };
+        let Some(event) = self.source.next() else { return };
+        if self.source.is_live() {
+            self.unrecorded.push(event);
+        }
         self.broker.on_market(&event);
         self.engine.handle(&Event::Market(event), &mut self.outcome);
         self.is_dirty = true;
@@ -569,12 +547,15 @@ impl Running {
         if !self.outcome.effects.is_empty() {
             self.carry_out_when_durable();
         }
+        if self.unrecorded.len() >= UNRECORDED {
+            self.write(Vec::new());
+        }
         self.take_reports();
     }
 
     fn play_to_next_close(&mut self) {
         let before: usize = self.bars();
-        while self.player.next_at().is_some() && self.bars() == before && !self.latch.is_fired() {
+        while self.source.next_at().is_some() && self.bars() == before && !self.latch.is_fired() {
             self.play_one();
         }
     }
@@ -583,64 +564,11 @@ impl Running {
         self.engine.market().iter().map(|series| series.bars.len()).sum()
     }
 
-    /// Makes a picture when one is due. What a person sees is what a restart would find, unless the disk takes too long.
-    fn publish(&mut self) {
-        self.release(HOLD_AT_MOST);
-        if self.held.is_some() {
-            return;
-        }
-        let written = self.journal.last_seq();
-        self.is_dirty |= written != self.shown_seq;
-        if !self.is_dirty || self.last_frame.elapsed() < FRAME_EVERY {
-            return;
-        }
-        (self.is_dirty, self.last_frame, self.shown_seq) = (false, Instant::now(), written);
-        let frame = Frame {
-            snapshot: self.engine.snapshot(&self.show),
-            playback: Playback {
-                is_paused: self.is_paused,
-                is_held: self.is_held(),
-                speed: self.pace.speed(),
-                is_at_end: self.player.next_at().is_none(),
-                position: (self.player.position(), self.player.len()),
-            },
-            journal: self.health(),
-            link: self.broker.link(),
-            answers: self.answers.clone(),
-        };
-        let batches = self.journal.sent() + self.overflow.len() as u64;
-        self.held = Some((batches, Instant::now(), frame));
-        self.release(HOLD_AT_MOST);
-    }
-
-    /// Hands the held picture out once its decisions are durable, or have not become so for too long.
-    fn release(&mut self, at_most: Duration) {
-        let is_due = |(batches, since, _): &(u64, Instant, Frame)| {
-            self.journal_failed || self.journal.has_committed(*batches) || since.elapsed() >= at_most
-        };
-        if !self.held.as_ref().is_some_and(is_due) {
-            return;
-        }
-        if let Some((_, _, mut frame)) = self.held.take() {
-            frame.journal = self.health();
-            self.frames.send_replace(Arc::new(frame));
-        }
-    }
-
-    fn health(&self) -> JournalHealth {
-        JournalHealth {
-            last_seq: self.journal.last_seq(),
-            waiting: self.journal.waiting() + self.overflow.len() as u64,
-            last_commit: self.journal.last_commit(),
-            failure: self.journal.failure(),
-        }
-    }
-
     /// Sleeps until something is due. Returns `false` when it is time to end.
     fn wait(&mut self) -> bool {
         let now = Instant::now();
-        let next_event = self.player.next_at().filter(|_| self.may_play() || self.jump.is_some());
-        let due = next_event.map(|at| if self.jump.is_some() { now } else { self.pace.due(at, now) });
+        let next_event = self.source.next_at().filter(|_| self.may_play() || self.jump.is_some());
+        let due = next_event.map(|at| self.due(at, now));
         let frame = self.is_dirty.then(|| self.last_frame + FRAME_EVERY);
         let held = (self.held.is_some() || !self.broker.takes_market()).then(|| now + Duration::from_millis(1));
         let due = due.filter(|_| self.broker.takes_market());

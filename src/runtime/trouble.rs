@@ -39,7 +39,7 @@ impl From<StoreError> for Trouble {
             StoreError::NewerSchema { .. } | StoreError::NewerEntry { .. } => {
                 "Start the newer pmax, or choose another folder with --home"
             }
-            StoreError::Damaged { .. } | StoreError::Chain { .. } | StoreError::Decode { .. } => {
+            StoreError::Damaged { .. } | StoreError::Chain { .. } | StoreError::Decode { .. } | StoreError::Segment { .. } => {
                 "Keep the file, look at it with `pmax journal verify`, and start afresh with --home NEW_FOLDER; \
                  `pmax journal export` saves what is readable"
             }

@@ -73,6 +73,7 @@ const fn kind(body: &Body) -> &'static str {
             InputBody::Command { .. } => "input.command",
             InputBody::Broker(_) => "input.broker",
             InputBody::Commentary(_) => "input.commentary",
+            InputBody::Feed { .. } => "input.feed",
             InputBody::Timer => "input.timer",
         },
         Body::Record(record) => match record {

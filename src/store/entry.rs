@@ -43,6 +43,13 @@ pub enum RunStatus {
     Suspended,
 }
 
+impl RunRow {
+    /// Whether its market was heard while it happened, and so lies in a segment.
+    pub fn is_live(&self) -> bool {
+        self.tape.sha256.is_empty()
+    }
+}
+
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRow {

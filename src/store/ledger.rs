@@ -85,6 +85,12 @@ pub enum StoreError {
     /// An entry cannot be written.
     #[error("an entry cannot be put into words: {0}")]
     Encode(serde_json::Error),
+    /// A segment of market events does not hold what the journal counts on.
+    #[error("the market events of a live run: {what}")]
+    Segment {
+        /// What is wrong.
+        what: String,
+    },
     /// There is no such run.
     #[error("there is no {0} in this ledger")]
     NoRun(RunId),

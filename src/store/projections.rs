@@ -19,7 +19,8 @@ pub(super) fn project(transaction: &Transaction<'_>, ledger: LedgerId, run: RunI
     match &entry.body {
         Body::Input(input) => match &input.body {
             InputBody::Run(input) => project_run(transaction, run, input),
-            InputBody::Command { .. } | InputBody::Broker(_) | InputBody::Commentary(_) | InputBody::Timer => Ok(()),
+            InputBody::Command { .. } | InputBody::Broker(_) | InputBody::Commentary(_) => Ok(()),
+            InputBody::Feed { .. } | InputBody::Timer => Ok(()),
         },
         Body::Record(record) => match record {
             Record::Order(record) => project_order(transaction, ledger, run, record, at),

@@ -4,9 +4,8 @@ use crate::domain::{Currency, InstrumentId, MarketTime, Money, OrderSide};
 use crate::runtime::TapeControl;
 use crate::ui::actions::{ACTIONS, ActionId};
 use crate::ui::intent::Intent;
-use crate::ui::state::{Context, Overlay, UiState, View};
-use crate::ui::ticket::{Form, Purpose};
-use crate::ui::update::{Effect, Scene, open_preview, parse_speed, perform, toast};
+use crate::ui::state::{Context, UiState, View};
+use crate::ui::update::{Effect, Scene, open_preview, parse_speed, perform, toast, write_ticket};
 
 /// Words that are not action names.
 const WORDS: [(&str, &str); 6] = [
@@ -122,9 +121,9 @@ fn instrument(state: &mut UiState, symbol: &str, words: &[&str], scene: Scene<'_
         [] | ["chart"] => state.view = View::Detail(id),
         [verb @ ("buy" | "sell")] => {
             let side = if *verb == "buy" { OrderSide::Buy } else { OrderSide::Sell };
-            let mut form = Form::new(Purpose::New, id, side);
-            form.focus = 1;
-            state.overlays.push(Overlay::Ticket { form: Box::new(form), problem: None });
+            if let Some(known) = scene.context.instruments.get(id) {
+                write_ticket(state, known, side, scene);
+            }
         }
         ["close"] => {
             let held = snapshot.positions.iter().find(|row| row.instrument == id);

@@ -19,7 +19,7 @@ use crate::ui::ticket::Field;
 use crate::ui::update::dialogs::overlay_key;
 
 pub(super) use crate::ui::update::dialogs::open_preview;
-pub(super) use crate::ui::update::perform::perform;
+pub(super) use crate::ui::update::perform::{perform, write_ticket};
 
 /// How long the second press of the kill switch may take.
 pub const KILL_WINDOW: Duration = Duration::seconds(3);
@@ -82,6 +82,10 @@ pub fn update(state: &mut UiState, event: &Event, scene: Scene<'_>) -> Vec<Effec
         Event::Tick => {}
     }
     pass_time(state, scene, &mut effects);
+    if scene.frame.playback.is_live() && effects.iter().any(|effect| matches!(effect, Effect::Tape(_))) {
+        effects.retain(|effect| !matches!(effect, Effect::Tape(_)));
+        toast(state, "a live market cannot be paused or run ahead; f freezes the picture", true, scene.now);
+    }
     effects.push(Effect::Show(wanted(state, scene)));
     effects
 }

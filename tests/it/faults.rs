@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pmax::domain::{Actor, InstrumentId, Mode, OrderKind, OrderSide, Protection, TimeInForce, TradingState};
+use pmax::domain::{Actor, Currency, InstrumentId, Mode, Money, OrderKind, OrderSide, Protection, TimeInForce, TradingState};
 use pmax::engine::{Command, Seen, Ticket};
 use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
-use pmax::runtime::{self, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, Wiring};
+use pmax::runtime::{self, Feed, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, Wiring};
 use pmax::signals::{Analyst, Commentary, Facts};
 use rusqlite::Connection;
 
@@ -22,8 +22,8 @@ fn start(folder: &Path) -> Session {
 fn start_with(folder: &Path, analyst: Option<Box<dyn Analyst>>) -> Session {
     let home = Home::find(Some(folder)).unwrap();
     let (tape, setup) = world::setup("crash-2020");
-    let terms = RunTerms { seed: 1, capital: 100_000, fresh: false, start: None };
-    let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &tape, &setup, &terms).unwrap();
+    let terms = RunTerms { seed: 1, capital: Money::whole(100_000, Currency::USD).unwrap(), fresh: false, start: None };
+    let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &Feed::Tape(&tape), &setup, &terms).unwrap();
     Session::start(opened, Wiring { analyst, broker: None, latch: KillLatch::new(home.kill_file()), speed: Speed::Times(60) })
         .unwrap()
 }

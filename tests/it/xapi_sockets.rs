@@ -59,7 +59,7 @@ fn desk() -> Desk {
     let server = ServerHandle::start(settings, catalogue, listen, Prices::Told, wall_now).unwrap();
     let usual = ClientSettings::usual("20001".to_owned(), Secret::new("secret"), 1);
     let client = Client::new(ClientSettings { spacing: Duration::millis(1), ..usual });
-    let address = Address { host: "127.0.0.1".to_owned(), port: server.websocket.unwrap(), path: "/demo".to_owned() };
+    let address = Address { host: "127.0.0.1".to_owned(), port: server.websocket.unwrap(), path: "/demo".to_owned(), tls: None };
     let link = Link::start(client, address, wall_now, Wake::nobody()).unwrap();
     let (_, mut setup) = world::setup("crash-2020");
     let capabilities = Capabilities { has_range: false, has_volume: false, is_adjusted: false };

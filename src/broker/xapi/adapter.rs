@@ -279,7 +279,11 @@ impl Adapter {
             ClientEvent::Trade(trade) => self.trade(trade),
             ClientEvent::Snapshot(snapshot) => self.snapshot(snapshot),
             ClientEvent::Unread(_) | ClientEvent::Link(_) | ClientEvent::Written(_) | ClientEvent::Tick(_) => {}
-            ClientEvent::Account(_) | ClientEvent::Symbols(_) | ClientEvent::Latency(_) | ClientEvent::Vitals(_) => {}
+            ClientEvent::Candles(..)
+            | ClientEvent::Account(_)
+            | ClientEvent::Symbols(_)
+            | ClientEvent::Latency(_)
+            | ClientEvent::Vitals(_) => {}
         }
     }
 

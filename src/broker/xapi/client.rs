@@ -16,7 +16,8 @@ use look::Draft;
 
 use crate::broker::xapi::errors::{Policy, may_log_in_again, meaning};
 use crate::broker::xapi::wire::{
-    Pushed, Reply, Symbol, TradeRequest, command, decode, decode_each, decode_pushed, decode_reply, stream_command, trade_command,
+    Chart, Pushed, Reply, Symbol, TradeRequest, WireError, command, decode, decode_each, decode_pushed, decode_reply,
+    stream_command, trade_command,
 };
 use crate::domain::{CleanText, Duration, WallTime};
 
@@ -54,6 +55,7 @@ enum Job {
     History(i64),
     OpenAgain,
     Margin,
+    Chart(String, i64),
 }
 
 #[derive(Debug)]
@@ -246,7 +248,8 @@ impl Client {
                 }
             }
             Ask::Snapshot if self.is_streaming() => self.ask_snapshot(),
-            Ask::Snapshot => {}
+            Ask::Chart(symbol, start) if self.is_streaming() => self.push(Class::Quotes, Job::Chart(symbol, start)),
+            Ask::Snapshot | Ask::Chart(..) => {}
             Ask::Watch(symbols) => self.watch(symbols),
             Ask::Connect => self.connect(out),
         }
@@ -295,6 +298,7 @@ impl Client {
                 Job::Open | Job::OpenAgain => command("getTrades", Some(json!({"openedOnly": true})), &tag),
                 Job::History(start) => command("getTradesHistory", Some(json!({"start": start, "end": 0})), &tag),
                 Job::Margin => command("getMarginLevel", None, &tag),
+                Job::Chart(symbol, start) => chart_command(symbol, *start, &tag),
             };
             match (text, &job) {
                 (Ok(text), job) => {
@@ -386,6 +390,11 @@ impl Client {
                     self.has_symbols = true;
                     out.push(Output::Event(ClientEvent::Symbols(symbols)));
                 }
+            }
+            Job::Chart(symbol, _) => {
+                let chart = reply.outcome.ok().and_then(|data| decode::<Chart>(&data).ok());
+                let candles = chart.map_or_else(Vec::new, |chart| chart.candles());
+                out.push(Output::Event(ClientEvent::Candles(symbol, candles)));
             }
             job @ (Job::Open | Job::OpenAgain | Job::History(_) | Job::Margin) => self.draft_reply(now, &job, reply, out),
         }
@@ -483,6 +492,11 @@ impl Client {
         let drawn = (mixed ^ (mixed >> 31)) % (most.max(0).unsigned_abs() + 1);
         i64::try_from(drawn).unwrap_or(0)
     }
+}
+
+/// Asks for candles of one minute from an instant on.
+fn chart_command(symbol: &str, start: i64, tag: &str) -> Result<String, WireError> {
+    command("getChartLastRequest", Some(json!({"info": {"symbol": symbol, "period": 1, "start": start}})), tag)
 }
 
 /// What a reply to a trade request says.

@@ -3,16 +3,17 @@
 //! Decides nothing: wishes go to the adapter, its requests to the link, the link's events back. Everything open is looked at again
 //! every ten seconds and a little, so that two looks in a row are evidence of an absence.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, OnceLock};
 
 use crate::broker::xapi::client::{Ask, Client, ClientEvent, LinkState, Settings, Vitals};
 use crate::broker::xapi::link::{Address, Link};
-use crate::broker::xapi::wire::{Margin, Symbol};
+use crate::broker::xapi::wire::{Candle, Margin, Symbol, Tick};
 use crate::broker::xapi::{Adapter, Decimal};
 use crate::broker::{AccountMoney, Broker, LinkView, Standing, Wake};
 use crate::domain::{
-    BrokerReport, CleanText, Contract, Currency, Duration, InstrumentId, MarketEvent, MarketTime, Money, Order, OrderId,
-    OrderKind, PositionId, Protection, Quantity, WallTime,
+    Bar, BrokerReport, CleanText, Contract, Currency, Duration, InstrumentId, MarketEvent, MarketTime, Money, Order, OrderId,
+    OrderKind, PositionId, Protection, Quantity, VenueNews, VenueQuote, WallTime,
 };
 use crate::exchange::LegIds;
 use crate::risk::Approved;
@@ -21,6 +22,8 @@ use crate::risk::Approved;
 const LOOK_EVERY: Duration = Duration::millis(10_500);
 /// Replies whose times are kept.
 const LATENCIES: usize = 33;
+/// News that may wait to be taken; quotes beyond that are dropped.
+const NEWS: usize = 8_192;
 /// Events taken in one go, so that a flood of quotes does not hold the engine.
 const IN_ONE_GO: usize = 1_024;
 
@@ -32,11 +35,16 @@ pub struct Demo {
     settings: Settings,
     link: Option<Link>,
     clock: fn() -> WallTime,
-    wake: Wake,
+    /// Whom to call; the link is started before anybody is known.
+    wake: Arc<OnceLock<Wake>>,
     view: LinkView,
     latencies: VecDeque<Duration>,
     barred: BTreeMap<InstrumentId, String>,
     look_at: Option<WallTime>,
+    /// What the market said, until it is taken; nothing where prices come from elsewhere.
+    news: Option<Vec<VenueNews>>,
+    /// Until when the bars of an instrument are known.
+    known_until: BTreeMap<InstrumentId, i64>,
 }
 
 impl Demo {
@@ -44,8 +52,21 @@ impl Demo {
     pub fn new(contracts: BTreeMap<InstrumentId, Contract>, settings: Settings, clock: fn() -> WallTime) -> Self {
         let view = LinkView { account: settings.user.clone(), words: "not connected".to_owned(), ..LinkView::default() };
         let adapter = Adapter::new(contracts.clone());
-        let (latencies, barred, wake) = (VecDeque::new(), BTreeMap::new(), Wake::nobody());
-        Self { adapter, contracts, settings, link: None, clock, wake, view, latencies, barred, look_at: None }
+        let (latencies, barred, wake) = (VecDeque::new(), BTreeMap::new(), Arc::default());
+        Self {
+            adapter,
+            contracts,
+            settings,
+            link: None,
+            clock,
+            wake,
+            view,
+            latencies,
+            barred,
+            look_at: None,
+            news: None,
+            known_until: BTreeMap::new(),
+        }
     }
 
     /// Opens the way to this address; one that was open ends.
@@ -53,10 +74,18 @@ impl Demo {
         self.link = None;
         host.clone_into(&mut self.view.host);
         let client = Client::new(self.settings.clone());
-        match Link::start(client, address, self.clock, self.wake.clone()) {
+        let wake = Arc::clone(&self.wake);
+        let wake = Wake::new(move || wake.get().into_iter().for_each(Wake::call));
+        match Link::start(client, address, self.clock, wake) {
             Ok(link) => self.link = Some(link),
             Err(error) => self.fail(&format!("the link's thread cannot be started: {error}")),
         }
+    }
+
+    /// Takes prices from this broker: quotes of all instruments, and bars from `since` on.
+    pub fn quote_markets(&mut self, since: MarketTime) {
+        self.news = Some(Vec::new());
+        self.known_until = self.contracts.keys().map(|id| (*id, since.0 / 1_000_000)).collect();
     }
 
     /// Says why there is no way to the broker.
@@ -90,14 +119,18 @@ impl Demo {
             ClientEvent::Account(margin) => self.view.money = money(margin),
             ClientEvent::Snapshot(snapshot) => {
                 self.view.money = money(&snapshot.margin);
+                self.view.currency =
+                    snapshot.margin.currency.as_deref().map(|code| CleanText::from_outside(code).as_str().to_owned());
                 (self.view.compared, self.view.unread) = (Some(now), None);
             }
             ClientEvent::Unread(why) => self.view.unread = Some(why.as_str().to_owned()),
             ClientEvent::Latency(took) => self.note_latency(*took),
             ClientEvent::Vitals(vitals) => self.note_vitals(vitals),
             ClientEvent::Symbols(symbols) => self.compare_terms(symbols),
+            ClientEvent::Tick(tick) => self.note_tick(tick),
+            ClientEvent::Candles(symbol, candles) => self.note_candles(symbol, candles),
             ClientEvent::Written(_) | ClientEvent::Taken(..) | ClientEvent::Refused(..) | ClientEvent::Ambiguous(..) => {}
-            ClientEvent::NotSent(..) | ClientEvent::Status(_) | ClientEvent::Trade(_) | ClientEvent::Tick(_) => {}
+            ClientEvent::NotSent(..) | ClientEvent::Status(_) | ClientEvent::Trade(_) => {}
         }
         self.adapter.hear(event);
         self.exchange();
@@ -113,8 +146,10 @@ impl Demo {
                 view.connections += 1;
                 "ready".clone_into(&mut view.words);
                 self.look_at = Some(now.plus(LOOK_EVERY));
+                self.ask_for_bars();
             }
             LinkState::Down { why, retry_at } => {
+                self.news.iter_mut().for_each(|news| news.push(VenueNews::Lost));
                 view.words = format!("down: {why}");
                 view.retry_at = Some(*retry_at);
             }
@@ -122,6 +157,48 @@ impl Demo {
                 view.needs_person = true;
                 view.words = format!("login refused ({code}): {words}");
             }
+        }
+    }
+
+    /// Asks for the quotes of all instruments, and for the bars since the last ones that are known.
+    fn ask_for_bars(&mut self) {
+        let (Some(news), Some(link)) = (&mut self.news, &self.link) else { return };
+        news.push(VenueNews::Back);
+        let traded = self.contracts.iter().filter(|(id, _)| !self.barred.contains_key(id));
+        let mut watched = BTreeSet::new();
+        for (id, contract) in traded {
+            watched.insert(contract.symbol.clone());
+            let since = self.known_until.get(id).copied().unwrap_or(0);
+            // The start is exclusive.
+            let _: bool = link.ask(Ask::Chart(contract.symbol.clone(), since - 1));
+        }
+        let _: bool = link.ask(Ask::Watch(watched));
+    }
+
+    fn instrument_of(&self, symbol: &str) -> Option<InstrumentId> {
+        self.contracts.iter().find(|(_, contract)| contract.symbol == symbol).map(|(id, _)| *id)
+    }
+
+    fn note_tick(&mut self, tick: &Tick) {
+        let Some(instrument) = self.instrument_of(&tick.symbol).filter(|_| tick.level == 0) else { return };
+        let Some(news) = self.news.as_mut().filter(|news| news.len() < NEWS) else { return };
+        let (bid, ask, at) = (tick.bid.price(), tick.ask.price(), WallTime(tick.timestamp.saturating_mul(1_000_000)));
+        news.push(VenueNews::Quote(VenueQuote { instrument, bid, ask, at }));
+    }
+
+    fn note_candles(&mut self, symbol: &str, candles: &[Candle]) {
+        let Some(instrument) = self.instrument_of(symbol) else { return };
+        let bar = |candle: &Candle| {
+            let open_at = MarketTime(candle.at.saturating_mul(1_000_000));
+            let Candle { open, high, low, close, .. } = *candle;
+            let close_at = MarketTime(open_at.0.saturating_add(60_000_000_000));
+            Bar { instrument, open_at, close_at, open, high, low, close, volume: None, has_range: true }
+        };
+        if let Some(last) = candles.last() {
+            self.known_until.insert(instrument, last.at);
+        }
+        if let Some(news) = &mut self.news {
+            news.push(VenueNews::Bars(instrument, candles.iter().map(bar).collect()));
         }
     }
 
@@ -238,7 +315,13 @@ impl Broker for Demo {
     }
 
     fn wake_with(&mut self, wake: Wake) {
-        self.wake = wake;
+        drop(self.wake.set(wake));
+    }
+
+    fn take_news(&mut self, out: &mut Vec<VenueNews>) {
+        if let Some(news) = &mut self.news {
+            out.append(news);
+        }
     }
 
     fn link(&self) -> Option<LinkView> {

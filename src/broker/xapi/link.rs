@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::broker::Wake;
+use crate::broker::xapi::tls::{MaybeTls, Tls};
 use crate::broker::xapi::{Ask, Client, ClientEvent, Input, Output, Vitals};
 use crate::domain::{Duration, WallTime};
 
@@ -43,12 +44,17 @@ pub struct Address {
     pub port: u16,
     /// Path of the main connection; the stream's has `Stream` behind it.
     pub path: String,
+    /// How the connections are encrypted; nothing for a host on this machine.
+    pub tls: Option<Tls>,
 }
 
 impl Address {
     /// The URL of the main connection.
     pub fn main(&self) -> String {
-        format!("ws://{}:{}{}", self.host, self.port, self.path)
+        let scheme = if self.tls.is_some() { "wss" } else { "ws" };
+        // A number of the sixth version stands in brackets.
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        format!("{scheme}://{host}:{}{}", self.port, self.path)
     }
 
     /// The URL of the stream.
@@ -299,6 +305,10 @@ async fn serve(
     let connect = async {
         let socket = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(|error| error.to_string())?;
         bounded(&socket).map_err(|error| error.to_string())?;
+        let socket = match &address.tls {
+            Some(tls) => MaybeTls::Tls(Box::new(tls.connect(&address.host, socket).await?)),
+            None => MaybeTls::Plain(socket),
+        };
         client_async_with_config(url, socket, Some(limits)).await.map_err(|error| error.to_string())
     };
     let (mut socket, _) = timeout(CONNECT_WITHIN, connect).await.map_err(|_| "no connection within 10 s".to_owned())??;

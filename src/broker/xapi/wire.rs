@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::broker::xapi::number::Decimal;
-use crate::domain::CleanText;
+use crate::domain::{CleanText, Price, SCALE};
 
 /// The protocol's server cuts at 1 kB; nothing longer is ever sent.
 const LONGEST: usize = 1_000;
@@ -126,7 +126,7 @@ pub struct Trade {
 }
 
 /// Balance, equity and margin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct Margin {
     /// Deposits and realised results.
     pub balance: Decimal,
@@ -134,6 +134,9 @@ pub struct Margin {
     pub equity: Decimal,
     /// Bound by positions.
     pub margin: Decimal,
+    /// The account's currency; the stream does not tell it.
+    #[serde(default)]
+    pub currency: Option<String>,
 }
 
 /// Where a transaction stands.
@@ -238,6 +241,57 @@ pub fn stream_command(name: &str, session: &str, symbol: Option<&str>) -> String
         None => json!({"command": name, "streamSessionId": session}),
     }
     .to_string()
+}
+
+/// A chart: candles as the wire has them, open absolute and the rest as shifts from it, all in points of the last decimal.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Chart {
+    digits: u32,
+    rate_infos: Vec<Rate>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rate {
+    ctm: i64,
+    open: Decimal,
+    close: Decimal,
+    high: Decimal,
+    low: Decimal,
+}
+
+/// A candle in prices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candle {
+    /// Start, in milliseconds.
+    pub at: i64,
+    /// Prices.
+    pub open: Price,
+    /// See `open`.
+    pub high: Price,
+    /// See `open`.
+    pub low: Price,
+    /// See `open`.
+    pub close: Price,
+}
+
+impl Chart {
+    /// The candles in prices, oldest first; one that makes no sense is left out.
+    pub fn candles(&self) -> Vec<Candle> {
+        let Some(scale) = 10_i64.checked_pow(self.digits) else { return Vec::new() };
+        // Whole points first, then the division: shifts come as floats.
+        let price = |points: i64| Price::from_nanos((points + SCALE / 2).div_euclid(SCALE).saturating_mul(SCALE) / scale);
+        let candle = |rate: &Rate| {
+            let at = |shift: Decimal| rate.open.0.checked_add(shift.0).map(price);
+            let (open, high, low, close) = (price(rate.open.0), at(rate.high)?, at(rate.low)?, at(rate.close)?);
+            let is_sound = low.is_positive() && low <= open.min(close) && high >= open.max(close);
+            is_sound.then_some(Candle { at: rate.ctm, open, high, low, close })
+        };
+        let mut candles: Vec<Candle> = self.rate_infos.iter().filter_map(candle).collect();
+        candles.sort_by_key(|candle| candle.at);
+        candles.dedup_by_key(|candle| candle.at);
+        candles
+    }
 }
 
 fn unreadable(error: &serde_json::Error) -> WireError {
@@ -347,6 +401,15 @@ mod tests {
         assert_eq!(trade_command(&request, "9").unwrap(), expected);
         let long = TradeRequest { mark: "x".repeat(1_000), ..request };
         assert_eq!(trade_command(&long, "9"), Err(WireError::TooLong));
+    }
+
+    #[test]
+    fn charts_are_shifts_from_the_open() {
+        let text = r#"{"digits":1,"rateInfos":[{"ctm":1761990300000,"ctmString":"Nov 1, 2025 10:45:00 AM","open":240105.0,"close":12.0,"high":20.0,"low":-7.0,"vol":31.0},
+            {"ctm":1761990000000,"open":240000.0,"close":0.0,"high":-1.0,"low":0.0}]}"#;
+        let candles = decode::<Chart>(text).unwrap().candles();
+        let prices = |candle: &Candle| [candle.open, candle.high, candle.low, candle.close].map(|price| price.to_string());
+        assert_eq!(candles.iter().map(prices).collect::<Vec<_>>(), [["24010.5", "24012.5", "24009.8", "24011.7"]]);
     }
 
     #[test]

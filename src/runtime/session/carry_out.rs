@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::{BrokerReport, CleanText};
 use crate::engine::{Effect, Event, Input, InputBody};
-use crate::runtime::journal::Full;
+use crate::runtime::journal::{Batch, Full};
 use crate::runtime::session::{DURABLE_WITHIN, FRAME_EVERY, Running};
 use crate::runtime::wall_now;
 use crate::store::{Body, Entry};
@@ -46,10 +46,13 @@ impl Running {
         Entry { market_index: self.engine.market().consumed(), market_at: self.engine.market().now(), body }
     }
 
-    /// Hands entries to the journal without waiting: what it has no room for stays here in order.
+    /// Hands entries to the journal, with the market events of a live run that they count, without waiting: what it has no room for
+    /// stays here in order.
     pub(super) fn write(&mut self, entries: Vec<Entry>) {
-        if !entries.is_empty() && !self.journal_failed {
-            self.overflow.push_back(entries);
+        let is_something = !entries.is_empty() || !self.unrecorded.is_empty();
+        if is_something && !self.journal_failed {
+            let market = std::mem::take(&mut self.unrecorded);
+            self.overflow.push_back(Batch { market, entries });
             self.drain();
         }
     }

@@ -86,6 +86,12 @@ fn tape_parts(picture: &Picture<'_>) -> Vec<(String, Role)> {
     } else {
         ("▶", Role::Accent)
     };
+    if playback.is_live() {
+        return vec![
+            (snapshot.tape.clone(), Role::Accent),
+            (format!("{} NY", format::market_time(snapshot.market_now)), Role::Text),
+        ];
+    }
     vec![
         (format!("tape {} {sign} {}", snapshot.tape, playback.speed.label()), role),
         (format!("{} NY", format::market_time(snapshot.market_now)), Role::Text),
@@ -232,14 +238,11 @@ fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
     if !picture.live.snapshot.proposals.is_empty() {
         now.push((ActionId::NextProposal, "proposal"));
     }
-    let pause = if picture.live.playback.is_paused { "go on" } else { "pause" };
-    now.extend([
-        (ActionId::Pause, pause),
-        (ActionId::Faster, "faster"),
-        (ActionId::Palette, "find"),
-        (ActionId::Help, "help"),
-        (ActionId::Quit, "quit"),
-    ]);
+    if !picture.live.playback.is_live() {
+        let pause = if picture.live.playback.is_paused { "go on" } else { "pause" };
+        now.extend([(ActionId::Pause, pause), (ActionId::Faster, "faster")]);
+    }
+    now.extend([(ActionId::Palette, "find"), (ActionId::Help, "help"), (ActionId::Quit, "quit")]);
     now
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Alert, BrokerKind, InstrumentId, Mode, OrderSide, Price, TradingState};
+use crate::domain::{Alert, BrokerKind, Instrument, InstrumentId, Mode, OrderSide, Price, TradingState};
 use crate::engine::{Command, Snapshot};
 use crate::runtime::{Palette, TapeControl};
 use crate::ui::actions::ActionId;
@@ -138,6 +138,12 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
         View::Panes | View::Equity | View::Activity | View::Broker => state.selected_instrument(snapshot, scene.context),
     };
     let Some(instrument) = instrument.and_then(|id| scene.context.instruments.get(id)) else { return };
+    write_ticket(state, instrument, side, scene);
+}
+
+/// Opens the form of a new order.
+pub(in crate::ui) fn write_ticket(state: &mut UiState, instrument: &Instrument, side: OrderSide, scene: Scene<'_>) {
+    let snapshot = &scene.frame.snapshot;
     if !instrument.tradable {
         toast(state, &format!("{} cannot be traded itself", instrument.symbol), true, scene.now);
         return;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 pub use crate::broker::SocketView as Socket;
 use crate::broker::xapi::secret::Secret;
-use crate::broker::xapi::wire::{Margin, Status, Symbol, Tick, Trade, TradeRequest};
+use crate::broker::xapi::wire::{Candle, Margin, Status, Symbol, Tick, Trade, TradeRequest};
 use crate::domain::{CleanText, Duration, WallTime};
 
 /// What a client is made of.
@@ -65,6 +65,8 @@ pub enum Ask {
     },
     /// Everything that is open, what was closed lately, and the account.
     Snapshot,
+    /// Candles of one minute of this symbol from this instant in milliseconds on.
+    Chart(String, i64),
     /// Quotes of these symbols, and of no others.
     Watch(BTreeSet<String>),
     /// Connect now, also after a refused login: a person wants it.
@@ -157,6 +159,8 @@ pub enum ClientEvent {
     Trade(Box<Trade>),
     /// A quote.
     Tick(Tick),
+    /// Candles of one minute that were asked for, oldest first; none where they could not be read.
+    Candles(String, Vec<Candle>),
     /// The account.
     Account(Margin),
     /// The symbols there are.
