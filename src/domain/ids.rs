@@ -68,7 +68,20 @@ number_id!(
     DealId, u64, "d"
 );
 
+impl PositionId {
+    /// Whether it was opened elsewhere and adopted.
+    pub const fn is_adopted(self) -> bool {
+        self.0 >= OrderId::ADOPTED.0
+    }
+}
+
 impl OrderId {
+    /// Orders that were not made here have numbers from here on, made from the broker's: those of its own doing first, what was adopted
+    /// from [`OrderId::ADOPTED`] on.
+    pub const FOREIGN: Self = Self(1 << 48);
+    /// See [`OrderId::FOREIGN`].
+    pub const ADOPTED: Self = Self(1 << 49);
+
     /// The mark that travels to the broker with the order: 22 characters, unique across ledgers.
     pub fn mark(self, ledger: LedgerId) -> String {
         format!("pmax-{:08x}-{:08}", ledger.0, self.0)

@@ -41,7 +41,7 @@ pub enum TimeInForce {
     Day,
 }
 
-/// Who wants an order. Only these three exist; a model is not among them.
+/// Who wants an order. Only these exist; a model is not among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -56,6 +56,8 @@ pub enum Origin {
     },
     /// A stop, a target or the kill switch: it only reduces exposure.
     Protective(ProtectiveReason),
+    /// Not from here: found open at the broker and adopted.
+    External,
 }
 
 /// Why a protective order exists.
@@ -146,7 +148,7 @@ pub struct Fill {
     pub quantity: Quantity,
     /// At what price, slippage included.
     pub price: Price,
-    /// Commission and the like, never negative.
+    /// Commission and the like; below zero where a broker pays: a swap in one's favour, a rounding.
     pub cost: Money,
     /// How the size was found.
     pub liquidity: Liquidity,
@@ -190,6 +192,7 @@ impl Origin {
             Self::Protective(ProtectiveReason::TakeProfit) => "take-profit",
             Self::Protective(ProtectiveReason::KillSwitch) => "kill switch",
             Self::Protective(ProtectiveReason::Broker) => "broker",
+            Self::External => "external",
         }
     }
 

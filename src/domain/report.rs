@@ -71,9 +71,10 @@ pub enum BrokerReport {
         /// The broker's words.
         reason: CleanText,
     },
-    /// A stop-loss or take-profit that travelled with an order now works by itself.
+    /// An order that works at the broker without having been sent from here: a stop-loss or take-profit that travelled with an opening
+    /// order, a close of the broker's own doing, or something opened elsewhere that is adopted.
     LegPlaced {
-        /// The leg; its number follows from the opening order's.
+        /// The order; its number is made from the opening order's, or from the broker's.
         order: Order,
     },
     /// The answer to a query: everything open there.

@@ -103,6 +103,11 @@ impl Engine {
     }
 
     fn after_fill(&mut self, fill: &Fill, origin: Origin, outcome: &mut Outcome) {
+        if origin == Origin::External && !fill.closes {
+            let (symbol, side, quantity) = (self.instruments.symbol(fill.instrument), fill.side, fill.quantity);
+            let text = format!("adopted from the broker: {side} {quantity} {symbol} at {}, opened elsewhere", fill.price);
+            self.raise(Severity::Warning, AlertTopic::Order, Some(fill.instrument), text, outcome);
+        }
         if let Origin::Protective(_) = origin {
             let symbol = self.instruments.symbol(fill.instrument);
             let text = format!("{} of {symbol} traded: {} {} at {}", origin.word(), fill.side, fill.quantity, fill.price);
@@ -132,7 +137,8 @@ impl Engine {
     }
 
     fn take_leg(&mut self, order: &Order, outcome: &mut Outcome) {
-        if self.book.orders.get(order.id).is_none() && order.request.origin.is_protective() {
+        let is_from_there = order.request.origin.is_protective() || order.request.origin == Origin::External;
+        if self.book.orders.get(order.id).is_none() && is_from_there {
             self.record(Record::Order(OrderRecord::LegPlaced { order: *order }), outcome);
         }
     }

@@ -229,8 +229,10 @@ impl LedgerFile {
 
     /// The first numbers that no order and no trade of this ledger has used.
     pub fn free_numbers(&self) -> Result<(OrderId, DealId), StoreError> {
-        let largest = |sql| self.connection.query_row::<Option<i64>, _, _>(sql, [], |row| row.get(0));
-        let order = largest("SELECT max(order_id) FROM orders")?.map_or(1, |order| order + 3);
+        let largest = |sql: &str| self.connection.query_row::<Option<i64>, _, _>(sql, [], |row| row.get(0));
+        // Numbers made from a broker's own are not ours to go on from.
+        let ours = signed(OrderId::FOREIGN.0);
+        let order = largest(&format!("SELECT max(order_id) FROM orders WHERE order_id < {ours}"))?.map_or(1, |order| order + 3);
         let deal = largest("SELECT max(deal_id) FROM fills")?.map_or(1, |deal| deal + 1);
         Ok((OrderId(order.unsigned_abs()), DealId(deal.unsigned_abs())))
     }

@@ -85,17 +85,17 @@ fn project_order(transaction: &Transaction<'_>, ledger: LedgerId, run: RunId, re
         OrderRecord::Confirmed { order, .. } => insert_order(transaction, ledger, run, order, OrderState::Confirmed.word(), at)?,
         OrderRecord::LegPlaced { order } => insert_order(transaction, ledger, run, order, "working", at)?,
         OrderRecord::Stepped { order, to, .. } => {
-            update(transaction, "UPDATE orders SET state = ?2, updated_at = ?3 WHERE order_id = ?1", *order, to.word(), at)?;
+            update(transaction, SET_STATE, run, *order, to.word(), at)?;
         }
         OrderRecord::Numbered { order, broker_ref } => {
             let number = signed(broker_ref.0);
-            update(transaction, "UPDATE orders SET broker_ref = ?2, updated_at = ?3 WHERE order_id = ?1", *order, number, at)?;
+            update(transaction, SET_NUMBER, run, *order, number, at)?;
         }
         OrderRecord::TermsChanged { order, quantity, kind: terms } => {
             let (_, price) = kind(*terms);
             transaction
-                .prepare_cached("UPDATE orders SET quantity = ?2, price = ?3, updated_at = ?4 WHERE order_id = ?1")?
-                .execute(params![signed(order.0), quantity.nanos(), price, at])?;
+                .prepare_cached("UPDATE orders SET quantity = ?3, price = ?4, updated_at = ?5 WHERE run = ?1 AND order_id = ?2")?
+                .execute(params![signed(run.0), signed(order.0), quantity.nanos(), price, at])?;
         }
         OrderRecord::Refused { .. } | OrderRecord::Contradicted { .. } | OrderRecord::NumbersTaken { .. } => {}
         OrderRecord::ReplyLost { .. } | OrderRecord::Missed { .. } => {}
@@ -103,8 +103,18 @@ fn project_order(transaction: &Transaction<'_>, ledger: LedgerId, run: RunId, re
     Ok(())
 }
 
-fn update(transaction: &Transaction<'_>, sql: &str, order: OrderId, value: impl rusqlite::ToSql, at: i64) -> Projected {
-    transaction.prepare_cached(sql)?.execute(params![signed(order.0), value, at])?;
+const SET_STATE: &str = "UPDATE orders SET state = ?3, updated_at = ?4 WHERE run = ?1 AND order_id = ?2";
+const SET_NUMBER: &str = "UPDATE orders SET broker_ref = ?3, updated_at = ?4 WHERE run = ?1 AND order_id = ?2";
+
+fn update(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    run: RunId,
+    order: OrderId,
+    value: impl rusqlite::ToSql,
+    at: i64,
+) -> Projected {
+    transaction.prepare_cached(sql)?.execute(params![signed(run.0), signed(order.0), value, at])?;
     Ok(())
 }
 
@@ -113,7 +123,7 @@ fn insert_order(transaction: &Transaction<'_>, ledger: LedgerId, run: RunId, ord
     let (kind, price) = kind(request.kind);
     let signal = match request.origin {
         Origin::Proposal { signal, .. } => Some(signed(signal.0)),
-        Origin::Ticket | Origin::Protective(_) => None,
+        Origin::Ticket | Origin::Protective(_) | Origin::External => None,
     };
     transaction
         .prepare_cached(
@@ -149,8 +159,13 @@ fn project_portfolio(transaction: &Transaction<'_>, run: RunId, record: &Portfol
         }
         PortfolioRecord::Protected { position, protection } => {
             transaction.execute(
-                "UPDATE positions SET stop_loss = ?2, take_profit = ?3 WHERE position = ?1",
-                params![signed(position.0), protection.stop_loss.map(Price::nanos), protection.take_profit.map(Price::nanos)],
+                "UPDATE positions SET stop_loss = ?3, take_profit = ?4 WHERE run = ?1 AND position = ?2",
+                params![
+                    signed(run.0),
+                    signed(position.0),
+                    protection.stop_loss.map(Price::nanos),
+                    protection.take_profit.map(Price::nanos)
+                ],
             )?;
             Ok(())
         }
@@ -183,9 +198,11 @@ fn insert_fill(transaction: &Transaction<'_>, run: RunId, fill: &Fill, position:
             liquidity,
             fill.at.0
         ])?;
-    transaction
-        .prepare_cached("UPDATE orders SET filled = filled + ?2 WHERE order_id = ?1")?
-        .execute(params![signed(fill.order.0), fill.quantity.nanos()])?;
+    transaction.prepare_cached("UPDATE orders SET filled = filled + ?3 WHERE run = ?1 AND order_id = ?2")?.execute(params![
+        signed(run.0),
+        signed(fill.order.0),
+        fill.quantity.nanos()
+    ])?;
     Ok(())
 }
 
@@ -199,7 +216,7 @@ fn upsert_position(transaction: &Transaction<'_>, run: RunId, position: &Positio
             "INSERT INTO positions (position, run, account, instrument, side, quantity, basis, realised, costs, stop_loss, take_profit,
                                     opened_at, closed_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-             ON CONFLICT (position) DO UPDATE SET quantity = excluded.quantity, basis = excluded.basis, realised = excluded.realised,
+             ON CONFLICT (run, position) DO UPDATE SET quantity = excluded.quantity, basis = excluded.basis, realised = excluded.realised,
                  costs = excluded.costs, closed_at = excluded.closed_at",
         )?
         .execute(params![

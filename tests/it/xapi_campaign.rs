@@ -17,6 +17,7 @@ use pmax::engine::{
 use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
 use pmax::simulator::{Catalogue, ConnectionId, Dice, Faults, Port, Sent, Settings, Simulator, Variants};
+use pmax::store::{Body, Entry, LedgerFile};
 
 use crate::world;
 
@@ -34,6 +35,8 @@ struct Plan {
     variants: Variants,
     /// Restarts of this program, per thousand steps.
     crashes: u16,
+    /// Trades of another client of the same account, per thousand wishes.
+    strangers: u16,
     steps: u32,
     careless: Careless,
 }
@@ -71,6 +74,9 @@ struct World {
     /// Decisions are on the disk and their effects have not left; the process is about to be gone.
     is_torn: bool,
     crashes: u16,
+    strangers: u16,
+    /// Everything that a journal would hold.
+    entries: Vec<Entry>,
 }
 
 fn markets() -> BTreeMap<InstrumentId, Contract> {
@@ -135,6 +141,8 @@ impl World {
             wrong: None,
             is_torn: false,
             crashes: plan.crashes,
+            strangers: plan.strangers,
+            entries: Vec::new(),
         };
         let settings = world.setup.settings;
         world.input(InputBody::Run(RunInput::Opened {
@@ -181,8 +189,22 @@ impl World {
         self.tell_client(ClientInput::Start);
     }
 
+    fn note(&mut self, body: Body) {
+        let market = self.engine.market();
+        self.entries.push(Entry { market_index: market.consumed(), market_at: market.now(), body });
+    }
+
+    fn note_records(&mut self) {
+        for record in std::mem::take(&mut self.outcome.records) {
+            self.note(Body::Record(record));
+        }
+    }
+
     fn input(&mut self, body: InputBody) {
-        self.engine.handle(&Event::Input(Input { wall: self.now, body }), &mut self.outcome);
+        let input = Input { wall: self.now, body };
+        self.engine.handle(&Event::Input(input.clone()), &mut self.outcome);
+        self.note(Body::Input(input));
+        self.note_records();
         let effects = std::mem::take(&mut self.outcome.effects);
         self.is_torn |= !effects.is_empty() && self.dice.happens(self.crashes.saturating_mul(2));
         if self.is_torn {
@@ -307,6 +329,7 @@ impl World {
             let quote = Quote { instrument: InstrumentId(id), last: price, bid: None, ask: None, origin: QuoteOrigin::Venue };
             let stamp = MarketStamp::tape(MarketTime(self.now.0));
             self.engine.handle(&Event::Market(MarketEvent::Quoted { quote, stamp }), &mut self.outcome);
+            self.note_records();
         }
     }
 
@@ -329,7 +352,8 @@ impl World {
     /// What is open at the broker is either in our books or on its way there: no order that opened something counts as dead.
     fn check(&mut self) {
         let ours = self.ours();
-        for order in self.theirs().into_keys().filter(|order| !ours.contains_key(order)) {
+        let is_ours_to_know = |order: &u64| !ours.contains_key(order) && *order < OrderId::ADOPTED.0;
+        for order in self.theirs().into_keys().filter(is_ours_to_know) {
             let state = self.engine.book().orders().get(OrderId(order)).map(|tracked| tracked.state);
             let is_dead = state.is_none_or(|state| state.is_closed() && state != OrderState::Filled);
             if is_dead && self.wrong.is_none() {
@@ -338,7 +362,37 @@ impl World {
         }
     }
 
+    /// Another client of the same account opens a position, or closes one that this program has adopted.
+    fn stranger(&mut self) {
+        let ours = self.ours();
+        let adopted = self
+            .simulator
+            .dealer()
+            .positions()
+            .values()
+            .find(|trade| !trade.mark.starts_with("pmax-") && ours.contains_key(&adopted_number(trade.position)));
+        let close = adopted.filter(|_| self.dice.below(2) == 0).map(|trade| (trade.symbol.clone(), trade.position, trade.volume));
+        let (kind, symbol, order, volume) = match close {
+            Some((symbol, position, volume)) => (2, symbol, position, volume.to_string()),
+            None => (0, TRADED[usize::try_from(self.dice.below(3)).unwrap()].1.to_owned(), 0, "0.01".to_owned()),
+        };
+        let id = self.simulator.connect(self.now, Port::Main, "127.0.0.1");
+        let cmd = self.dice.below(2);
+        let login = r#"{"command":"login","arguments":{"userId":"20001","password":"secret"}}"#;
+        let trade = format!(
+            r#"{{"command":"tradeTransaction","arguments":{{"tradeTransInfo":{{"cmd":{cmd},"type":{kind},"symbol":"{symbol}","volume":{volume},"price":1.0,"sl":0,"tp":0,"offset":0,"order":{order},"expiration":0,"customComment":""}}}}}}"#
+        );
+        for text in [login, &trade] {
+            self.simulator.receive(self.now, id, text, &mut self.sent);
+        }
+        self.simulator.disconnect(id, &mut self.sent);
+        self.deliver();
+    }
+
     fn act(&mut self) {
+        if self.dice.happens(self.strangers) {
+            return self.stranger();
+        }
         let snapshot = self.engine.snapshot(&SnapshotRequest::default());
         let pick = |dice: &mut Dice, count: usize| usize::try_from(dice.below(count as u64)).unwrap();
         match self.dice.below(10) {
@@ -425,7 +479,8 @@ impl World {
     fn theirs(&self) -> BTreeMap<u64, i64> {
         let mut held = BTreeMap::new();
         for trade in self.simulator.dealer().positions().values() {
-            let order: u64 = trade.mark.rsplit('-').next().unwrap().parse().unwrap();
+            let ours = trade.mark.strip_prefix("pmax-").map(|mark| mark.rsplit('-').next().unwrap().parse().unwrap());
+            let order: u64 = ours.unwrap_or_else(|| adopted_number(trade.position));
             let (_, _, _, size) = TRADED.into_iter().find(|(_, symbol, ..)| *symbol == trade.symbol).unwrap();
             *held.entry(order).or_insert(0) += trade.volume.nanos() * size;
         }
@@ -434,6 +489,20 @@ impl World {
 
     fn ours(&self) -> BTreeMap<u64, i64> {
         self.engine.book().ledger().positions().values().map(|held| (held.id.0, held.quantity.nanos())).collect()
+    }
+}
+
+/// The number an adopted position has here.
+fn adopted_number(position: i64) -> u64 {
+    OrderId::ADOPTED.0 + u64::try_from(position).unwrap() * 4
+}
+
+/// Writes everything a life has decided into a ledger on disk: what the tables do not take would stop trading.
+fn write_down(world: &World) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = LedgerFile::open(&folder.path().join("ledger.db"), LedgerId(77)).unwrap();
+    for group in world.entries.chunks(2_000) {
+        file.append(RunId(1), group).unwrap();
     }
 }
 
@@ -470,7 +539,7 @@ fn live(plan: &Plan) -> Result<World, String> {
     for trade in dealer.positions().values().chain(dealer.closed().iter().map(|closed| &closed.trade)) {
         openings.entry(&trade.mark).or_default().insert(trade.order);
     }
-    if let Some((mark, numbers)) = openings.iter().find(|(_, numbers)| numbers.len() > 1) {
+    if let Some((mark, numbers)) = openings.iter().find(|(mark, numbers)| mark.starts_with("pmax-") && numbers.len() > 1) {
         wrong.push(format!("{mark} was carried out {} times", numbers.len()));
     }
     if world.engine.book().orders().unknown() > 0 {
@@ -513,10 +582,10 @@ fn plan(seed: u64) -> Plan {
         rejected: rate(200),
         silent_candles: true,
     };
-    let crashes = rate(15);
+    let (crashes, strangers) = (rate(15), rate(60));
     let variants =
         Variants { refuses_by_status: dice.below(2) == 0, renumbers_remainder: dice.below(3) == 0, answers_before_login: false };
-    Plan { seed, faults, variants, crashes, steps: 400, careless: Careless::Never }
+    Plan { seed, faults, variants, crashes, strangers, steps: 400, careless: Careless::Never }
 }
 
 #[test]
@@ -526,6 +595,7 @@ fn a_calm_life_ends_equal_to_the_cent() {
         faults: Faults::default(),
         variants: Variants::default(),
         crashes: 0,
+        strangers: 10,
         steps: 4_000,
         careless: Careless::Never,
     };
@@ -533,6 +603,8 @@ fn a_calm_life_ends_equal_to_the_cent() {
     let trades = world.simulator.dealer().closed().len() + world.simulator.dealer().positions().len();
     assert!(trades > 100, "it traded: {trades}");
     assert_eq!(world.engine.book().state(), TradingState::Active);
+    assert!(world.engine.book().alerts().iter().any(|alert| alert.text.starts_with("adopted")), "somebody else traded too");
+    write_down(&world);
 }
 
 #[test]
@@ -545,7 +617,15 @@ fn mishaps_lose_and_double_nothing() {
     let workers = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let try_all = &|first: u64| {
         let lives = seeds.clone().filter(move |seed| seed % workers == first);
-        lives.filter_map(|seed| live(&plan(seed)).err().map(|wrong| format!("PMAX_SEED={seed}: {wrong}"))).collect::<Vec<_>>()
+        let lived = |seed| match live(&plan(seed)) {
+            Ok(world) if seed % 250 == 0 => {
+                write_down(&world);
+                None
+            }
+            Ok(_) => None,
+            Err(wrong) => Some(format!("PMAX_SEED={seed}: {wrong}")),
+        };
+        lives.filter_map(lived).collect::<Vec<_>>()
     };
     let bad: Vec<String> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|first| scope.spawn(move || try_all(first))).collect();
@@ -559,7 +639,8 @@ fn mishaps_lose_and_double_nothing() {
 fn careless_rules_are_found_out() {
     for careless in [Careless::Retries, Careless::Rejects] {
         let faults = Faults { lost_reply: 200, closed_after_trade: 100, lost_stream: 500, ..Faults::default() };
-        let life = |seed| live(&Plan { seed, faults, variants: Variants::default(), crashes: 0, steps: 300, careless });
+        let life =
+            |seed| live(&Plan { seed, faults, variants: Variants::default(), crashes: 0, strangers: 0, steps: 300, careless });
         assert!((0..20).any(|seed| life(seed).is_err()), "{careless:?} goes unnoticed: the campaign proves nothing");
     }
 }

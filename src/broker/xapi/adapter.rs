@@ -1,9 +1,10 @@
 //! What orders and positions mean on this wire: our numbers to the broker's and back, by the mark every request carries.
 //!
 //! Pure: wishes and client events in, requests and reports out. Nothing is sent twice here; what is not certain is reported as that.
-//! `adapter/exits.rs` is how positions end, `adapter/look.rs` what a look at everything says, `adapter/restored.rs` what a restart
+//! `adapter/exits.rs` is how positions end, `adapter/adopted.rs` what was opened elsewhere, `adapter/look.rs` what a look at everything says, `adapter/restored.rs` what a restart
 //! takes over.
 
+mod adopted;
 mod exits;
 mod look;
 mod restored;
@@ -21,8 +22,8 @@ use crate::domain::{
 };
 use crate::exchange::LegIds;
 
-/// Closes that this program did not ask for get numbers from here on, made from the broker's.
-const FOREIGN: u64 = 1 << 48;
+/// Numbers of adopted positions lie so far apart, so that their exits have numbers of their own.
+const OPENED_APART: u64 = 4;
 /// Statuses that came before the reply which explains them.
 const EARLY: usize = 256;
 
@@ -405,7 +406,7 @@ impl Adapter {
 
     /// Takes over the terms of a waiting order where the reply to a change was lost.
     fn learn(&mut self, trade: &Trade) {
-        let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
+        let Some(order) = self.owner_of(trade) else { return };
         let is_change = |purpose: &Purpose| matches!(purpose, Purpose::Modify(about, ..) if *about == order);
         if self.asks.values().chain(self.transactions.values()).any(is_change) {
             return;
@@ -424,7 +425,7 @@ impl Adapter {
     /// A waiting order has left its place: deleted, run out, or about to be a position. Even where a cancel is on its way it may have
     /// been touched first, so only the status of that cancel tells, or two looks at what is open, which the engine compares.
     fn gone(&mut self, trade: &Trade) {
-        let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
+        let Some(order) = self.owner_of(trade) else { return };
         if self.waiting.remove(&order).is_none() {
             return;
         }
@@ -436,8 +437,15 @@ impl Adapter {
     }
 
     fn opened(&mut self, trade: &Trade) {
+        match self.order_of(trade.mark.as_deref()) {
+            Some(order) => self.open(order, trade),
+            None => self.opened_elsewhere(trade),
+        }
+    }
+
+    /// A position is open that belongs to this order.
+    fn open(&mut self, order: OrderId, trade: &Trade) {
         let Some((instrument, market)) = self.instrument_of(trade.symbol.as_deref()) else { return };
-        let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
         let (size, position) = (market.contract_size, PositionId(order.0));
         if let Some(held) = self.held.get_mut(&position) {
             // A late message about an older number must not displace a newer one.

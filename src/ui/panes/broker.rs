@@ -160,6 +160,10 @@ fn held_back(column: &mut Column<'_, '_>, link: &LinkView, buffer: &mut Buffer) 
         let text = format!("order {} is UNKNOWN: openings are held until two answers 10 s apart settle it", tracked.order.id);
         column.put(buffer, &text, Role::Danger);
     }
+    for row in snapshot.positions.iter().filter(|row| row.id.is_adopted()) {
+        let symbol = column.picture.context.instruments.symbol(row.instrument);
+        column.put(buffer, &format!("adopted, opened elsewhere: {} {symbol}", format::quantity(row.quantity)), Role::Warn);
+    }
     for stranger in &link.strangers {
         column.put(buffer, &format!("not from here: {stranger}; trading is held until a person has looked"), Role::Danger);
     }

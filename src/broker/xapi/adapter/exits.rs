@@ -1,6 +1,6 @@
 //! How positions end: the exits the broker holds, and the closes it reports.
 
-use super::{Adapter, FOREIGN, Held, Purpose, units};
+use super::{Adapter, Held, Purpose, units};
 use crate::broker::xapi::client::Ask;
 use crate::broker::xapi::wire::Trade;
 use crate::domain::{
@@ -63,7 +63,7 @@ impl Adapter {
 
     pub(super) fn closed(&mut self, trade: &Trade) {
         let deal = trade.order2.unsigned_abs();
-        let Some(position) = self.order_of(trade.mark.as_deref()).map(|order| PositionId(order.0)) else { return };
+        let Some(position) = self.owner_of(trade).map(|order| PositionId(order.0)) else { return };
         let Some(held) = self.held.get(&position).cloned().filter(|_| !self.deals.contains(&deal)) else { return };
         let Some(profit) = trade.profit else {
             // Without its result it cannot be booked; the history tells it.
@@ -126,7 +126,7 @@ impl Adapter {
         {
             return self.doubtful.remove(place).1;
         }
-        let id = OrderId(FOREIGN + trade.order2.unsigned_abs());
+        let id = OrderId(OrderId::FOREIGN.0 + trade.order2.unsigned_abs());
         let request = OrderRequest {
             instrument: held.instrument,
             side: held.side.opposite(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Adapter, FOREIGN, Held, units};
+use super::{Adapter, Held, units};
 use crate::broker::xapi::client::{Ask, Snapshot};
 use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::Trade;
@@ -23,6 +23,9 @@ impl Adapter {
     /// Everything there is: what opened, what closed, what waits, and then what the engine has to compare.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
         for trade in &snapshot.open {
+            if !snapshot.is_overtaken {
+                self.adopt(trade);
+            }
             self.trade(trade);
             if (2..=5).contains(&trade.cmd) && !snapshot.is_overtaken {
                 self.learn(trade);
@@ -49,7 +52,7 @@ impl Adapter {
         let (mut positions, mut strangers) = (Vec::new(), Vec::new());
         let mut orders: Vec<OrderId> = self.waiting.keys().copied().collect();
         for trade in snapshot.open.iter().filter(is_there) {
-            let position = self.order_of(trade.mark.as_deref()).map(|order| PositionId(order.0));
+            let position = self.owner_of(trade).map(|order| PositionId(order.0));
             let known = position.and_then(|position| Some((position, self.held.get(&position)?)));
             match known {
                 Some((position, held)) => {
@@ -63,7 +66,7 @@ impl Adapter {
                     let side = if trade.cmd == 0 { "BUY" } else { "SELL" };
                     let line = format!("position {} · {side} {} lots {symbol}", trade.position, trade.volume.volume());
                     strangers.push(CleanText::from_outside(&line).as_str().to_owned());
-                    positions.push((PositionId(FOREIGN + trade.position.unsigned_abs()), trade.volume.volume()));
+                    positions.push((PositionId(OrderId::FOREIGN.0 + trade.position.unsigned_abs()), trade.volume.volume()));
                 }
             }
         }
