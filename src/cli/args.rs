@@ -143,6 +143,9 @@ pub struct SimXapi {
     /// Raw sockets too, e.g. 5112,5113
     #[arg(long, value_name = "MAIN,STREAM", value_parser = two_ports)]
     pub tcp: Option<(u16, u16)>,
+    /// Encrypted connections; the certificate to trust is written to this file (xapi.certificate of the client)
+    #[arg(long, value_name = "FILE.pem")]
+    pub tls: Option<PathBuf>,
     /// Account and password it takes
     #[arg(long, value_name = "ACCOUNT:PASSWORD", default_value = "20001:demo")]
     pub login: String,

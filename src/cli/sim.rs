@@ -8,7 +8,7 @@ use crate::cli::{Done, say};
 use crate::domain::{Currency, Duration, InstrumentId, MarketEvent, MarketTime, Money};
 use crate::market::Player;
 use crate::runtime::{self, Speed, Trouble, wall_now};
-use crate::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, USUAL_SPACING, Variants};
+use crate::simulator::{Catalogue, Faults, Identity, Listen, Prices, ServerHandle, Settings, USUAL_SPACING, Variants};
 
 /// Serves xAPI on loopback until it is stopped.
 pub fn xapi(args: &Args, options: &SimXapi) -> Done {
@@ -39,12 +39,13 @@ pub fn xapi(args: &Args, options: &SimXapi) -> Done {
         None => None,
     };
     let prices = if feed.is_some() { Prices::Told } else { Prices::Drawn(options.seed) };
-    let listen = Listen { websocket: Some(options.port), raw: options.tcp };
+    let listen = Listen { websocket: Some(options.port), raw: options.tcp, tls: identity(options)? };
     let server = ServerHandle::start(settings, catalogue, listen, prices, wall_now).map_err(|error| {
         Trouble::new(error.to_string(), "Nothing was started", "Choose another with --port, or 0 for any free one")
     })?;
     if let Some(port) = server.websocket {
-        say(&format!("xAPI simulator: ws://127.0.0.1:{port}/demo and ws://127.0.0.1:{port}/demoStream"));
+        let scheme = if options.tls.is_some() { "wss" } else { "ws" };
+        say(&format!("xAPI simulator: {scheme}://127.0.0.1:{port}/demo and {scheme}://127.0.0.1:{port}/demoStream"));
     }
     if let Some((main, stream)) = server.raw {
         say(&format!("raw sockets: main 127.0.0.1:{main}, stream 127.0.0.1:{stream}"));
@@ -57,6 +58,21 @@ pub fn xapi(args: &Args, options: &SimXapi) -> Done {
     loop {
         std::thread::park();
     }
+}
+
+/// A fresh certificate where connections are to be encrypted; what the client has to trust is written down.
+fn identity(options: &SimXapi) -> Result<Option<Identity>, Trouble> {
+    let Some(path) = &options.tls else { return Ok(None) };
+    let identity = Identity::fresh().map_err(|error| usage(error.to_string()))?;
+    std::fs::write(path, identity.certificate()).map_err(|error| {
+        Trouble::new(
+            format!("{} cannot be written: {error}", path.display()),
+            "Nothing was started",
+            "Name another file with --tls",
+        )
+    })?;
+    say(&format!("its certificate is in {}; the client trusts it with xapi.certificate", path.display()));
+    Ok(Some(identity))
 }
 
 /// Real history that prices the simulator's symbols.

@@ -64,7 +64,7 @@ impl Practice {
         let first = standing.prices.iter().filter_map(symbol).collect();
         let (book, now) = (book_of(&standing, &self.contracts), (self.clock)());
         let simulator = Simulator::with_book(settings, self.catalogue.clone(), book, first, now);
-        let listen = Listen { websocket: Some(0), raw: None };
+        let listen = Listen { websocket: Some(0), ..Listen::default() };
         let server = ServerHandle::around(simulator, listen, Prices::Told, self.clock).map_err(|error| error.to_string())?;
         let port = server.websocket.unwrap_or(0);
         self.server = Some(server);

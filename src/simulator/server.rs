@@ -6,10 +6,11 @@ use std::time::Duration as StdDuration;
 
 use futures_util::{SinkExt, StreamExt};
 use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
@@ -19,6 +20,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use crate::domain::{Price, WallTime};
 use crate::simulator::faults::Dice;
 use crate::simulator::framing::Objects;
+use crate::simulator::identity::{Identity, IdentityError};
 use crate::simulator::{Catalogue, ConnectionId, Faults, Port, Sent, Settings, Simulator};
 
 /// Messages from all connections that may wait for the core.
@@ -27,12 +29,16 @@ const INBOX: usize = 4_096;
 const OUTBOX: usize = 8_192;
 /// Drawn paths move this often.
 const DRAWN_EVERY: StdDuration = StdDuration::from_millis(250);
+/// An encrypted connection is agreed upon within this time.
+const ENCRYPTED_WITHIN: StdDuration = StdDuration::from_secs(5);
 /// Largest message read from a client: a little above what the protocol allows, so that the core can refuse it.
 const LARGEST: usize = 64 * 1_024;
 
 /// Where it listens. Port 0 takes any free one.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Listen {
+    /// How its connections are encrypted, if they are.
+    pub tls: Option<Identity>,
     /// WebSocket at `/demo` and `/demoStream`.
     pub websocket: Option<u16>,
     /// Raw sockets: main and stream.
@@ -59,6 +65,9 @@ pub enum ServerError {
         /// Why.
         source: std::io::Error,
     },
+    /// Its certificate cannot be made or used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The thread cannot be started.
     #[error("the simulator's thread cannot be started: {0}")]
     Thread(#[from] std::io::Error),
@@ -121,15 +130,15 @@ impl ServerHandle {
         let ports = (websocket.as_ref().map(port), raw.as_ref().map(|(main, stream)| (port(main), port(stream))));
         let (inbox, waiting) = mpsc::channel(INBOX);
         let (stop, stopped) = oneshot::channel();
-        let to_core = inbox.clone();
+        let (to_core, tls) = (inbox.clone(), listen.tls.map(|identity| identity.acceptor()).transpose()?);
         let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(move || {
             executor.block_on(async move {
                 if let Some(listener) = websocket {
-                    tokio::spawn(accept(listener, None, to_core.clone()));
+                    tokio::spawn(accept(listener, None, tls.clone(), to_core.clone()));
                 }
                 if let Some((main, stream)) = raw {
-                    tokio::spawn(accept(main, Some(Port::Main), to_core.clone()));
-                    tokio::spawn(accept(stream, Some(Port::Stream), to_core.clone()));
+                    tokio::spawn(accept(main, Some(Port::Main), tls.clone(), to_core.clone()));
+                    tokio::spawn(accept(stream, Some(Port::Stream), tls, to_core.clone()));
                 }
                 let core = Core::new(simulator, prices, clock);
                 tokio::select! {
@@ -282,16 +291,35 @@ impl Core {
 }
 
 /// Takes connections. Without a port in the wiring the path of the WebSocket says which one it is.
-async fn accept(listener: TcpListener, raw: Option<Port>, core: mpsc::Sender<Inbound>) {
+async fn accept(listener: TcpListener, raw: Option<Port>, tls: Option<TlsAcceptor>, core: mpsc::Sender<Inbound>) {
     while let Ok((socket, address)) = listener.accept().await {
         drop(socket.set_nodelay(true));
-        let core = core.clone();
-        match raw {
-            Some(port) => drop(tokio::spawn(serve_raw(socket, address, port, core))),
-            None => drop(tokio::spawn(serve_websocket(socket, address, core))),
-        }
+        let (core, tls) = (core.clone(), tls.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => serve(socket, address, raw, core).await,
+                Some(tls) => {
+                    // A client that does not know how to encrypt is let go without a word.
+                    if let Ok(Ok(socket)) = timeout(ENCRYPTED_WITHIN, tls.accept(socket)).await {
+                        serve(socket, address, raw, core).await;
+                    }
+                }
+            }
+        });
     }
 }
+
+async fn serve<S: Peer>(socket: S, address: SocketAddr, raw: Option<Port>, core: mpsc::Sender<Inbound>) {
+    match raw {
+        Some(port) => serve_raw(socket, address, port, core).await,
+        None => serve_websocket(socket, address, core).await,
+    }
+}
+
+/// A connection, encrypted or not.
+trait Peer: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Peer for S {}
 
 async fn register(
     core: &mpsc::Sender<Inbound>,
@@ -304,7 +332,7 @@ async fn register(
     Some((number.await.ok()?, receiver))
 }
 
-async fn serve_websocket(socket: TcpStream, address: SocketAddr, core: mpsc::Sender<Inbound>) {
+async fn serve_websocket<S: Peer>(socket: S, address: SocketAddr, core: mpsc::Sender<Inbound>) {
     let mut port = None;
     #[expect(clippy::result_large_err, reason = "the library's own callback type")]
     let choose = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
@@ -327,8 +355,8 @@ async fn serve_websocket(socket: TcpStream, address: SocketAddr, core: mpsc::Sen
     drop(core.send(Inbound::Gone(id)).await);
 }
 
-async fn pump_websocket(
-    mut socket: WebSocketStream<TcpStream>,
+async fn pump_websocket<S: Peer>(
+    mut socket: WebSocketStream<S>,
     id: ConnectionId,
     mut outbox: mpsc::Receiver<Outbound>,
     core: &mpsc::Sender<Inbound>,
@@ -362,7 +390,7 @@ async fn pump_websocket(
     }
 }
 
-async fn serve_raw(mut socket: TcpStream, address: SocketAddr, port: Port, core: mpsc::Sender<Inbound>) {
+async fn serve_raw<S: Peer>(mut socket: S, address: SocketAddr, port: Port, core: mpsc::Sender<Inbound>) {
     let Some((id, mut outbox)) = register(&core, port, address).await else { return };
     let (mut objects, mut buffer) = (Objects::default(), vec![0_u8; 4_096]);
     loop {

@@ -338,6 +338,10 @@ impl World {
         if self.dice.below(10) == 0 {
             self.quote();
         }
+        // Nights are short here: swaps are charged, or paid.
+        if self.dice.below(300) == 0 {
+            self.simulator.night(self.now, &mut self.sent);
+        }
         self.simulator.tick(self.now, &mut self.sent);
         self.deliver();
         self.tell_client(ClientInput::Timer);

@@ -26,7 +26,7 @@ fn serve() -> ServerHandle {
         has_hours: false,
         spacing: pmax::simulator::USUAL_SPACING,
     };
-    let listen = Listen { websocket: Some(0), raw: Some((0, 0)) };
+    let listen = Listen { websocket: Some(0), raw: Some((0, 0)), tls: None };
     ServerHandle::start(settings, Catalogue::shipped().unwrap(), listen, Prices::Drawn(3), wall_now).unwrap()
 }
 

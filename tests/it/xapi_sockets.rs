@@ -55,7 +55,7 @@ fn desk() -> Desk {
         (InstrumentId(id), Contract { symbol: symbol.to_owned(), contract_size: size, lot_min, lot_step, digits: 5 })
     };
     let adapter = Adapter::new(TRADED.map(market).into_iter().collect());
-    let listen = Listen { websocket: Some(0), raw: None };
+    let listen = Listen { websocket: Some(0), ..Listen::default() };
     let server = ServerHandle::start(settings, catalogue, listen, Prices::Told, wall_now).unwrap();
     let usual = ClientSettings::usual("20001".to_owned(), Secret::new("secret"), 1);
     let client = Client::new(ClientSettings { spacing: Duration::millis(1), ..usual });

@@ -236,7 +236,18 @@ fn quit(page: &mut Page<'_, '_>, buffer: &mut Buffer) {
     page.put(buffer, &format!("Left open: {held}, {bare} without a stop."), Role::Text);
     let (orders, proposals) = (format::count(snapshot.open_orders, "order"), format::count(snapshot.proposals.len(), "proposal"));
     page.put(buffer, &format!("Left working: {orders}. Lapsing: {proposals}."), Role::Text);
-    page.put(buffer, "The paper market stands still until you come back; the next start takes this run up again.", Role::Muted);
+    let frame = page.picture.live;
+    let after = match (snapshot.broker, frame.playback.is_live()) {
+        (BrokerKind::Paper, _) => "The paper market stands still until you come back; the next start takes this run up again.",
+        (BrokerKind::Xapi, false) => {
+            "The simulated broker stands still until you come back; the next start takes this run up again."
+        }
+        (BrokerKind::Xapi, true) => {
+            "At the broker the market goes on: stops and targets there work without this program, and nothing else does. The next \
+             start compares everything and takes this run up again."
+        }
+    };
+    page.put(buffer, after, Role::Muted);
 }
 
 fn order_lines(page: &mut Page<'_, '_>, id: OrderId, preview: &Preview, buffer: &mut Buffer) {
