@@ -8,7 +8,9 @@ use crate::cli::args::Args;
 use crate::cli::broker::{balance_of, open_demo};
 use crate::cli::open::Base;
 use crate::cli::{Done, OK, UNCLEAN};
-use crate::domain::{BrokerKind, MarketTime};
+use crate::domain::{BrokerKind, InstrumentTable, MarketTime, PositionSide, Price, TradingState};
+use crate::engine::Snapshot;
+use crate::orders::OrderState;
 use crate::runtime::{
     self, Feed, HISTORY, KillLatch, Practice, Request, Session, Speed, Trouble, Wiring, install_panic_hook, on_death,
     open_ledger, open_run, run_to_take_up, wall_now,
@@ -137,7 +139,7 @@ fn finish(base: &Base, ran: Ran) -> Done {
     let frame = Arc::clone(&session.frames.borrow());
     let stopped = session.finish(STOP_WITHIN);
     if ended != Ended::TerminalGone {
-        farewell(&frame.snapshot);
+        farewell(&frame.snapshot, &base.instruments);
     }
     if !stopped {
         eprintln!(
@@ -151,8 +153,8 @@ fn finish(base: &Base, ran: Ran) -> Done {
     })
 }
 
-/// What stays open and how it is protected, after the screen is gone.
-fn farewell(snapshot: &crate::engine::Snapshot) {
+/// What stays open, how it is protected, what is unknown and whether trading is held, after the screen is gone.
+fn farewell(snapshot: &Snapshot, instruments: &InstrumentTable) {
     let bare = snapshot.positions.iter().filter(|row| row.protection.stop_loss.is_none()).count();
     eprintln!(
         "pmax: {} · equity {:.2} · open: {} ({bare} without a stop), {}",
@@ -161,4 +163,20 @@ fn farewell(snapshot: &crate::engine::Snapshot) {
         ui::count(snapshot.positions.len(), "position"),
         ui::count(snapshot.open_orders, "order")
     );
+    let level = |price: Option<Price>| price.map_or_else(|| "none".to_owned(), |price| price.to_string());
+    for row in &snapshot.positions {
+        let (stop, target) = (level(row.protection.stop_loss), level(row.protection.take_profit));
+        let from = if row.id.is_adopted() { ", adopted from the broker" } else { "" };
+        let symbol = instruments.symbol(row.instrument);
+        let side = if row.side == PositionSide::Long { "long" } else { "short" };
+        eprintln!("pmax:   {side} {} {symbol}: stop {stop}, target {target}{from}", row.quantity);
+    }
+    for tracked in snapshot.orders.iter().filter(|tracked| tracked.state == OrderState::Unknown) {
+        let order = &tracked.order;
+        let symbol = instruments.symbol(order.request.instrument);
+        eprintln!("pmax:   order {} in {symbol} is UNKNOWN; the next start asks the broker, and opens nothing before", order.id);
+    }
+    if let Some(reason) = snapshot.reason.as_ref().filter(|_| snapshot.state != TradingState::Active) {
+        eprintln!("pmax:   trading is {}: {} ({})", snapshot.state, reason.why, reason.who);
+    }
 }

@@ -203,11 +203,12 @@ impl Engine {
     }
 
     fn observe_noticing(&mut self, event: &MarketEvent) -> Noticed {
-        self.market.observe(event, &self.instruments);
         let mut noticed = Noticed { new_day: self.book.turn_day(event.known_at()), ..Noticed::default() };
+        // The yardstick of a day's change is the last price before it: the event that turns the day is not it.
         if noticed.new_day {
             self.market.turn_day();
         }
+        self.market.observe(event, &self.instruments);
         let price = match event {
             MarketEvent::Quoted { quote, .. } => quote.last,
             MarketEvent::BarOpened { instrument, open, stamp } => {

@@ -60,7 +60,15 @@ impl Engine {
             WasClean::No => "The last process was killed; restored from the journal",
         };
         let severity = if unknown > 0 || was_clean == WasClean::No { Severity::Warning } else { Severity::Info };
-        let text = format!("{before}: {positions} positions, {orders} open orders, {unknown} unknown; nothing was sent again");
+        let bare = self.book.ledger.positions().values().filter(|position| position.protection.stop_loss.is_none()).count();
+        let adopted = self.book.ledger.positions().keys().filter(|id| id.is_adopted()).count();
+        let of_these = match (bare, adopted) {
+            (0, 0) => String::new(),
+            (bare, 0) => format!(" ({bare} without a stop)"),
+            (bare, adopted) => format!(" ({bare} without a stop, {adopted} adopted from the broker)"),
+        };
+        let text =
+            format!("{before}: {positions} positions{of_these}, {orders} open orders, {unknown} unknown; nothing was sent again");
         self.raise(severity, AlertTopic::Engine, None, text, outcome);
         if self.book.state == TradingState::Halted {
             let text = "trading is still HALTED from before; re-arm in two steps".to_owned();
