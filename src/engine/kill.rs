@@ -3,7 +3,7 @@
 //! Stops and targets of open positions are left at the broker until their position is flattened: they only reduce, and taking them away
 //! first would leave positions bare if anything after it failed.
 
-use crate::domain::{Actor, OrderId, Origin, Position, ProtectiveReason, TradingState};
+use crate::domain::{Actor, BrokerReport, OrderId, Origin, Position, ProtectiveReason, TradingState};
 use crate::engine::judging::closing_request;
 use crate::engine::record::{Record, TradingRecord};
 use crate::engine::{Effect, Engine, KillPhase, Outcome};
@@ -20,17 +20,34 @@ impl Engine {
             self.change_state(TradingState::Halted, actor, why, outcome);
         }
         self.withdraw_openings("the kill switch fired", outcome);
-        let cancellable: Vec<OrderId> = self
-            .book
-            .orders
-            .open()
-            .values()
-            .filter(|tracked| is_cancelled_by_kill(tracked) && tracked.state.is_cancellable())
-            .map(|tracked| tracked.order.id)
-            .collect();
-        for order in cancellable {
+        self.cancel_left(outcome);
+        self.advance_kill(outcome);
+    }
+
+    /// Asks to cancel everything the kill switch takes out that can be cancelled now.
+    fn cancel_left(&mut self, outcome: &mut Outcome) {
+        let is_left = |tracked: &TrackedOrder| is_cancelled_by_kill(tracked) && tracked.state.is_cancellable();
+        let open = self.book.orders.open().values();
+        let left: Vec<OrderId> = open.filter(|tracked| is_left(tracked)).map(|tracked| tracked.order.id).collect();
+        for order in left {
             self.step(order, OrderStep::AskCancel, "kill switch", outcome);
             outcome.effects.push(Effect::Cancel(order));
+        }
+    }
+
+    /// While the kill switch works, a report may show an order that could not be cancelled before: one that was still on its way, or
+    /// whose cancel was refused while the link was down. A refusal itself is not answered at once: it must not argue for ever.
+    pub(super) fn go_on_killing(&mut self, report: &BrokerReport, outcome: &mut Outcome) {
+        let works = matches!(self.book.kill, KillPhase::Cancelling | KillPhase::Flattening);
+        let is_news = match report {
+            BrokerReport::Accepted { .. } | BrokerReport::State(_) | BrokerReport::LegPlaced { .. } => true,
+            BrokerReport::Modified { .. } | BrokerReport::ModifyRefused { .. } => true,
+            BrokerReport::CancelRefused { .. } | BrokerReport::Rejected { .. } | BrokerReport::ReplyLost { .. } => false,
+            BrokerReport::Triggered { .. } | BrokerReport::Filled(_) | BrokerReport::Cancelled { .. } => false,
+            BrokerReport::Expired { .. } => false,
+        };
+        if works && is_news {
+            self.cancel_left(outcome);
         }
         self.advance_kill(outcome);
     }

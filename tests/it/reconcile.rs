@@ -18,6 +18,7 @@ struct Desk {
     outcome: Outcome,
     wall: i64,
     written: Vec<OrderId>,
+    cancelled: Vec<OrderId>,
 }
 
 impl Desk {
@@ -42,7 +43,7 @@ impl Desk {
         while player.next_at().is_some_and(|at| at < start) {
             engine.handle(&Event::Market(player.next().unwrap()), &mut outcome);
         }
-        let mut desk = Self { engine, outcome, wall: start.0, written: Vec::new() };
+        let mut desk = Self { engine, outcome, wall: start.0, written: Vec::new(), cancelled: Vec::new() };
         desk.command(Command::ArmPaper);
         desk
     }
@@ -51,8 +52,10 @@ impl Desk {
         self.wall += SECOND / 1_000;
         self.engine.handle(&Event::Input(Input { wall: WallTime(self.wall), body }), &mut self.outcome);
         for effect in self.outcome.effects.drain(..) {
-            if let Effect::Submit(order) = effect {
-                self.written.push(order.get().id);
+            match effect {
+                Effect::Submit(order) => self.written.push(order.get().id),
+                Effect::Cancel(order) => self.cancelled.push(order),
+                _ => {}
             }
         }
     }
@@ -66,8 +69,18 @@ impl Desk {
     }
 
     fn buy(&mut self) -> OrderId {
+        self.place(OrderKind::Market)
+    }
+
+    fn limit(&mut self) -> OrderId {
+        let last = self.engine.market().get(InstrumentId(2)).unwrap().last().unwrap();
+        let tick: Price = "0.0001".parse().unwrap();
+        self.place(OrderKind::Limit(Price::from_nanos(last.nanos() / 100 * 95).rounded_to(tick)))
+    }
+
+    fn place(&mut self, kind: OrderKind) -> OrderId {
         let quantity: Quantity = "2".parse().unwrap();
-        let (kind, time_in_force, protection) = (OrderKind::Market, TimeInForce::GoodTillCancelled, Protection::default());
+        let (time_in_force, protection) = (TimeInForce::GoodTillCancelled, Protection::default());
         let ticket = Ticket { instrument: InstrumentId(2), side: OrderSide::Buy, quantity, kind, time_in_force, protection };
         let before = self.written.len();
         self.command(Command::PlaceOrder { ticket, acknowledged: Acknowledged::Nothing, seen: Seen { price: None, quantity } });
@@ -225,4 +238,20 @@ fn positions_that_differ_hold_openings_then_halt_and_twice_is_the_same_as_once()
     desk.wait(12);
     desk.answer(&[], &strange);
     assert_eq!(desk.engine.book().state(), TradingState::Halted);
+}
+
+#[test]
+fn the_kill_switch_also_takes_out_what_was_still_on_its_way() {
+    let mut desk = Desk::new();
+    let order = desk.limit();
+    desk.command(Command::Kill { why: "test".to_owned() });
+    assert_eq!(desk.cancelled, [], "there is nothing yet that could be cancelled");
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(7) });
+    assert_eq!(desk.cancelled, [order], "taken meanwhile, so it is cancelled");
+    desk.report(BrokerReport::CancelRefused { order, reason: CleanText::from("the link is not ready") });
+    assert_eq!(desk.cancelled, [order], "a refusal is not argued with at once");
+    desk.answer(&[order], &[]);
+    assert_eq!(desk.cancelled, [order, order], "but the next answer that shows the order is");
+    desk.report(BrokerReport::Cancelled { order, reason: CleanText::from("as asked") });
+    assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Finished);
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pmax::domain::{Duration, TradingState};
+use pmax::domain::{Currency, Duration, Money, TradingState, WallTime};
 use pmax::engine::Command;
-use pmax::runtime::Palette;
+use pmax::runtime::{AccountMoney, LinkView, Palette, SocketView};
 use pmax::ui::{self, ActionId, Effect, Event, Overlay, Scene};
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
@@ -42,6 +42,61 @@ fn overlays_and_views() {
     stage.press(KeyCode::Enter);
     stage.world.wait(Duration::seconds(1));
     insta::assert_snapshot!("preview_120x40_mono", stage.shot());
+}
+
+/// A link as it stands on a good day.
+fn good_link(stage: &Stage) -> LinkView {
+    let ago = |seconds: i64| Some(WallTime(stage.now().0 - seconds * 1_000_000_000));
+    let dollars = |whole| Money::whole(whole, Currency::USD).unwrap();
+    LinkView {
+        is_ready: true,
+        words: "ready".to_owned(),
+        host: "ws.xapi.pro".to_owned(),
+        account: "20001".to_owned(),
+        main: SocketView::LoggedIn,
+        stream: SocketView::Open,
+        stream_heard: ago(1),
+        latency: Some(Duration::millis(38)),
+        slowest: Some(Duration::millis(211)),
+        currency: Some("USD".to_owned()),
+        money: Some(AccountMoney { balance: dollars(100_250), equity: dollars(99_800), margin: dollars(1_340) }),
+        waiting: 0,
+        rate: (7, 40),
+        compared: ago(4),
+        connections: 1,
+        ..LinkView::default()
+    }
+}
+
+#[test]
+fn the_broker_in_good_days_and_bad() {
+    for (size, name) in [((120, 40), "broker_120x40"), ((80, 24), "broker_80x24")] {
+        let mut stage = Stage::new(lived(), size, Palette::GreenRed);
+        stage.link = Some(good_link(&stage));
+        stage.press(KeyCode::Char('B'));
+        insta::assert_snapshot!(name, stage.shot());
+    }
+    let mut stage = Stage::new(lived(), (120, 40), Palette::Mono);
+    stage.link = Some(LinkView {
+        is_ready: false,
+        needs_person: true,
+        words: "login refused (BE005): account number or password is wrong; a wrong pair is blocked for ten minutes".to_owned(),
+        main: SocketView::Closed,
+        stream: SocketView::Closed,
+        stream_heard: None,
+        unread: Some("two lists of what is open do not agree".to_owned()),
+        mismatched: vec!["GOLD: units in a lot 1000 there, 100 here".to_owned()],
+        strangers: vec!["position 700112 · BUY 0.1 lots DE40".to_owned()],
+        rate: (39, 40),
+        ..good_link(&stage)
+    });
+    stage.press(KeyCode::Char('B'));
+    insta::assert_snapshot!("broker_refused_120x40_mono", stage.shot());
+    let effects = {
+        stage.keys(":reconnect");
+        stage.press(KeyCode::Enter)
+    };
+    assert!(effects.contains(&Effect::Reconnect), "{effects:?}");
 }
 
 #[test]

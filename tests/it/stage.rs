@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pmax::domain::{Duration, MarketTime, WallTime};
 use pmax::engine::{Command, SnapshotRequest};
-use pmax::runtime::{Headless, Palette};
+use pmax::runtime::{Frame, Headless, LinkView, Palette};
 use pmax::ui::{self, Context, Effect, Event, Keymap, Picture, Scene, Theme, UiState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,6 +20,8 @@ pub struct Stage {
     pub context: Context,
     pub size: (u16, u16),
     pub quits: bool,
+    /// How the way to a broker stands, as if there were one.
+    pub link: Option<LinkView>,
 }
 
 impl Stage {
@@ -30,7 +32,7 @@ impl Stage {
             groups: BTreeMap::from([("metals".to_owned(), vec!["XAUUSD".to_owned()])]),
         };
         let state = UiState { palette, ..UiState::default() };
-        Self { world, state, context, size, quits: false }
+        Self { world, state, context, size, quits: false, link: None }
     }
 
     pub fn now(&self) -> WallTime {
@@ -43,7 +45,7 @@ impl Stage {
     }
 
     pub fn event(&mut self, event: &Event) -> Vec<Effect> {
-        let frame = Arc::new(self.world.frame(&self.show()));
+        let frame = Arc::new(Frame { link: self.link.clone(), ..self.world.frame(&self.show()) });
         let scene = Scene { frame: &frame, context: &self.context, now: self.now(), size: self.size };
         let effects = ui::update(&mut self.state, event, scene);
         for effect in &effects {
@@ -69,7 +71,7 @@ impl Stage {
     }
 
     pub fn buffer(&self) -> Buffer {
-        let frame = self.world.frame(&self.show());
+        let frame = Frame { link: self.link.clone(), ..self.world.frame(&self.show()) };
         let theme = Theme::new(self.state.palette);
         let (now, heartbeat) = (self.now(), Duration(0));
         let picture = Picture { state: &self.state, frame: &frame, live: &frame, context: &self.context, theme, now, heartbeat };

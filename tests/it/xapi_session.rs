@@ -11,7 +11,7 @@ use pmax::domain::{
     Actor, BrokerKind, BrokerRef, BrokerReport, Currency, InstrumentId, MarketEvent, MarketTime, Mode, Money, Order, OrderId,
     OrderKind, OrderSide, PositionId, Price, Protection, Quantity, RunId, TimeInForce, TradingState,
 };
-use pmax::engine::{Command, Seen, Ticket};
+use pmax::engine::{Command, KillPhase, Seen, Ticket};
 use pmax::exchange::LegIds;
 use pmax::market::Player;
 use pmax::orders::OrderState;
@@ -151,6 +151,29 @@ fn an_account_inside_the_process_trades_restarts_and_closes_to_the_cent() {
     let market = || -> Result<Market, Trouble> { Ok(Box::new(Player::new(&tape, 1))) };
     let report = runtime::replay(&file, RunId(1), &market, &setup).unwrap();
     assert_eq!(report.state, report.recovered);
+}
+
+#[test]
+fn the_kill_switch_cancels_at_the_broker_and_flattening_closes_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = start(folder.path(), practice());
+    armed(&session);
+    buy(&session, |_| OrderKind::Market);
+    let tick: Price = "0.00001".parse().unwrap();
+    buy(&session, |last| OrderKind::Limit(Price::from_nanos(last.nanos() / 100 * 98).rounded_to(tick)));
+    wait(&session, "a position and a waiting order", |frame| {
+        frame.snapshot.positions.len() == 1 && frame.snapshot.open_orders == 2
+    });
+    session.latch.fire("kill switch").unwrap();
+    let frame = wait(&session, "the cancel to be confirmed", |frame| {
+        frame.snapshot.state == TradingState::Halted && frame.snapshot.kill == KillPhase::Finished
+    });
+    assert_eq!((frame.snapshot.positions.len(), frame.snapshot.open_orders), (1, 1), "the stop stays with its position");
+    command(&session, Command::Flatten);
+    wait(&session, "flat, and equal to the cent", |frame| {
+        frame.snapshot.positions.is_empty() && frame.snapshot.open_orders == 0 && booked_equals_the_broker(frame)
+    });
+    session.finish(Duration::from_secs(8));
 }
 
 #[test]

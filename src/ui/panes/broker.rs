@@ -27,9 +27,11 @@ impl Column<'_, '_> {
 
     fn fact(&mut self, buffer: &mut Buffer, name: &str, value: &str, role: Role) {
         self.picture.text(buffer, self.area, self.line, &format!(" {name:<18}"), Role::Muted);
-        let rest = Rect { x: self.area.x + 19, width: self.area.width.saturating_sub(19), ..self.area };
-        self.picture.text(buffer, rest, self.line, value, role);
-        self.line += 1;
+        let rest = Rect { x: self.area.x + 19, width: self.area.width.saturating_sub(20), ..self.area };
+        for line in format::wrap(value, usize::from(rest.width)) {
+            self.picture.text(buffer, rest, self.line, &line, role);
+            self.line += 1;
+        }
     }
 
     const fn gap(&mut self) {
@@ -48,7 +50,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let halves = if area.width >= 100 {
         Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas::<2>(area)
     } else {
-        Layout::vertical([Constraint::Length(16), Constraint::Min(4)]).areas::<2>(area)
+        Layout::vertical([Constraint::Length(11), Constraint::Min(4)]).areas::<2>(area)
     };
     let [first, second] = halves;
     link_facts(picture, link, first, buffer);
@@ -127,8 +129,8 @@ fn account_facts(picture: &Picture<'_>, link: &LinkView, area: Rect, buffer: &mu
             column.put(buffer, &text, Role::Warn);
         }
         column.fact(buffer, "equity there", &format::money(money.equity), Role::Text);
-        column.fact(buffer, "margin bound", &format::money(money.margin), Role::Text);
-        column.fact(buffer, "margin free", &free(money.equity, money.margin), Role::Text);
+        let margin = format!("{} bound, {} free", format::money(money.margin), free(money.equity, money.margin));
+        column.fact(buffer, "margin there", &margin, Role::Text);
         column.fact(buffer, "margin level", &level(money.equity, money.margin), Role::Text);
     } else {
         column.put(buffer, "The broker has not said yet what the account is worth.", Role::Muted);
