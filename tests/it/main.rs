@@ -29,6 +29,7 @@ mod world;
 mod xapi_campaign;
 mod xapi_client;
 mod xapi_conformance;
+mod xapi_line;
 mod xapi_server;
 mod xapi_session;
 mod xapi_sockets;

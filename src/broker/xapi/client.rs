@@ -29,6 +29,8 @@ const OUTSTANDING: usize = 16;
 const SYMBOLS_WITHIN: Duration = Duration::seconds(30);
 /// The rate of commands is told over this time.
 const RATE_OVER: Duration = Duration::seconds(10);
+/// Longest pause between attempts while there is no connection at all.
+const UNREACHABLE_RETRY: Duration = Duration::seconds(2);
 /// Back-off begins anew after so much time in order.
 const STEADY: Duration = Duration::seconds(60);
 
@@ -454,7 +456,10 @@ impl Client {
             self.attempts = 0;
         }
         self.give_up(why, out);
-        let longest = self.settings.longest_retry.0;
+        // Where there is no connection no login is repeated: the line is tried often, so that its return is noticed soon.
+        let is_unreachable = self.phase == Phase::Connecting;
+        let longest =
+            if is_unreachable { UNREACHABLE_RETRY.min(self.settings.longest_retry).0 } else { self.settings.longest_retry.0 };
         let ceiling = match self.attempts {
             0 => 0,
             tries => self.settings.first_retry.0.saturating_mul(1 << (tries - 1).min(20)).min(longest),

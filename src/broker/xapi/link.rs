@@ -25,7 +25,7 @@ const MESSAGES: usize = 8_192;
 /// Texts that may wait for a socket; a socket that takes none is dead.
 const TEXTS: usize = 256;
 /// A connection takes no longer than this.
-const CONNECT_WITHIN: StdDuration = StdDuration::from_secs(10);
+const CONNECT_WITHIN: StdDuration = StdDuration::from_secs(4);
 /// A text that is not written by then is not written: the connection is given up, and what the kernel still holds of it with it.
 const WRITE_WITHIN: StdDuration = StdDuration::from_secs(5);
 /// The state of both connections is told this often, and at once where it changes.
@@ -311,7 +311,7 @@ async fn serve(
         };
         client_async_with_config(url, socket, Some(limits)).await.map_err(|error| error.to_string())
     };
-    let (mut socket, _) = timeout(CONNECT_WITHIN, connect).await.map_err(|_| "no connection within 10 s".to_owned())??;
+    let (mut socket, _) = timeout(CONNECT_WITHIN, connect).await.map_err(|_| "no connection within 4 s".to_owned())??;
     drop(arrivals.send((attempt, which, FromSocket::Opened)).await);
     loop {
         tokio::select! {

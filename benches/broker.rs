@@ -1,0 +1,245 @@
+//! From a person's key to the wire of a broker, over real sockets: how long an order takes, and what the kill switch does first.
+//!
+//! `cargo bench --bench broker` prints medians and 99th percentiles. `-- --spacing MS` sets the pause between two commands; the usual
+//! one is the protocol's 250 ms, and 1 shows the program's own share.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that meets the impossible should stop there"
+)]
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use pmax::broker::xapi::{Address, Demo, Secret, Settings as ClientSettings};
+use pmax::domain::{
+    Actor, BrokerKind, Currency, Duration as Span, InstrumentId, Mode, Money, OrderKind, OrderSide, Price, Protection, Quantity,
+    TimeInForce, TradingState,
+};
+use pmax::engine::{Command, Seen, Setup, Ticket};
+use pmax::market;
+use pmax::risk::Acknowledged;
+use pmax::runtime::{
+    self, Feed, Frame, Home, KillLatch, Named, Request, RunTerms, Session, Speed, TapeControl, Wiring, contracts_of, wall_now,
+};
+use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
+
+const EURO: InstrumentId = InstrumentId(6);
+const SAMPLES: usize = 200;
+const WAITING: usize = 8;
+/// Only a trade request is as long as this on the way to the broker.
+const TRADE_BYTES: usize = 200;
+
+/// Passes bytes between client and server and tells when a trade request has been written.
+fn recorder(server: u16) -> (u16, Receiver<Instant>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (written, seen) = channel();
+    std::thread::spawn(move || {
+        while let Ok((client, _)) = listener.accept() {
+            let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).unwrap();
+            drop((client.set_nodelay(true), server.set_nodelay(true)));
+            let (back, forth) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            let written = written.clone();
+            std::thread::spawn(move || pass(client, server, Some(&written)));
+            std::thread::spawn(move || pass(back, forth, None));
+        }
+    });
+    (port, seen)
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, written: Option<&Sender<Instant>>) {
+    let (mut buffer, mut is_first) = ([0; 65_536], true);
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let now = Instant::now();
+        // The handshake is as long, and comes first.
+        if let Some(written) = written.filter(|_| count > TRADE_BYTES && !is_first) {
+            let _: Result<(), _> = written.send(now);
+        }
+        is_first = false;
+        if to.write_all(buffer.get(..count).unwrap_or_default()).is_err() {
+            return;
+        }
+    }
+}
+
+struct Bench {
+    session: Session,
+    server: ServerHandle,
+    seen: Receiver<Instant>,
+    _folder: tempfile::TempDir,
+}
+
+fn session(folder: &Path, port: u16, spacing: Span) -> Session {
+    let home = Home::find(Some(folder)).unwrap();
+    let mut config = runtime::load_config(Path::new("no such file"), Named::ByDefault, &[], &[]).unwrap();
+    (config.broker.kind, config.risk.trades_per_day) = (BrokerKind::Xapi, 1_000_000);
+    let tape = market::load("eurusd-2017").unwrap();
+    let instruments = Arc::new(runtime::instruments().unwrap().at(BrokerKind::Xapi));
+    let setup = Setup { instruments, series: tape.series(), settings: runtime::settings_of(&config) };
+    let settings = ClientSettings { spacing, ..ClientSettings::usual("20001".to_owned(), Secret::new("secret"), 1) };
+    let mut demo = Demo::new(contracts_of(&setup.instruments), settings, wall_now);
+    demo.connect(Address { host: "127.0.0.1".to_owned(), port, path: "/demo".to_owned(), tls: None }, "bench");
+    let capital = Money::whole(100_000, Currency::USD).unwrap();
+    let terms = RunTerms { seed: 1, capital, fresh: false, start: None };
+    let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &Feed::Tape(&tape), &setup, &terms).unwrap();
+    let latch = KillLatch::new(home.kill_file());
+    Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Times(60) }).unwrap()
+}
+
+impl Bench {
+    fn new(spacing: Span) -> Self {
+        let settings = Settings {
+            user: "20001".to_owned(),
+            password: "secret".to_owned(),
+            currency: "USD".to_owned(),
+            balance: 100_000_000_000_000,
+            seed: 3,
+            faults: Faults::default(),
+            variants: Variants::default(),
+            has_hours: false,
+            spacing: Span(0),
+        };
+        let (listen, catalogue) = (Listen { websocket: Some(0), ..Listen::default() }, Catalogue::shipped().unwrap());
+        let server = ServerHandle::start(settings, catalogue, listen, Prices::Told, wall_now).unwrap();
+        let (port, seen) = recorder(server.websocket.unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let session = session(folder.path(), port, spacing);
+        let bench = Self { session, server, seen, _folder: folder };
+        bench.wait("the link", |frame| {
+            frame.link.as_ref().is_some_and(|link| link.is_ready) && frame.snapshot.consumed > 0 && !frame.snapshot.is_quiet
+        });
+        bench.command(Command::ArmPaper);
+        bench.wait("DEMO", |frame| frame.snapshot.mode == Mode::Demo);
+        assert!(bench.session.request(Request::Tape(TapeControl::TogglePause)));
+        let last = bench.last();
+        assert!(bench.server.price("EURUSD", last));
+        bench
+    }
+
+    fn last(&self) -> Price {
+        self.session.frames.borrow().snapshot.quotes.iter().find(|row| row.instrument == EURO).unwrap().last.unwrap()
+    }
+
+    fn wait(&self, what: &str, is_there: impl Fn(&Frame) -> bool) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !is_there(&self.session.frames.borrow()) {
+            let frame = Arc::clone(&self.session.frames.borrow());
+            assert!(Instant::now() < until, "never came: {what}: {:?}", frame.snapshot.activity.first());
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+
+    fn command(&self, command: Command) {
+        assert!(self.session.request(Request::Command(Actor::Person, command)));
+    }
+
+    fn order(&self, kind: OrderKind) {
+        let last = self.last().nanos();
+        let tick: Price = "0.00001".parse().unwrap();
+        let stop = Price::from_nanos(last / 100 * 90).rounded_to(tick);
+        let quantity: Quantity = "1000".parse().unwrap();
+        let ticket = Ticket {
+            instrument: EURO,
+            side: OrderSide::Buy,
+            quantity,
+            kind,
+            time_in_force: TimeInForce::GoodTillCancelled,
+            protection: Protection { stop_loss: Some(stop), take_profit: None },
+        };
+        let seen = Seen { price: None, quantity };
+        self.command(Command::PlaceOrder { ticket, acknowledged: Acknowledged::Precautions, seen });
+    }
+
+    fn written(&self) -> Instant {
+        self.seen.recv_timeout(Duration::from_secs(20)).expect("a trade request on the wire")
+    }
+}
+
+fn figures(name: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |share: usize| times.get((times.len() * share / 100).min(times.len() - 1)).copied().unwrap_or_default();
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    println!(
+        "{name}: p50 {:.2} ms, p90 {:.2} ms, p99 {:.2} ms, longest {:.2} ms (n = {})",
+        millis(at(50)),
+        millis(at(90)),
+        millis(at(99)),
+        millis(at(100)),
+        times.len()
+    );
+}
+
+fn confirm_to_wire(spacing: Span) {
+    let bench = Bench::new(spacing);
+    let mut times = Vec::new();
+    // A person's rhythm: the orders meet the looks and pings of the client as they come.
+    for sample in 0..SAMPLES {
+        std::thread::sleep(Duration::from_millis(260 + (sample as u64 * 37) % 90));
+        let began = Instant::now();
+        bench.order(OrderKind::Market);
+        times.push(bench.written().duration_since(began));
+        bench.wait("the fill", |frame| frame.snapshot.positions.len() == 1);
+        std::thread::sleep(Duration::from_millis(260));
+        let position = bench.session.frames.borrow().snapshot.positions.first().unwrap().id;
+        bench.command(Command::ClosePosition { position, quantity: None });
+        bench.written();
+        bench.wait("the close", |frame| frame.snapshot.positions.is_empty());
+    }
+    figures("confirmed → first byte on the wire", times);
+    bench.session.finish(Duration::from_secs(8));
+}
+
+fn kill(spacing: Span) {
+    let (mut blocked, mut first, mut last) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let bench = Bench::new(spacing);
+        let price = bench.last();
+        for away in 1..=WAITING {
+            let tick: Price = "0.00001".parse().unwrap();
+            let level = price.nanos() / 1_000 * (990 - i64::try_from(away).unwrap());
+            bench.order(OrderKind::Limit(Price::from_nanos(level).rounded_to(tick)));
+            bench.written();
+        }
+        bench.wait("the waiting orders", |frame| {
+            frame.snapshot.orders.iter().filter(|row| row.state.is_cancellable()).count() == WAITING
+        });
+        std::thread::scope(|scope| {
+            let (stop, flooding) = channel::<()>();
+            let server = &bench.server;
+            scope.spawn(move || {
+                while flooding.try_recv().is_err() {
+                    server.price("EURUSD", price);
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+            });
+            let began = Instant::now();
+            bench.session.latch.fire("bench").unwrap();
+            bench.wait("HALTED", |frame| frame.snapshot.state == TradingState::Halted);
+            blocked.push(began.elapsed());
+            let cancels: Vec<Duration> = (0..WAITING).map(|_| bench.written().duration_since(began)).collect();
+            first.extend(cancels.first());
+            last.extend(cancels.last());
+            let _: Result<(), _> = stop.send(());
+        });
+        bench.session.finish(Duration::from_secs(8));
+    }
+    figures("kill switch → HALTED shown, new orders refused", blocked);
+    figures("kill switch → first cancel on the wire", first);
+    figures(&format!("kill switch → all {WAITING} cancels on the wire"), last);
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let named = arguments.iter().position(|word| word == "--spacing").and_then(|at| arguments.get(at + 1)?.parse().ok());
+    let spacing = Span::millis(named.unwrap_or(250));
+    println!("pause between two commands: {:.0} ms", spacing.as_seconds() * 1e3);
+    confirm_to_wire(spacing);
+    kill(spacing);
+}
