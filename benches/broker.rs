@@ -31,7 +31,7 @@ use pmax::runtime::{
 use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
 
 const EURO: InstrumentId = InstrumentId(6);
-const SAMPLES: usize = 200;
+const SAMPLES: usize = 150;
 const WAITING: usize = 8;
 /// Only a trade request is as long as this on the way to the broker.
 const TRADE_BYTES: usize = 200;
@@ -158,7 +158,13 @@ impl Bench {
     }
 
     fn written(&self) -> Instant {
-        self.seen.recv_timeout(Duration::from_secs(20)).expect("a trade request on the wire")
+        self.seen.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| {
+            let frame = Arc::clone(&self.session.frames.borrow());
+            panic!(
+                "no trade request on the wire: {:?}",
+                frame.snapshot.activity.iter().take(14).map(|line| line.text.clone()).collect::<Vec<_>>()
+            )
+        })
     }
 }
 
@@ -181,7 +187,7 @@ fn confirm_to_wire(spacing: Span) {
     let mut times = Vec::new();
     // A person's rhythm: the orders meet the looks and pings of the client as they come.
     for sample in 0..SAMPLES {
-        std::thread::sleep(Duration::from_millis(260 + (sample as u64 * 37) % 90));
+        std::thread::sleep(Duration::from_millis(850 + (sample as u64 * 37) % 190));
         let began = Instant::now();
         bench.order(OrderKind::Market);
         times.push(bench.written().duration_since(began));

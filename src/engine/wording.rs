@@ -27,7 +27,7 @@ fn run(record: &RunRecord) -> (Severity, String) {
         RunRecord::Resumed { was_clean: WasClean::No, .. } => {
             (Severity::Warning, "the last process was killed; state restored from the journal; read-only".to_owned())
         }
-        RunRecord::Jumped { until } => (Severity::Info, format!("the tape runs ahead to {until}")),
+        RunRecord::Jumped { until } => (Severity::Info, format!("runs ahead to {until}: no proposals on the way")),
     }
 }
 

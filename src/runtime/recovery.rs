@@ -58,7 +58,7 @@ fn fresh_ledger_id() -> LedgerId {
     LedgerId(u32::try_from(mixed >> 32).unwrap_or(1).max(1))
 }
 
-/// Takes up the latest run if it is fed by the same, else begins a new one.
+/// Takes up the latest run that is fed by the same, else begins a new one.
 pub fn open_run(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> Result<Opened, Trouble> {
     match run_to_take_up(&file, feed, setup, terms)? {
         Some(row) => resume(file, &row, feed, setup),
@@ -66,14 +66,17 @@ pub fn open_run(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTer
     }
 }
 
-/// The latest run, if it is fed by the same, has the same broker and is wanted.
+/// The latest run that is fed by the same and has the same broker, if it is wanted: another tape or broker in between changes nothing.
 pub fn run_to_take_up(file: &LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> Result<Option<RunRow>, Trouble> {
     let fed = feed.reference(terms.seed);
     let is_same = |run: &RunRow| match feed {
         Feed::Tape(_) => run.tape.sha256 == fed.sha256 && run.tape.seed == fed.seed,
         Feed::Live { .. } => run.tape == fed,
     };
-    Ok(file.latest_run()?.filter(|run| !terms.fresh && is_same(run) && broker_of(run) == setup.settings.broker))
+    if terms.fresh {
+        return Ok(None);
+    }
+    Ok(file.runs()?.into_iter().rev().find(|run| is_same(run) && broker_of(run) == setup.settings.broker))
 }
 
 /// Which broker a run was opened with; a run from before there was a choice is a paper run.

@@ -54,6 +54,9 @@ pub struct Listing {
     /// Whether it may be sold short.
     #[serde(default = "yes")]
     pub can_short: bool,
+    /// Levels of the order book that are quoted; 1 where only the base quote is.
+    #[serde(default = "one")]
+    pub depth: u8,
     /// Where a drawn path begins.
     pub price: Price,
     /// The tape's instrument that prices it.
@@ -63,6 +66,10 @@ pub struct Listing {
 
 const fn yes() -> bool {
     true
+}
+
+const fn one() -> u8 {
+    1
 }
 
 /// All symbols, in the order of the file.

@@ -78,11 +78,14 @@ impl Simulator {
     fn tick_prices(&self, request: &Request<'_>) -> Result<Value, Refusal> {
         let symbols = request.arguments.get("symbols").and_then(Value::as_array).ok_or(MISSING)?;
         let since = request.arguments.get("timestamp").and_then(Value::as_i64).ok_or(MISSING)?;
+        // -1 asks for all levels, another number for that one.
+        let level = request.arguments.get("level").and_then(Value::as_i64).ok_or(MISSING)?;
         let mut quotations = Vec::new();
         for named in symbols {
             let listing = self.catalogue.get(named.as_str().ok_or(MISSING)?).ok_or(NO_SYMBOL)?;
             if let Some(quote) = self.dealer.last_quote(&listing.symbol).filter(|quote| millis(quote.at) >= since) {
-                quotations.push(tick(listing, quote, self.range(&listing.symbol), false));
+                let wanted = (0..listing.depth.max(1)).filter(|of| level < 0 || level == i64::from(*of));
+                quotations.extend(wanted.map(|of| tick(listing, quote, self.range(&listing.symbol), of, false)));
             }
         }
         Ok(json!({"quotations": quotations}))

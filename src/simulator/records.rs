@@ -163,19 +163,23 @@ pub fn streamed_closed(closed: &ClosedTrade, digits: u8) -> Value {
     Value::Object(fields)
 }
 
-/// A TICK_RECORD; the streaming one carries the source's number too.
-pub fn tick(listing: &Listing, quote: DealerQuote, range: (Price, Price), is_streamed: bool) -> Value {
-    let spread = quote.ask.nanos() - quote.bid.nanos();
+/// A TICK_RECORD of one level of the order book, 0 being the base quote; each further one lies a spread away. The streaming one carries the
+/// source's number too. An index has no volumes.
+pub fn tick(listing: &Listing, quote: DealerQuote, range: (Price, Price), level: u8, is_streamed: bool) -> Value {
+    let away = (quote.ask.nanos() - quote.bid.nanos()) * i64::from(level);
+    let (bid, ask) = (Price::from_nanos(quote.bid.nanos() - away), Price::from_nanos(quote.ask.nanos() + away));
+    let spread = ask.nanos() - bid.nanos();
+    let volume = |lots: i64| if listing.category == "IND" { Value::Null } else { json!(lots * (i64::from(level) + 1)) };
     let pip = 10_i64.pow(9 - u32::from(listing.pips.min(9)));
     let mut fields = json!({
         "symbol": listing.symbol,
-        "ask": price(quote.ask),
-        "bid": price(quote.bid),
-        "askVolume": 500_000,
-        "bidVolume": 400_000,
+        "ask": price(ask),
+        "bid": price(bid),
+        "askVolume": volume(500_000),
+        "bidVolume": volume(400_000),
         "high": price(range.1),
         "low": price(range.0),
-        "level": 0,
+        "level": level,
         "spreadRaw": number(spread),
         "spreadTable": spread as f64 / pip as f64,
         "timestamp": millis(quote.at),

@@ -31,6 +31,8 @@ pub(super) struct Subscriptions {
 #[derive(Debug, Clone, Copy)]
 struct Ticks {
     min_arrival: Duration,
+    /// The deepest level that is wanted; all of them where nothing was said.
+    max_level: Option<i64>,
     last: Option<WallTime>,
 }
 
@@ -56,9 +58,11 @@ impl Simulator {
             None | Some(0) => USUAL_ARRIVAL,
             Some(millis) => millis.max(0),
         };
+        let max_level = message.get("maxLevel").and_then(Value::as_i64);
+        let ticks = Ticks { min_arrival: Duration::millis(min_arrival), max_level, last: None };
         for number in sessions {
             if let Some(session) = self.sessions.get_mut(&number) {
-                session.subscriptions.change(command, symbol.clone(), Duration::millis(min_arrival));
+                session.subscriptions.change(command, symbol.clone(), ticks);
             }
         }
         if command == "getTickPrices"
@@ -109,10 +113,13 @@ impl Simulator {
         if due.is_empty() {
             return;
         }
-        let data = tick(listing, quote, self.range(&listing.symbol), true);
         let symbol = listing.symbol.clone();
-        let now_due = |wanted: &Subscriptions| wanted.ticks.get(&symbol).is_some_and(|ticks| ticks.last == Some(now));
-        self.push(now, "tickPrices", &data, now_due, out);
+        for level in 0..listing.depth.max(1) {
+            let data = tick(listing, quote, self.range(&symbol), level, true);
+            let reaches = |ticks: &Ticks| ticks.max_level.is_none_or(|most| i64::from(level) <= most);
+            let now_due = |ticks: &Ticks| ticks.last == Some(now) && reaches(ticks);
+            self.push(now, "tickPrices", &data, |wanted| wanted.ticks.get(&symbol).is_some_and(now_due), out);
+        }
     }
 
     pub(super) fn push_candle(&mut self, now: WallTime, listing: &Listing, candle: Candle, out: &mut Vec<Sent>) {
@@ -191,7 +198,7 @@ impl Simulator {
 }
 
 impl Subscriptions {
-    fn change(&mut self, command: &str, symbol: Option<String>, min_arrival: Duration) {
+    fn change(&mut self, command: &str, symbol: Option<String>, ticks: Ticks) {
         let on = command.starts_with("get");
         match (command.trim_start_matches("get").trim_start_matches("stop"), symbol) {
             ("Balance", _) => self.balance = on,
@@ -202,7 +209,7 @@ impl Subscriptions {
             ("TradeStatus", _) => self.trade_status = on,
             ("Candles", Some(symbol)) if on => drop(self.candles.insert(symbol)),
             ("Candles", Some(symbol)) => drop(self.candles.remove(&symbol)),
-            ("TickPrices", Some(symbol)) if on => drop(self.ticks.insert(symbol, Ticks { min_arrival, last: None })),
+            ("TickPrices", Some(symbol)) if on => drop(self.ticks.insert(symbol, ticks)),
             ("TickPrices", Some(symbol)) => drop(self.ticks.remove(&symbol)),
             _ => {}
         }

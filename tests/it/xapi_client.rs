@@ -182,13 +182,15 @@ fn what_was_written_is_in_doubt_and_what_was_not_is_not_sent() {
     let mut desk = Desk::ready();
     desk.ask(1, "a", false);
     desk.ask(2, "b", false);
+    desk.ask(3, "c", false);
     desk.tell(Input::MainClosed("reset"));
-    desk.ask(3, "c", true);
+    desk.ask(4, "d", true);
     desk.open();
     assert!(desk.is_ready());
     desk.live(Duration::seconds(60));
-    assert_eq!((desk.fate(1), desk.fate(2), desk.fate(3)), (vec!["ambiguous"], vec!["not sent"], vec!["not sent"]));
-    assert_eq!(desk.marks(), ["a"], "nothing is written twice");
+    assert_eq!((desk.fate(1), desk.fate(2)), (vec!["ambiguous"], vec!["ambiguous"]));
+    assert_eq!((desk.fate(3), desk.fate(4)), (vec!["not sent"], vec!["not sent"]));
+    assert_eq!(desk.marks(), ["a", "b"], "nothing is written twice");
 }
 
 #[test]
@@ -217,14 +219,31 @@ fn a_reply_that_does_not_read_or_names_no_order_leaves_a_doubt() {
 }
 
 #[test]
-fn urgent_requests_go_first_and_none_goes_too_soon() {
+fn an_order_does_not_wait_behind_a_question_and_what_is_urgent_goes_first() {
     let mut desk = Desk::ready();
-    for (id, mark, is_urgent) in [(1, "a", false), (2, "b", false), (3, "c", false), (4, "d", true)] {
+    let wishes =
+        [(1, "a", false), (2, "b", false), (3, "c", false), (4, "d", true), (5, "e", true), (6, "f", true), (7, "g", true)];
+    for (id, mark, is_urgent) in wishes {
         desk.ask(id, mark, is_urgent);
     }
-    desk.live(Duration::seconds(3));
-    assert_eq!(desk.marks(), ["a", "d", "b", "c"]);
-    assert!(least_gap(&desk.main) >= Duration::millis(250).0);
+    assert_eq!(desk.marks(), ["a", "b", "d", "e"], "one order and two urgent ones came sooner than the spacing");
+    desk.live(Duration::seconds(4));
+    assert_eq!(desk.marks(), ["a", "b", "d", "e", "f", "g", "c"]);
+}
+
+#[test]
+fn the_protocol_never_sees_more_than_three_commands_in_a_row_that_come_too_soon() {
+    let mut desk = Desk::ready();
+    for id in 0..200 {
+        desk.ask(id, "m", id % 3 != 0);
+        desk.live(Duration::millis(40 + i64::try_from(id).unwrap() * 7 % 90));
+    }
+    desk.live(Duration::seconds(40));
+    let mut in_a_row = 0;
+    for pair in desk.main.windows(2) {
+        in_a_row = if pair[1].0.since(pair[0].0).0 < Duration::millis(200).0 { in_a_row + 1 } else { 0 };
+        assert!(in_a_row <= 3, "six in a row end the connection");
+    }
 }
 
 #[test]

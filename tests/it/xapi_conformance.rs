@@ -704,3 +704,98 @@ fn the_same_calls_give_the_same_texts() {
     };
     assert_eq!(life(), life());
 }
+
+#[test]
+fn levels_of_the_book_come_one_by_one_and_an_index_has_no_volumes() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    let levels = |peer: &mut Peer, symbol: &str, extra: Value| {
+        let mut command = json!({"command": "getTickPrices", "streamSessionId": session, "symbol": symbol});
+        extra.as_object().unwrap().iter().for_each(|(name, value)| command[name] = value.clone());
+        peer.texts(stream);
+        peer.send_on(stream, &command.to_string());
+        let told: Vec<Value> = peer.texts(stream).into_iter().filter(|told| told["data"]["symbol"] == symbol).collect();
+        told.iter().map(|told| told["data"]["level"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(levels(&mut peer, "AAPL.US", json!({})), [0, 1, 2], "all, unless it says how deep");
+    assert_eq!(levels(&mut peer, "NVDA.US", json!({"maxLevel": 0})), [0]);
+    assert_eq!(levels(&mut peer, "EURUSD", json!({})), [0]);
+    let asked = |peer: &mut Peer, level: i64| {
+        let quotations = peer.get("getTickPrices", json!({"symbols": ["AAPL.US"], "timestamp": 0, "level": level}));
+        quotations["quotations"].as_array().unwrap().clone()
+    };
+    let all = asked(&mut peer, -1);
+    assert!(all.windows(2).all(|pair| pair[0]["bid"].as_f64() > pair[1]["bid"].as_f64()), "deeper is worse: {all:?}");
+    assert_eq!((all.len(), asked(&mut peer, 0).len(), asked(&mut peer, 2)[0]["level"].as_i64()), (3, 1, Some(2)));
+    let index = peer.get("getTickPrices", json!({"symbols": ["US500"], "timestamp": 0, "level": 0}));
+    assert!(index["quotations"][0]["askVolume"].is_null() && index["quotations"][0]["bidVolume"].is_null());
+}
+
+#[test]
+fn the_other_commands_have_their_shapes() {
+    let mut peer = Peer::logged_in();
+    let user = peer.get("getCurrentUserData", Value::Null);
+    for field in ["companyUnit", "currency", "group", "ibAccount", "leverage", "leverageMultiplier", "spreadType", "trailingStop"]
+    {
+        assert!(user.get(field).is_some(), "{field}");
+    }
+    let commission = peer.get("getCommissionDef", json!({"symbol": "AAPL.US", "volume": 10}));
+    assert!(commission.get("commission").is_some() && commission.get("rateOfExchange").is_some());
+    let steps = peer.get("getStepRules", Value::Null);
+    assert!(steps[0]["steps"][0]["fromValue"].is_number() && steps[0]["id"].is_number());
+    let hours = peer.get("getTradingHours", json!({"symbols": ["EURUSD"]}));
+    assert_eq!(hours[0]["symbol"], "EURUSD");
+    for hour in hours[0]["trading"].as_array().unwrap() {
+        assert!((1..=7).contains(&hour["day"].as_i64().unwrap()) && hour["fromT"].as_i64() < hour["toT"].as_i64());
+    }
+    let calendar = peer.get("getCalendar", Value::Null);
+    assert!(["1", "2", "3"].contains(&calendar[0]["impact"].as_str().unwrap()) && calendar[0]["time"].is_number());
+    assert!(peer.get("getNews", json!({"start": 0, "end": 0})).is_array());
+    assert_eq!(peer.code("getIbsHistory", json!({"start": 0, "end": 0})), "EX011", "for partners only");
+}
+
+#[test]
+fn an_error_carries_its_tag_and_a_reply_without_data_has_none() {
+    let mut peer = Peer::logged_in();
+    let refused = peer.command("frobnicate", Value::Null);
+    assert_eq!(refused["customTag"], format!("t{}", peer.tag), "`ask` holds every reply to its tag, errors too");
+    assert!(refused["errorCode"].is_string() && refused["errorDescr"].is_string() && refused.get("returnData").is_none());
+    let main = peer.main;
+    peer.send_on(main, "{\"command\":\"ping\"}");
+    let untagged = peer.texts(main);
+    assert!(untagged[0].get("customTag").is_none() && untagged[0].get("returnData").is_none(), "{untagged:?}");
+}
+
+#[test]
+fn nights_charge_swaps_that_the_close_books() {
+    let mut peer = Peer::logged_in();
+    peer.order(json!({"volume": 1.0}));
+    peer.simulator.night(peer.now, &mut peer.out);
+    let open = peer.open();
+    assert_eq!(open[0]["storage"].as_f64(), Some(-61.0), "61 points of ten cents a lot... a night");
+    let position = open[0]["position"].clone();
+    peer.order(json!({"type": 2, "order": position, "volume": 1.0}));
+    assert_eq!(peer.get("getMarginLevel", Value::Null)["balance"].as_f64(), Some(100_000.0 - 9.0 - 61.0));
+}
+
+#[test]
+fn the_list_names_every_test_and_every_named_test_exists() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let list = read("xapi_conformance.md");
+    let tests = |text: &str| {
+        let after = text.split("#[test]\nfn ").skip(1).map(|rest| rest.split('(').next().unwrap().to_owned());
+        after.collect::<std::collections::BTreeSet<_>>()
+    };
+    let (mine, server) = (tests(&read("xapi_conformance.rs")), tests(&read("xapi_server.rs")));
+    let named: std::collections::BTreeSet<String> = list
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.contains('_') && !word.contains([' ', '=', '.']))
+        .map(str::to_owned)
+        .collect();
+    let strangers: Vec<&String> = named.iter().filter(|name| !mine.contains(*name) && !server.contains(*name)).collect();
+    assert!(strangers.is_empty(), "named and not there: {strangers:?}");
+    let missing: Vec<&String> = mine.union(&server).filter(|name| !named.contains(*name)).collect();
+    assert!(missing.is_empty(), "there and not named: {missing:?}");
+}

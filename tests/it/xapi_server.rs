@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
+use pmax::broker::Broker;
+use pmax::broker::xapi::{Address, Demo, Secret, Settings as ClientSettings};
 use pmax::runtime::wall_now;
 use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
 use serde_json::{Value, json};
@@ -15,6 +17,10 @@ use crate::support::deadline;
 const LOGIN: &str = "{\"command\":\"login\",\"arguments\":{\"userId\":\"20001\",\"password\":\"secret\"},\"customTag\":\"1\"}";
 
 fn serve() -> ServerHandle {
+    serve_these(Catalogue::shipped().unwrap())
+}
+
+fn serve_these(catalogue: Catalogue) -> ServerHandle {
     let settings = Settings {
         user: "20001".to_owned(),
         password: "secret".to_owned(),
@@ -27,7 +33,7 @@ fn serve() -> ServerHandle {
         spacing: pmax::simulator::USUAL_SPACING,
     };
     let listen = Listen { websocket: Some(0), raw: Some((0, 0)), tls: None };
-    ServerHandle::start(settings, Catalogue::shipped().unwrap(), listen, Prices::Drawn(3), wall_now).unwrap()
+    ServerHandle::start(settings, catalogue, listen, Prices::Drawn(3), wall_now).unwrap()
 }
 
 /// A raw connection that reads messages up to their empty line.
@@ -159,4 +165,45 @@ fn the_core_can_be_looked_at_and_its_faults_changed() {
     pause();
     raw.send(&json!({"command": "tradeTransactionStatus", "arguments": {"order": order}}).to_string());
     assert_eq!(raw.next().unwrap()["returnData"]["requestStatus"], 4);
+}
+
+/// The shipped symbols and so many others.
+fn crowded(count: usize) -> Catalogue {
+    let mut text = include_str!("../../config/simulator.toml").to_owned();
+    for number in 0..count {
+        text.push_str(&format!(
+            "\n[[symbol]]\nsymbol = \"S{number:05}.US\"\ndescription = \"Share number {number}\"\ncategory = \"STC\"\ngroup = \"US\"\nbase = \"USD\"\n\
+             profit = \"USD\"\ndigits = 2\npips = 2\ncontract_size = 1\nlot = [\"1\", \"100\", \"1\"]\nstops_level = 0\nmargin_percent = \"20\"\n\
+             spread = 2\nswap = [-1, -1]\nprice = \"20\"\n"
+        ));
+    }
+    Catalogue::read(&text).unwrap()
+}
+
+#[test]
+fn a_list_of_thousands_of_symbols_is_one_message() {
+    let server = serve_these(crowded(4_000));
+    let (main, _) = server.raw.unwrap();
+    let mut raw = Raw::open(main);
+    raw.send(LOGIN);
+    assert_eq!(raw.next().unwrap()["status"], true);
+    pause();
+    raw.send("{\"command\":\"getAllSymbols\"}");
+    let list = raw.next().unwrap();
+    assert_eq!(list["returnData"].as_array().unwrap().len(), 4_000 + Catalogue::shipped().unwrap().iter().count());
+    assert!(list.to_string().len() > 3 << 20, "several megabytes");
+
+    // The product's own client reads it too, and is ready to trade after it.
+    let contracts = pmax::runtime::contracts_of(&pmax::runtime::instruments().unwrap());
+    let settings = ClientSettings::usual("20001".to_owned(), Secret::new("secret"), 1);
+    let mut demo = Demo::new(contracts, settings, wall_now);
+    let port = server.websocket.unwrap();
+    demo.connect(Address { host: "127.0.0.1".to_owned(), port, path: "/demo".to_owned(), tls: None }, "crowd");
+    let (until, mut reports) = (Instant::now() + deadline(), Vec::new());
+    while !demo.link().unwrap().is_ready {
+        demo.poll(&mut reports);
+        assert!(Instant::now() < until, "{:?}", demo.link());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(demo.link().unwrap().mismatched, Vec::<String>::new());
 }

@@ -87,6 +87,8 @@ pub struct Client {
     session: Option<String>,
     queue: BTreeMap<Class, VecDeque<Job>>,
     next_slot: WallTime,
+    /// Commands in a row that came sooner than the spacing.
+    early: u32,
     slots: VecDeque<WallTime>,
     written: VecDeque<Written>,
     next_tag: u64,
@@ -116,6 +118,7 @@ impl Client {
             session: None,
             queue: BTreeMap::new(),
             next_slot: WallTime(0),
+            early: 0,
             slots: VecDeque::new(),
             written: VecDeque::new(),
             next_tag: 1,
@@ -280,9 +283,20 @@ impl Client {
         self.queue.iter().find(|(_, queue)| !queue.is_empty()).map(|(class, _)| *class)
     }
 
+    /// Whether it is this class's turn. The protocol tolerates five commands in a row that come too soon and ends the connection at the
+    /// sixth; an order uses one of them and what is urgent three, so that neither waits behind a look at what is open.
+    fn may_go(&self, class: Class, now: WallTime) -> bool {
+        let tolerated = match class {
+            Class::Urgent => 3,
+            Class::Order => 1,
+            Class::Query | Class::Quotes => 0,
+        };
+        now >= self.next_slot || self.early < tolerated
+    }
+
     /// Sends what has its turn.
     fn pump(&mut self, now: WallTime, out: &mut Vec<Output>) {
-        while let Some(class) = self.next_class().filter(|_| now >= self.next_slot) {
+        while let Some(class) = self.next_class().filter(|class| self.may_go(*class, now)) {
             let Some(job) = self.queue.get_mut(&class).and_then(VecDeque::pop_front) else { return };
             if let Job::Stream(name, symbol) = job {
                 if let Some(session) = &self.session {
@@ -328,7 +342,11 @@ impl Client {
     }
 
     fn note_slot(&mut self, now: WallTime) {
-        self.next_slot = now.plus(self.settings.spacing);
+        self.early = if now < self.next_slot { self.early + 1 } else { 0 };
+        // After some that came soon the next one is late for certain, whatever the network does to its way.
+        let after =
+            if self.early > 0 { Duration(self.settings.spacing.0 + self.settings.spacing.0 / 2) } else { self.settings.spacing };
+        self.next_slot = now.plus(after);
         while self.slots.front().is_some_and(|at| now.since(*at).0 >= RATE_OVER.0) {
             self.slots.pop_front();
         }

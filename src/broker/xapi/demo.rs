@@ -155,7 +155,8 @@ impl Demo {
             }
             LinkState::Refused { code, words } => {
                 view.needs_person = true;
-                view.words = format!("login refused ({code}): {words}");
+                let text = format!("login refused ({code}): {words}");
+                CleanText::from_outside(&text).as_str().clone_into(&mut view.words);
             }
         }
     }

@@ -161,7 +161,8 @@ fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {
         return Some((format!("FROZEN at {at} NY — positions, orders, risk and status go on; f thaws"), Role::Warn));
     }
     if snapshot.is_quiet {
-        return Some((format!("running ahead: {} NY", format::market_time(snapshot.market_now)), Role::Accent));
+        let what = if picture.live.playback.is_live() { "catching up with the market" } else { "running ahead" };
+        return Some((format!("{what}: {} NY", format::market_time(snapshot.market_now)), Role::Accent));
     }
     if snapshot.unknown_orders > 0 {
         return Some((
