@@ -78,7 +78,7 @@ impl LiveFeed {
     }
 
     /// The next event.
-    pub fn next(&mut self) -> Option<MarketEvent> {
+    pub fn take(&mut self) -> Option<MarketEvent> {
         self.ready.pop_front()
     }
 
@@ -255,7 +255,7 @@ mod tests {
 
     fn closed(feed: &mut LiveFeed) -> Vec<(i64, i64)> {
         let minute = |bar: Bar| ((bar.open_at.0 - START) / MINUTE, bar.close.nanos());
-        std::iter::from_fn(|| feed.next())
+        std::iter::from_fn(|| feed.take())
             .filter_map(|event| if let MarketEvent::BarClosed { bar, .. } = event { Some(minute(bar)) } else { None })
             .collect()
     }
@@ -266,7 +266,7 @@ mod tests {
         for (seconds, bid) in [(1, 100), (20, 130), (40, 90), (59, 110), (61, 120)] {
             feed.hear(quote(seconds, bid), at(seconds));
         }
-        let events: Vec<MarketEvent> = std::iter::from_fn(|| feed.next()).collect();
+        let events: Vec<MarketEvent> = std::iter::from_fn(|| feed.take()).collect();
         let bars: Vec<Bar> = events
             .iter()
             .filter_map(|event| if let MarketEvent::BarClosed { bar, .. } = event { Some(*bar) } else { None })
@@ -345,7 +345,7 @@ mod tests {
                         feed.hear(quote(now, 100 + number), at(now));
                     }
                 }
-                while let Some(event) = feed.next() {
+                while let Some(event) = feed.take() {
                     prop_assert!(event.known_at() >= known);
                     known = event.known_at();
                     if let MarketEvent::BarClosed { bar, .. } = event {

@@ -532,7 +532,7 @@ impl Running {
     }
 
     fn play_one(&mut self) {
-        let Some(event) = self.source.next() else { return };
+        let Some(event) = self.source.take() else { return };
         if self.source.is_live() {
             self.unrecorded.push(event);
         }

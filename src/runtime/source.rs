@@ -25,10 +25,10 @@ impl Source {
     }
 
     /// The next event.
-    pub fn next(&mut self) -> Option<MarketEvent> {
+    pub fn take(&mut self) -> Option<MarketEvent> {
         match self {
             Self::Tape(player) => player.next(),
-            Self::Live(feed) => feed.next(),
+            Self::Live(feed) => feed.take(),
         }
     }
 
