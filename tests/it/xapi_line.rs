@@ -1,13 +1,13 @@
-//! A bad line between the workstation and a broker: over real sockets with shortened times, and in virtual time with the real ones.
+//! A bad line between the workstation and a broker, over real sockets with shortened times. `xapi_times` has the real ones.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration as StdDuration, Instant};
 
-use pmax::broker::xapi::{Address, Ask, Client, ClientEvent, Demo, Input, LinkState, Output, Secret, Settings as ClientSettings};
+use pmax::broker::xapi::{Address, Demo, Secret, Settings as ClientSettings};
 use pmax::domain::{
     Actor, BrokerKind, Currency, Duration, InstrumentId, MarketTime, Mode, Money, OrderKind, OrderSide, Price, Protection,
-    Quantity, TimeInForce, WallTime,
+    Quantity, TimeInForce,
 };
 use pmax::engine::{Command, Seen, Ticket};
 use pmax::orders::OrderState;
@@ -15,9 +15,7 @@ use pmax::risk::Acknowledged;
 use pmax::runtime::{
     self, Feed, Frame, HISTORY, Home, KillLatch, Request, RunTerms, Session, Speed, Wiring, contracts_of, wall_now,
 };
-use pmax::simulator::{
-    Catalogue, ConnectionId, Faults, Listen, Port, Prices, Sent, ServerHandle, Settings, Simulator, USUAL_SPACING, Variants,
-};
+use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
 
 use crate::support::deadline;
 use crate::support::fault_proxy::{Fault, FaultProxy};
@@ -26,8 +24,6 @@ use crate::world;
 const EURO: InstrumentId = InstrumentId(6);
 /// After the line is whole again everything has been compared within this time.
 const BACK_WITHIN: StdDuration = StdDuration::from_secs(5);
-/// A half-open link is noticed within this time.
-const NOTICED_WITHIN: Duration = Duration::seconds(15);
 
 fn simulated(spacing: Duration) -> Settings {
     Settings {
@@ -212,177 +208,4 @@ fn a_broker_that_takes_no_connection_is_tried_until_it_does() {
         proxy.reset();
     };
     lives_through(begin, true);
-}
-
-/// Client and simulator in virtual time, with a line that can be cut or go dead.
-struct Line {
-    client: Client,
-    simulator: Simulator,
-    now: WallTime,
-    main: Option<ConnectionId>,
-    stream: Option<ConnectionId>,
-    sent: Vec<Sent>,
-    /// No connection can be made.
-    is_cut: bool,
-    /// Nothing passes, and nobody is told.
-    is_dead: bool,
-    is_ready: bool,
-    /// When everything was last compared, and how often a login was written.
-    compared: Option<WallTime>,
-    logins: u32,
-}
-
-impl Line {
-    fn new(password: &str) -> Self {
-        let now = WallTime(1_762_160_400_000_000_000);
-        let settings = ClientSettings::usual("20001".to_owned(), Secret::new(password), 7);
-        let mut line = Self {
-            client: Client::new(settings),
-            simulator: Simulator::new(simulated(USUAL_SPACING), Catalogue::shipped().unwrap(), now),
-            now,
-            main: None,
-            stream: None,
-            sent: Vec::new(),
-            is_cut: false,
-            is_dead: false,
-            is_ready: false,
-            compared: None,
-            logins: 0,
-        };
-        line.tell(Input::Start);
-        line
-    }
-
-    fn tell(&mut self, input: Input<'_>) {
-        let mut outputs = Vec::new();
-        self.client.handle(self.now, input, &mut outputs);
-        outputs.into_iter().for_each(|output| self.carry_out(output));
-    }
-
-    fn carry_out(&mut self, output: Output) {
-        match output {
-            Output::OpenMain if self.is_cut => self.tell(Input::MainClosed("unreachable")),
-            Output::OpenStream if self.is_cut => self.tell(Input::StreamClosed("unreachable")),
-            Output::OpenMain => {
-                self.main = Some(self.simulator.connect(self.now, Port::Main, "127.0.0.1"));
-                self.tell(Input::MainOpened);
-            }
-            Output::OpenStream => {
-                self.stream = Some(self.simulator.connect(self.now, Port::Stream, "127.0.0.1"));
-                self.tell(Input::StreamOpened);
-            }
-            Output::CloseBoth => {
-                for id in [self.main.take(), self.stream.take()].into_iter().flatten() {
-                    self.simulator.disconnect(id, &mut self.sent);
-                }
-            }
-            Output::Main(text) => {
-                self.logins += u32::from(text.contains("\"login\""));
-                if let Some(main) = self.main.filter(|_| !self.is_dead) {
-                    self.simulator.receive(self.now, main, &text, &mut self.sent);
-                }
-            }
-            Output::Stream(text) => {
-                if let Some(stream) = self.stream.filter(|_| !self.is_dead) {
-                    self.simulator.receive(self.now, stream, &text, &mut self.sent);
-                }
-            }
-            Output::Event(ClientEvent::Link(state)) => self.is_ready = state == LinkState::Ready,
-            Output::Event(ClientEvent::Snapshot(_)) => self.compared = Some(self.now),
-            Output::Event(_) => {}
-        }
-    }
-
-    fn step(&mut self) {
-        self.now = self.now.plus(Duration::millis(50));
-        self.simulator.tick(self.now, &mut self.sent);
-        while !self.sent.is_empty() {
-            for sent in std::mem::take(&mut self.sent) {
-                match sent {
-                    Sent::Text(..) | Sent::Close(_) if self.is_dead => {}
-                    Sent::Text(id, text) if Some(id) == self.main => self.tell(Input::Main(&text)),
-                    Sent::Text(id, text) if Some(id) == self.stream => self.tell(Input::Stream(&text)),
-                    Sent::Close(id) if Some(id) == self.main => self.tell(Input::MainClosed("closed")),
-                    Sent::Close(id) if Some(id) == self.stream => self.tell(Input::StreamClosed("closed")),
-                    Sent::Text(..) | Sent::Close(_) => {}
-                }
-            }
-        }
-        self.tell(Input::Timer);
-    }
-
-    fn run(&mut self, time: Duration) {
-        let end = self.now.plus(time);
-        while self.now < end {
-            self.step();
-        }
-    }
-
-    /// Steps until it is so. Returns how long that took.
-    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) -> Duration {
-        let began = self.now;
-        while !is_so(self) {
-            self.step();
-            assert!(self.now.since(began) < Duration::seconds(600), "never came: {what}");
-        }
-        self.now.since(began)
-    }
-
-    fn cut(&mut self) {
-        self.is_cut = true;
-        self.tell(Input::MainClosed("cable"));
-    }
-
-    fn mend(&mut self) -> Duration {
-        (self.is_cut, self.is_dead) = (false, false);
-        let since = self.now;
-        self.until("the link", |line| line.is_ready && line.compared.is_some_and(|at| at > since))
-    }
-}
-
-#[test]
-fn after_a_cut_everything_is_compared_within_five_seconds_however_long_it_was() {
-    let mut line = Line::new("secret");
-    line.until("the first link", |line| line.is_ready);
-    for outage in [1, 5, 30, 120, 600, 3_600, 5, 86_400] {
-        line.cut();
-        line.run(Duration::seconds(outage));
-        let took = line.mend();
-        assert!(took <= Duration::seconds(5), "after {outage} s it took {:.2} s", took.as_seconds());
-        line.run(Duration::seconds(7));
-    }
-}
-
-#[test]
-fn a_half_open_line_is_noticed_within_fifteen_seconds() {
-    for quiet in [0, 1, 4, 9, 13] {
-        let mut line = Line::new("secret");
-        line.until("the first link", |line| line.is_ready);
-        line.run(Duration::seconds(quiet));
-        line.is_dead = true;
-        let noticed = line.until("the loss", |line| !line.is_ready);
-        assert!(noticed <= NOTICED_WITHIN, "after {:.1} s", noticed.as_seconds());
-    }
-}
-
-#[test]
-fn a_refused_login_is_not_repeated_until_a_person_wants_it() {
-    let mut line = Line::new("wrong");
-    line.run(Duration::seconds(1_800));
-    assert_eq!(line.logins, 1, "a wrong pair is blocked for ten minutes");
-    line.tell(Input::Ask(Ask::Connect));
-    line.run(Duration::seconds(10));
-    assert_eq!(line.logins, 2);
-}
-
-#[test]
-fn one_login_for_every_connection() {
-    let mut line = Line::new("secret");
-    line.until("the first link", |line| line.is_ready);
-    for _ in 0..5 {
-        line.cut();
-        line.run(Duration::seconds(20));
-        line.mend();
-    }
-    assert_eq!(line.logins, 6, "attempts that found no connection logged in nowhere");
 }

@@ -82,6 +82,8 @@ pub struct Client {
     settings: Settings,
     phase: Phase,
     attempts: u32,
+    /// Attempts in a row that found no connection at all.
+    unreachable: u32,
     ready_since: Option<WallTime>,
     dice: u64,
     session: Option<String>,
@@ -113,6 +115,7 @@ impl Client {
             settings,
             phase: Phase::Idle,
             attempts: 0,
+            unreachable: 0,
             ready_since: None,
             dice,
             session: None,
@@ -475,14 +478,17 @@ impl Client {
         }
         self.give_up(why, out);
         // Where there is no connection no login is repeated: the line is tried often, so that its return is noticed soon.
-        let is_unreachable = self.phase == Phase::Connecting;
-        let longest =
-            if is_unreachable { UNREACHABLE_RETRY.min(self.settings.longest_retry).0 } else { self.settings.longest_retry.0 };
-        let ceiling = match self.attempts {
+        let (tries, longest) = if self.phase == Phase::Connecting {
+            (&mut self.unreachable, UNREACHABLE_RETRY.min(self.settings.longest_retry).0)
+        } else {
+            self.unreachable = 0;
+            (&mut self.attempts, self.settings.longest_retry.0)
+        };
+        let ceiling = match *tries {
             0 => 0,
             tries => self.settings.first_retry.0.saturating_mul(1 << (tries - 1).min(20)).min(longest),
         };
-        self.attempts += 1;
+        *tries = tries.saturating_add(1);
         let retry_at = now.plus(Duration(self.draw(ceiling)));
         self.phase = Phase::Waiting(retry_at);
         out.push(Output::CloseBoth);
