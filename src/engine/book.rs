@@ -15,7 +15,7 @@ use crate::engine::record::{
     AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
 };
 use crate::engine::{Proposal, TapeRef, wording};
-use crate::orders::{OpenState, OrderManager, OrderState, OrderStep};
+use crate::orders::{OpenState, OrderManager, OrderState, OrderStep, TrackedOrder};
 use crate::portfolio::{Ledger, Performance, Valuation};
 use crate::risk::Breakers;
 use crate::signals::{Commentary, Scorecard, Tracker};
@@ -337,6 +337,7 @@ impl Book {
         self.performance = Performance::new(capital);
         self.valuation.clear_holdings();
         self.breakers = Breakers::default();
+        self.position_signals.clear();
         self.trades_today = 0;
     }
 
@@ -360,6 +361,7 @@ impl Book {
                 self.silent.extend(silent);
                 self.silent.retain(|instrument| !heard.contains(instrument));
             }
+            TradingRecord::RearmLapsed => self.rearm_requested = None,
             TradingRecord::PositionsDiffer { since } => self.doubts.positions_differ = *since,
             TradingRecord::FlattenAsked => self.kill = KillPhase::Flattening,
             TradingRecord::KillFinished => self.kill = KillPhase::Finished,
@@ -396,7 +398,13 @@ impl Book {
                     self.position_signals.insert(PositionId(order.0), made.signal);
                 }
             }
-            ProposalRecord::Declined { proposal } | ProposalRecord::Withdrawn { proposal, .. } => {
+            ProposalRecord::Declined { proposal } => {
+                // Who declines a close holds the position for reasons of their own.
+                if let Some(position) = self.proposals.remove(proposal).and_then(|made| made.request.closes) {
+                    self.position_signals.remove(&position);
+                }
+            }
+            ProposalRecord::Withdrawn { proposal, .. } => {
                 self.proposals.remove(proposal);
             }
         }
@@ -432,6 +440,10 @@ impl Book {
         debug_assert!(taken.is_ok(), "a recorded step was legal when it was decided: {taken:?}");
         if taken.is_ok_and(OrderState::is_closed) || step == OrderStep::Accept {
             self.doubts.settle(order);
+        }
+        let is_unfilled = |tracked: &TrackedOrder| tracked.state.is_closed() && !tracked.filled.is_positive();
+        if self.orders.get(order).is_some_and(|tracked| is_unfilled(tracked)) {
+            self.position_signals.remove(&PositionId(order.0));
         }
         self.note_on_order(order);
     }

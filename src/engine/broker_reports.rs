@@ -52,7 +52,7 @@ impl Engine {
             BrokerReport::ReplyLost { order, reason } => self.lose_reply(*order, reason.as_str(), outcome),
             BrokerReport::State(state) => self.reconcile(state, outcome),
         }
-        self.go_on_killing(report, outcome);
+        self.go_on_cancelling(report, outcome);
     }
 
     /// Takes a step if the table allows it; otherwise records and shows the contradiction.

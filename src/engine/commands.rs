@@ -50,6 +50,9 @@ impl Engine {
             let why = "nobody confirmed it in time".to_owned();
             self.record(Record::Proposal(ProposalRecord::Withdrawn { proposal, why }), outcome);
         }
+        if self.book.rearm_requested.is_some_and(|asked| wall >= asked.plus(REARM_WINDOW)) {
+            self.record(Record::Trading(TradingRecord::RearmLapsed), outcome);
+        }
     }
 
     /// Tells the person that a wish came to nothing.

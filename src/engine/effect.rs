@@ -1,6 +1,6 @@
 //! What is to be done once the decision is durable.
 
-use crate::domain::{Order, OrderId, OrderKind, PositionId, Protection, Quantity};
+use crate::domain::{Order, OrderId, OrderKind, Origin, PositionId, Protection, ProtectiveReason, Quantity};
 use crate::exchange::LegIds;
 use crate::risk::Approved;
 use crate::signals::Facts;
@@ -37,6 +37,15 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Whether the kill switch may be behind it: a cancel, a close of its own, a question. None of these can open or double anything.
+    pub fn is_of_kill(&self) -> bool {
+        match self {
+            Self::Submit(order) => order.get().request.origin == Origin::Protective(ProtectiveReason::KillSwitch),
+            Self::Cancel(_) | Self::QueryBroker => true,
+            Self::Modify { .. } | Self::Protect { .. } | Self::Comment(_) => false,
+        }
+    }
+
     /// Whether the effect reaches a broker and so must wait for durable records.
     pub const fn reaches_broker(&self) -> bool {
         match self {

@@ -46,12 +46,13 @@ impl BarHistory {
 
     /// The last `count` bars, oldest first.
     pub fn last(&self, count: usize) -> Vec<Bar> {
-        let skip = self.len().saturating_sub(count);
-        self.iter().skip(skip).copied().collect()
+        let mut bars: Vec<Bar> = self.iter().rev().take(count).copied().collect();
+        bars.reverse();
+        bars
     }
 
     /// All bars, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Bar> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Bar> {
         self.sealed.iter().flat_map(|chunk| chunk.iter()).chain(self.tail.iter())
     }
 }

@@ -1,18 +1,23 @@
 //! From a closed bar to a proposal: views, verdicts, size, and the proposal's later revisions.
 
+use std::collections::BTreeMap;
+
 use crate::domain::{
-    Bar, Direction, InstrumentId, OrderKind, OrderRequest, OrderSide, Origin, Position, PositionSide, Probability, ProposalId,
-    Protection, Quantity, Ratio, RiskLevel, Signal, SignalId, TimeInForce, TradingState, Validation, View,
+    Bar, Direction, InstrumentId, OrderKind, OrderRequest, OrderSide, Origin, Position, PositionId, PositionSide, Probability,
+    ProposalId, Protection, Quantity, Ratio, RiskLevel, Signal, SignalId, TimeInForce, TradingState, Validation, View,
 };
 use crate::domain::{Duration, Money};
 use crate::engine::record::{ProposalRecord, Record, SignalRecord};
-use crate::engine::{Engine, Outcome, Proposal};
+use crate::engine::{Engine, Outcome, Proposal, Series};
 use crate::portfolio::{self, SizingRule};
 use crate::signals::{self, BookFacts, Case};
 use crate::stats;
 
-/// Returns compared for the correlation with the book; aligned by bar count within series of one tape.
+/// Bars of each series looked at for the correlation with the book, and how many closes both must share.
 const CORRELATION_BARS: usize = 60;
+const CORRELATION_LEAST: usize = 20;
+/// Bars at least so long are paired by the day of their close, shorter ones by its instant.
+const DAY_LIKE: Duration = Duration::seconds(6 * 3_600);
 
 impl Engine {
     /// Asks every strategy about an instrument whose bar has closed.
@@ -79,9 +84,9 @@ impl Engine {
 
     /// The highest correlation with anything held; a position on the other side counts with its sign turned.
     fn correlation_with_book(&self, view: &View) -> Option<f64> {
-        let ours = self.market.get(view.instrument)?.as_of().last_returns(CORRELATION_BARS)?;
+        let ours = self.market.get(view.instrument)?;
         let with = |position: &Position| {
-            let theirs = self.market.get(position.instrument)?.as_of().last_returns(CORRELATION_BARS)?;
+            let (ours, theirs) = common_returns(ours, self.market.get(position.instrument)?)?;
             let same_side = (view.direction == Direction::Long) == (position.side == PositionSide::Long);
             stats::correlation(&ours, &theirs).map(|value| if same_side { value } else { -value })
         };
@@ -125,15 +130,42 @@ impl Engine {
         })
     }
 
-    /// Proposes to close the position of a signal whose horizon has ended: the forecast's horizon is the holding time.
-    pub(super) fn propose_close(&mut self, signal: SignalId, outcome: &mut Outcome) {
-        let held = self.book.position_signals.iter().find(|(_, of)| **of == signal).map(|(position, _)| *position);
-        let Some(position) = held.and_then(|id| self.book.ledger.position(id)).cloned() else { return };
-        if self.book.state == TradingState::Halted {
+    /// A signal whose horizon has ended opens nothing any more.
+    pub(super) fn withdraw_opening_of(&mut self, signal: SignalId, outcome: &mut Outcome) {
+        let opens = |proposal: &&Proposal| proposal.signal == signal && proposal.request.opens_exposure();
+        if let Some(proposal) = self.book.proposals.values().find(opens).map(|proposal| proposal.id) {
+            let why = "its horizon has ended".to_owned();
+            self.record(Record::Proposal(ProposalRecord::Withdrawn { proposal, why }), outcome);
+        }
+    }
+
+    /// Proposes to close what is held of an instrument for a signal whose horizon has ended: the forecast's horizon is the holding time.
+    /// A proposal that lapsed comes again with the next bar; one that a person declined does not.
+    pub(super) fn propose_due_closes(&mut self, instrument: InstrumentId, outcome: &mut Outcome) {
+        if self.book.state == TradingState::Halted || self.book.position_signals.is_empty() {
             return;
         }
+        let is_over = |signal: &SignalId| {
+            let entry = self.book.signals.iter().rev().find(|entry| entry.signal.id == *signal);
+            entry.is_none_or(|entry| entry.outcome.is_some())
+        };
+        let waits = |position: PositionId| self.book.proposals.values().any(|made| made.request.closes == Some(position));
+        let is_of = |position: &Position| position.instrument == instrument && !waits(position.id);
+        let due: Vec<(SignalId, Position)> = self
+            .book
+            .position_signals
+            .iter()
+            .filter(|(_, signal)| is_over(signal))
+            .filter_map(|(id, signal)| Some((*signal, self.book.ledger.position(*id).filter(|held| is_of(held))?.clone())))
+            .collect();
+        for (signal, position) in due {
+            self.propose_close(signal, &position, outcome);
+        }
+    }
+
+    fn propose_close(&mut self, signal: SignalId, position: &Position, outcome: &mut Outcome) {
         let id = self.book.next_proposal;
-        let request = closing_request(&position, position.quantity, Origin::Proposal { proposal: id, signal });
+        let request = closing_request(position, position.quantity, Origin::Proposal { proposal: id, signal });
         self.make(id, 1, signal, request, None, outcome);
     }
 
@@ -191,6 +223,25 @@ impl Engine {
     fn view_of(&self, signal: SignalId) -> Option<View> {
         self.book.signals.iter().rev().find(|entry| entry.signal.id == signal).map(|entry| entry.signal.view.clone())
     }
+}
+
+/// Returns of two series between the closes they share: one trades on days on which the other does not.
+fn common_returns(left: &Series, right: &Series) -> Option<(Vec<f64>, Vec<f64>)> {
+    let closes = |series: &Series| -> BTreeMap<i64, f64> {
+        let key = |bar: &Bar| {
+            let is_day = bar.close_at.since(bar.open_at) >= DAY_LIKE;
+            // A day that ends at midnight is the one before it.
+            if is_day { (bar.close_at.0 - 1).div_euclid(86_400_000_000_000) } else { bar.close_at.0 }
+        };
+        series.bars.last(CORRELATION_BARS + 1).iter().map(|bar| (key(bar), bar.close.to_f64())).collect()
+    };
+    let (left, right) = (closes(left), closes(right));
+    let shared: Vec<(f64, f64)> = left.iter().filter_map(|(key, close)| Some((*close, *right.get(key)?))).collect();
+    if shared.len() <= CORRELATION_LEAST {
+        return None;
+    }
+    let (left, right): (Vec<f64>, Vec<f64>) = shared.into_iter().unzip();
+    Some((stats::returns(&left), stats::returns(&right)))
 }
 
 /// A market order that closes so much of a position.

@@ -14,6 +14,10 @@ fn is_cancelled_by_kill(tracked: &TrackedOrder) -> bool {
     !tracked.order.request.origin.is_protective()
 }
 
+fn opens(tracked: &TrackedOrder) -> bool {
+    is_cancelled_by_kill(tracked) && tracked.order.request.opens_exposure()
+}
+
 impl Engine {
     pub(super) fn kill(&mut self, actor: Actor, why: &str, outcome: &mut Outcome) {
         if self.book.state != TradingState::Halted || self.book.kill == KillPhase::Idle {
@@ -24,21 +28,26 @@ impl Engine {
         self.advance_kill(outcome);
     }
 
-    /// Asks to cancel everything the kill switch takes out that can be cancelled now.
-    fn cancel_left(&mut self, outcome: &mut Outcome) {
-        let is_left = |tracked: &TrackedOrder| is_cancelled_by_kill(tracked) && tracked.state.is_cancellable();
+    /// Asks to cancel everything that could still open exposure and can be cancelled now.
+    pub(super) fn cancel_left(&mut self, outcome: &mut Outcome) {
+        // A breaker leaves closing orders of a person alone; the kill switch takes everything but stops and targets.
+        let is_killing = self.book.kill != KillPhase::Idle;
+        let is_left = |tracked: &TrackedOrder| {
+            tracked.state.is_cancellable() && if is_killing { is_cancelled_by_kill(tracked) } else { opens(tracked) }
+        };
         let open = self.book.orders.open().values();
         let left: Vec<OrderId> = open.filter(|tracked| is_left(tracked)).map(|tracked| tracked.order.id).collect();
         for order in left {
-            self.step(order, OrderStep::AskCancel, "kill switch", outcome);
+            let why = if is_killing { "kill switch" } else { "trading is held" };
+            self.step(order, OrderStep::AskCancel, why, outcome);
             outcome.effects.push(Effect::Cancel(order));
         }
     }
 
-    /// While the kill switch works, a report may show an order that could not be cancelled before: one that was still on its way, or
-    /// whose cancel was refused while the link was down. A refusal itself is not answered at once: it must not argue for ever.
-    pub(super) fn go_on_killing(&mut self, report: &BrokerReport, outcome: &mut Outcome) {
-        let works = matches!(self.book.kill, KillPhase::Cancelling | KillPhase::Flattening);
+    /// While trading is held, a report may show an order that could not be cancelled before: one that was still on its way, or whose
+    /// cancel was refused while the link was down. A refusal itself is not answered at once: nobody must argue for ever.
+    pub(super) fn go_on_cancelling(&mut self, report: &BrokerReport, outcome: &mut Outcome) {
+        let is_held = self.book.state != TradingState::Active;
         let is_news = match report {
             BrokerReport::Accepted { .. } | BrokerReport::State(_) | BrokerReport::LegPlaced { .. } => true,
             BrokerReport::Modified { .. } | BrokerReport::ModifyRefused { .. } => true,
@@ -46,7 +55,7 @@ impl Engine {
             BrokerReport::Triggered { .. } | BrokerReport::Filled(_) | BrokerReport::Cancelled { .. } => false,
             BrokerReport::Expired { .. } => false,
         };
-        if works && is_news {
+        if is_held && is_news {
             self.cancel_left(outcome);
         }
         self.advance_kill(outcome);

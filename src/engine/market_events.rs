@@ -21,7 +21,7 @@ impl Engine {
         for resolved in noticed.resolved {
             let (signal, source) = (resolved.signal, resolved.source);
             self.record(Record::Signal(SignalRecord::Resolved { signal, source, outcome: resolved.outcome }), outcome);
-            self.propose_close(signal, outcome);
+            self.withdraw_opening_of(signal, outcome);
         }
         if self.book.kill == KillPhase::Flattening && !matches!(event, MarketEvent::Quoted { .. }) {
             self.advance_kill(outcome);
@@ -44,6 +44,7 @@ impl Engine {
             return;
         }
         self.refresh_proposals(bar.instrument, outcome);
+        self.propose_due_closes(bar.instrument, outcome);
         let Some(facts) = self.facts(bar.instrument) else { return };
         let threshold = self.settings.alert_deviations.to_f64();
         if facts.prominence() >= threshold {
@@ -91,6 +92,11 @@ impl Engine {
         }
         let (at, wall, why) = (self.market.now(), self.wall, why.to_owned());
         self.record(Record::Trading(TradingRecord::StateChanged { state, who, why, at, wall }), outcome);
+        if state != TradingState::Active {
+            // What waits to open would trade into the very fall that held trading.
+            self.withdraw_openings("trading is held", outcome);
+            self.cancel_left(outcome);
+        }
     }
 
     fn trip_breakers(&mut self, outcome: &mut Outcome) {
@@ -103,7 +109,6 @@ impl Engine {
             self.raise(severity, AlertTopic::Risk, None, text.clone(), outcome);
             if trip.forces == Some(TradingState::Reducing) && self.book.state == TradingState::Active {
                 self.change_state(TradingState::Reducing, Actor::Engine, &text, outcome);
-                self.withdraw_openings("trading is REDUCING", outcome);
             }
         }
     }

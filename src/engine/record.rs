@@ -106,6 +106,8 @@ pub enum TradingRecord {
         /// When, on the wall clock.
         wall: WallTime,
     },
+    /// The second step of re-arming did not come in time.
+    RearmLapsed,
     /// The kill switch asks for flat.
     FlattenAsked,
     /// The kill switch is done.

@@ -23,6 +23,9 @@ use crate::signals::{Commentary, Scorecard};
 pub struct SnapshotRequest {
     /// The order whose preview is open.
     pub preview: Option<PreviewSubject>,
+    /// Whether the tape stands still meanwhile: something about an order is being confirmed.
+    #[serde(default)]
+    pub holds: bool,
 }
 
 /// An order under a person's eyes.

@@ -1,8 +1,9 @@
 //! Makes the picture.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Money, OrderRequest, OrderSide, Position, Ratio};
+use crate::domain::{Money, OrderRequest, OrderSide, Origin, Position, PositionId, Protection, ProtectiveReason, Ratio};
 use crate::engine::history::Series;
 use crate::engine::snapshot::{
     AccountView, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot, SnapshotRequest,
@@ -18,7 +19,10 @@ impl Engine {
     /// A picture of everything the screen shows.
     pub fn snapshot(&self, request: &SnapshotRequest) -> Snapshot {
         let book = &self.book;
-        let positions: Vec<PositionRow> = book.ledger.positions().values().map(|position| self.position_row(position)).collect();
+        let exits = self.working_exits();
+        let exit_of = |position: &Position| exits.get(&position.id).copied().unwrap_or_default();
+        let row = |position: &Position| PositionRow { protection: exit_of(position), ..self.position_row(position) };
+        let positions: Vec<PositionRow> = book.ledger.positions().values().map(row).collect();
         Snapshot {
             run: book.run,
             tape: book.tape.as_ref().map_or_else(String::new, |tape| tape.name.clone()),
@@ -66,6 +70,21 @@ impl Engine {
             bars: series.bars.clone(),
             forming: series.forming,
         }
+    }
+
+    /// The exits that really work, by position: what was wished for is not what protects.
+    fn working_exits(&self) -> BTreeMap<PositionId, Protection> {
+        let mut exits = BTreeMap::<PositionId, Protection>::new();
+        for tracked in self.book.orders.open().values() {
+            let request = &tracked.order.request;
+            let (Some(position), Some(price)) = (request.closes, request.named_price()) else { continue };
+            match request.origin {
+                Origin::Protective(ProtectiveReason::StopLoss) => exits.entry(position).or_default().stop_loss = Some(price),
+                Origin::Protective(ProtectiveReason::TakeProfit) => exits.entry(position).or_default().take_profit = Some(price),
+                Origin::Protective(_) | Origin::Ticket | Origin::Proposal { .. } | Origin::External => {}
+            }
+        }
+        exits
     }
 
     fn position_row(&self, position: &Position) -> PositionRow {

@@ -40,6 +40,7 @@ fn trading(record: &TradingRecord, instruments: &InstrumentTable) -> (Severity, 
         }
         TradingRecord::BreakerReleased { kind } => (Severity::Info, format!("breaker {} released", kind.words())),
         TradingRecord::RearmRequested { .. } => (Severity::Info, "re-arming asked for; confirm within 60 s".to_owned()),
+        TradingRecord::RearmLapsed => (Severity::Info, "re-arming was not confirmed within 60 s".to_owned()),
         TradingRecord::FlattenAsked => (Severity::Critical, "kill switch: closing all positions".to_owned()),
         TradingRecord::FeedChanged { silent, heard } => {
             let names = |ids: &[InstrumentId]| ids.iter().map(|id| instruments.symbol(*id)).collect::<Vec<_>>().join(", ");

@@ -102,7 +102,7 @@ fn regime(case: &Case<'_>) -> LayerVerdict {
     } else {
         (Verdict::Pass, gates.volatility_percentile_warn)
     };
-    let words = format!("volatility at percentile {rank:.0} of its own year, line at {threshold:.0}");
+    let words = format!("volatility at percentile {rank:.0} of its last {HISTORY_BARS} bars, line at {threshold:.0}");
     verdict(Layer::Regime, outcome, Some(rank), Some(threshold), words)
 }
 

@@ -425,6 +425,7 @@ proptest! {
         world.command(Command::Flatten);
         world.bar([0, 0, 0], 1_000_000);
         prop_assert_eq!(world.engine.book().state(), TradingState::Halted);
+        world.check_money();
     }
 
     #[test]

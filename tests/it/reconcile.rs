@@ -255,3 +255,41 @@ fn the_kill_switch_also_takes_out_what_was_still_on_its_way() {
     desk.report(BrokerReport::Cancelled { order, reason: CleanText::from("as asked") });
     assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Finished);
 }
+
+#[test]
+fn whatever_holds_trading_takes_out_what_waits_to_open() {
+    let mut desk = Desk::new();
+    let order = desk.limit();
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(7) });
+    desk.input(InputBody::Run(pmax::engine::RunInput::Failed { what: "a task died".to_owned() }));
+    assert_eq!(desk.engine.book().state(), TradingState::Halted);
+    assert_eq!(desk.cancelled, [order], "it would have traded while HALTED");
+}
+
+#[test]
+fn a_change_that_would_ask_for_the_symbol_is_refused() {
+    let mut desk = Desk::new();
+    let order = desk.limit();
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(7) });
+    let kind = desk.engine.book().orders().get(order).unwrap().order.request.kind;
+    let last = desk.engine.market().get(InstrumentId(2)).unwrap().last().unwrap();
+    // Five percent of equity: a ticket of that size has to be confirmed with its symbol.
+    let quantity = Quantity::from_nanos(
+        i64::try_from(5_000_000_000_000_000_000_000_i128 / i128::from(last.nanos()) / 1_000_000_000).unwrap() * 1_000_000_000,
+    );
+    desk.command(Command::ModifyOrder { order, quantity, kind });
+    assert!(desk.outcome.refusal.as_ref().is_some_and(|why| why.contains("POSITION")), "{:?}", desk.outcome.refusal);
+}
+
+#[test]
+fn a_wish_to_rearm_that_nobody_confirms_lapses_once() {
+    let mut desk = Desk::new();
+    desk.command(Command::Kill { why: "test".to_owned() });
+    desk.command(Command::RequestRearm);
+    assert!(desk.engine.next_deadline().is_some());
+    desk.wait(61);
+    desk.input(InputBody::Timer);
+    assert_eq!(desk.engine.next_deadline(), None, "nothing is left that a timer could end");
+    desk.command(Command::ConfirmRearm);
+    assert_eq!(desk.engine.book().state(), TradingState::Halted);
+}

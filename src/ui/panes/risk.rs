@@ -1,4 +1,4 @@
-//! Risk: each gauge with value, limit and headroom. Never frozen.
+//! Risk: each gauge with value, limit and, as a bar, how much of it is used. Never frozen.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
