@@ -1,7 +1,7 @@
 //! From a person's key to the wire of a broker, over real sockets: how long an order takes, and what the kill switch does first.
 //!
 //! `cargo bench --bench broker` prints medians and 99th percentiles. `-- --spacing MS` sets the pause between two commands; the usual
-//! one is the protocol's 250 ms, and 1 shows the program's own share.
+//! one is the protocol's 250 ms, and 1 shows the program's own share; `-- --kill` measures the kill switch alone.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use pmax::domain::{
     Actor, BrokerKind, Currency, Duration as Span, InstrumentId, Mode, Money, OrderKind, OrderSide, Price, Protection, Quantity,
     TimeInForce, TradingState,
 };
-use pmax::engine::{Command, Seen, Setup, Ticket};
+use pmax::engine::{Command, KillPhase, Seen, Setup, Ticket};
 use pmax::market;
 use pmax::risk::Acknowledged;
 use pmax::runtime::{
@@ -226,14 +226,20 @@ fn kill(spacing: Span) {
                 }
             });
             let began = Instant::now();
-            bench.session.latch.fire("bench").unwrap();
+            bench.session.kill("bench").unwrap();
             bench.wait("HALTED", |frame| frame.snapshot.state == TradingState::Halted);
             blocked.push(began.elapsed());
-            let cancels: Vec<Duration> = (0..WAITING).map(|_| bench.written().duration_since(began)).collect();
-            first.extend(cancels.first());
-            last.extend(cancels.last());
+            bench.order(OrderKind::Market);
+            // Several may go in one piece, so what counts is the first and the last piece until all are confirmed.
+            first.push(bench.written().duration_since(began));
+            bench.wait("every cancel to be confirmed", |frame| frame.snapshot.kill == KillPhase::Finished);
+            last.push(bench.seen.try_iter().last().map_or_else(|| began.elapsed(), |at| at.duration_since(began)));
             let _: Result<(), _> = stop.send(());
         });
+        bench.wait("the refusal of an order after it", |frame| {
+            frame.snapshot.activity.iter().any(|line| line.text.contains("refused — STATE"))
+        });
+        assert!(bench.session.frames.borrow().snapshot.positions.is_empty());
         bench.session.finish(Duration::from_secs(8));
     }
     figures("kill switch → HALTED shown, new orders refused", blocked);
@@ -245,7 +251,10 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let named = arguments.iter().position(|word| word == "--spacing").and_then(|at| arguments.get(at + 1)?.parse().ok());
     let spacing = Span::millis(named.unwrap_or(250));
+    let is_named = |name: &str| arguments.iter().any(|word| word == name);
     println!("pause between two commands: {:.0} ms", spacing.as_seconds() * 1e3);
-    confirm_to_wire(spacing);
+    if !is_named("--kill") {
+        confirm_to_wire(spacing);
+    }
     kill(spacing);
 }

@@ -66,7 +66,11 @@ impl Stage {
 
     fn show(&self) -> crate::engine::SnapshotRequest {
         let snapshot = self.world.engine().snapshot(&crate::engine::SnapshotRequest::default());
-        crate::engine::SnapshotRequest { preview: self.state.preview().and_then(|preview| preview.intent.subject(&snapshot)) }
+        let preview = self.state.preview();
+        crate::engine::SnapshotRequest {
+            preview: preview.and_then(|preview| preview.intent.subject(&snapshot)),
+            holds: preview.is_some(),
+        }
     }
 
     fn event(&mut self, event: &Event) {

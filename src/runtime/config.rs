@@ -158,8 +158,6 @@ pub enum Palette {
 pub struct ScreenSettings {
     /// Colours.
     pub palette: Palette,
-    /// No flashing of changed cells.
-    pub reduce_motion: bool,
     /// Ring the bell on a critical alert.
     pub bell: bool,
 }

@@ -130,7 +130,7 @@ impl Headless {
             snapshot: self.engine.snapshot(show),
             playback: Playback {
                 is_paused: false,
-                is_held: show.preview.is_some(),
+                is_held: show.holds,
                 speed: Speed::Times(3_600),
                 is_at_end: self.player.next_at().is_none(),
                 position: Some((self.player.position(), self.player.len())),

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::domain::{MarketEvent, MarketTime};
 
-/// Longer quiet stretches of a tape (nights, weekends) are shortened to this much wall time.
+/// A stretch without events longer than this, in market seconds, is a night or a weekend.
+const QUIET: f64 = 7_200.0;
+/// Such stretches are shortened to this much wall time.
 const LONGEST_WAIT: Duration = Duration::from_millis(700);
 
 /// Market seconds per wall second.
@@ -102,7 +104,7 @@ impl Pace {
             (Speed::Times(times), Some((market, wall))) => {
                 let market_seconds = at.since(market).as_seconds().max(0.0);
                 let wait = Duration::try_from_secs_f64(market_seconds / f64::from(times.max(1))).unwrap_or(LONGEST_WAIT);
-                wall + wait.min(LONGEST_WAIT)
+                wall + if market_seconds > QUIET { wait.min(LONGEST_WAIT) } else { wait }
             }
         }
     }
@@ -111,5 +113,23 @@ impl Pace {
     pub fn played(&mut self, at: MarketTime, due: Instant, now: Instant) {
         let late = now.saturating_duration_since(due) > Duration::from_millis(250);
         self.before = Some((at, if late { now } else { due }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_is_slow_and_nights_are_short() {
+        let now = Instant::now();
+        let wait = |times: u32, market_seconds: i64| {
+            let mut pace = Pace::new(Speed::Times(times));
+            pace.played(MarketTime(0), now, now);
+            pace.due(MarketTime(market_seconds * 1_000_000_000), now).duration_since(now)
+        };
+        assert_eq!(wait(1, 300), Duration::from_secs(300), "five minutes take five minutes");
+        assert_eq!(wait(300, 300), Duration::from_secs(1));
+        assert_eq!(wait(1, 12 * 3_600), LONGEST_WAIT, "a night");
     }
 }

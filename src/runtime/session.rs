@@ -150,6 +150,13 @@ impl Session {
         self.requests.clone()
     }
 
+    /// Fires the kill switch: the latch first, then a nudge, so that the engine thread need not be awake to notice.
+    pub fn kill(&self, why: &str) -> std::io::Result<()> {
+        let fired = self.latch.fire(why);
+        let _: bool = self.request(Request::Answered);
+        fired
+    }
+
     /// How long ago the engine thread last went round its loop.
     pub fn heartbeat_age(&self) -> Duration {
         let age = wall_now().0.saturating_sub(self.heartbeat.load(Ordering::Relaxed));
@@ -201,7 +208,8 @@ struct Running {
     show: SnapshotRequest,
     is_paused: bool,
     jump: Option<MarketTime>,
-    kill_handled: bool,
+    /// The shots of the kill switch that were handled.
+    handled_shots: u64,
     journal_failed: bool,
     is_dirty: bool,
     outcome: Outcome,
@@ -227,7 +235,12 @@ impl Running {
         heartbeat: Arc<AtomicI64>,
     ) -> std::io::Result<Self> {
         let Opened { engine, source, segment, file, run, first } = opened;
-        let (book, terms) = (engine.book(), engine.settings().terms);
+        // The terms from now on, not those of the run's last settings.
+        let terms = match &first {
+            RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. } => settings.terms,
+            RunInput::Checkpoint { .. } | RunInput::Suspended | RunInput::Failed { .. } => engine.settings().terms,
+        };
+        let book = engine.book();
         let mut broker = wiring.broker.unwrap_or_else(|| Box::new(Paper::new(terms, book.ledger().currency())));
         let is_woken = Arc::new(AtomicBool::new(false));
         broker.wake_with(waker(&requests, &is_woken));
@@ -266,7 +279,7 @@ impl Running {
             show,
             is_paused: false,
             jump: None,
-            kill_handled: false,
+            handled_shots: 0,
             journal_failed: false,
             is_dirty: true,
             outcome: Outcome::default(),
@@ -356,14 +369,11 @@ impl Running {
             self.last_look = Instant::now();
             self.latch.look();
         }
-        if !self.latch.is_fired() {
-            self.kill_handled = false;
+        let shots = self.latch.shots();
+        if !self.latch.is_fired() || self.handled_shots == shots {
             return;
         }
-        if self.kill_handled {
-            return;
-        }
-        self.kill_handled = true;
+        self.handled_shots = shots;
         let why = self.latch.why();
         let actor = match self.latch.fired_by() {
             FiredBy::Here => Actor::Person,
@@ -420,20 +430,23 @@ impl Running {
     /// Handles a command. Returns why it came to nothing, if it did.
     fn command(&mut self, actor: Actor, command: Command) -> Option<String> {
         if self.journal_failed
-            && !matches!(command, Command::Kill { .. } | Command::AcknowledgeAlert { .. } | Command::AcknowledgeAll)
+            && !matches!(
+                command,
+                Command::Kill { .. } | Command::Flatten | Command::AcknowledgeAlert { .. } | Command::AcknowledgeAll
+            )
         {
             return Some("the journal cannot be written, so nothing may be done; nothing was sent".to_owned());
         }
         let (was, rearms) = (self.engine.book().state(), command == Command::ConfirmRearm);
         let refusal = self.input(InputBody::Command { actor, command });
         if rearms && was != TradingState::Active && self.engine.book().state() == TradingState::Active {
-            self.latch.release();
+            self.latch.release(self.handled_shots);
         }
         refusal
     }
 
     fn control(&mut self, control: TapeControl) {
-        if self.source.is_live() {
+        if self.source.is_live() || self.journal_failed {
             return;
         }
         match control {
@@ -494,7 +507,7 @@ impl Running {
     }
 
     fn is_held(&self) -> bool {
-        self.show.preview.is_some() && !self.source.is_live()
+        self.show.holds && !self.source.is_live()
     }
 
     fn may_play(&self) -> bool {
@@ -505,7 +518,8 @@ impl Running {
     fn play(&mut self) {
         let began = Instant::now();
         for _ in 0..SLICE {
-            if !self.overflow.is_empty() || !self.broker.takes_market() {
+            // What the journal does not hold any more must not happen.
+            if self.journal_failed || !self.overflow.is_empty() || !self.broker.takes_market() {
                 return;
             }
             let Some(at) = self.source.next_at() else { return };
@@ -513,7 +527,7 @@ impl Running {
                 self.jump = None;
                 self.pace.rest();
             }
-            if !self.may_play() && self.jump.is_none() {
+            if self.is_held() || !self.may_play() && self.jump.is_none() {
                 return;
             }
             let now = Instant::now();
@@ -539,18 +553,12 @@ impl Running {
         self.broker.on_market(&event);
         self.engine.handle(&Event::Market(event), &mut self.outcome);
         self.is_dirty = true;
-        if !self.outcome.records.is_empty() {
-            let records = std::mem::take(&mut self.outcome.records);
-            let entries = records.into_iter().map(|record| self.entry(Body::Record(record))).collect();
-            self.write(entries);
-        }
-        if !self.outcome.effects.is_empty() {
-            self.carry_out_when_durable();
-        }
+        let records = std::mem::take(&mut self.outcome.records);
+        let entries = records.into_iter().map(|record| self.entry(Body::Record(record))).collect();
+        self.follow_up(entries);
         if self.unrecorded.len() >= UNRECORDED {
             self.write(Vec::new());
         }
-        self.take_reports();
     }
 
     fn play_to_next_close(&mut self) {
@@ -567,7 +575,7 @@ impl Running {
     /// Sleeps until something is due. Returns `false` when it is time to end.
     fn wait(&mut self) -> bool {
         let now = Instant::now();
-        let next_event = self.source.next_at().filter(|_| self.may_play() || self.jump.is_some());
+        let next_event = self.source.next_at().filter(|_| self.may_play() || self.jump.is_some() && !self.is_held());
         let due = next_event.map(|at| self.due(at, now));
         let frame = self.is_dirty.then(|| self.last_frame + FRAME_EVERY);
         let held = (self.held.is_some() || !self.broker.takes_market()).then(|| now + Duration::from_millis(1));

@@ -172,7 +172,7 @@ impl App {
     fn carry_out(&mut self, effect: Effect) -> Option<Ended> {
         let taken = match effect {
             Effect::Kill => {
-                if let Err(error) = self.session.latch.fire("kill switch") {
+                if let Err(error) = self.session.kill("kill switch") {
                     tracing::error!(target: "pmax::kill", "the kill file was not written: {error}");
                 }
                 true

@@ -141,6 +141,15 @@ impl Intent {
         })
     }
 
+    /// Whether the intent is about orders or positions, so that the market must not move under it.
+    pub const fn is_about_orders(&self) -> bool {
+        match self {
+            Self::Proposal { .. } | Self::Ticket(_) | Self::Close(_) | Self::Cancel(_) => true,
+            Self::Modify { .. } | Self::Protect { .. } => true,
+            Self::Flatten | Self::Reset(_) | Self::Jump(_) | Self::Quit => false,
+        }
+    }
+
     /// Whether the intent is about an order whose checks the preview shows.
     pub const fn is_checked(&self) -> bool {
         matches!(self, Self::Proposal { .. } | Self::Ticket(_) | Self::Close(_))

@@ -92,7 +92,11 @@ pub fn update(state: &mut UiState, event: &Event, scene: Scene<'_>) -> Vec<Effec
 
 /// The pictures the state needs: a preview keeps its order under the engine's checks and holds the tape.
 fn wanted(state: &UiState, scene: Scene<'_>) -> SnapshotRequest {
-    SnapshotRequest { preview: state.preview().and_then(|preview| preview.intent.subject(&scene.frame.snapshot)) }
+    let preview = state.preview();
+    SnapshotRequest {
+        preview: preview.and_then(|preview| preview.intent.subject(&scene.frame.snapshot)),
+        holds: preview.is_some_and(|preview| preview.intent.is_about_orders()),
+    }
 }
 
 fn press(state: &mut UiState, key: KeyEvent, scene: Scene<'_>, effects: &mut Vec<Effect>) {

@@ -97,6 +97,10 @@ fn a_hundred_kills_lose_nothing_and_double_nothing() {
         assert_eq!(count(&connection, "SELECT count(*) FROM orders WHERE filled > quantity"), 0, "kill {kill}: traded twice");
         let doubled = "SELECT count(*) FROM (SELECT order_id FROM fills GROUP BY order_id HAVING sum(quantity) > (SELECT quantity FROM orders WHERE orders.order_id = fills.order_id))";
         assert_eq!(count(&connection, doubled), 0, "kill {kill}: an order traded more than it asked for");
+        // What was wished for at the opening works: a fill is never committed without the exits it brought.
+        let bare = "SELECT count(*) FROM positions WHERE closed_at IS NULL AND stop_loss IS NOT NULL AND NOT EXISTS
+                    (SELECT 1 FROM orders WHERE orders.closes = positions.position AND orders.origin = 'stop-loss')";
+        assert_eq!(count(&connection, bare), 0, "kill {kill}: a position never got its stop");
         filled = count(&connection, "SELECT count(*) FROM fills");
         if kill % 25 == 24 {
             assert_eq!(run(&["journal", "verify"], &[], home.path()).status.code(), Some(0), "kill {kill}");

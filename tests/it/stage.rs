@@ -41,7 +41,8 @@ impl Stage {
 
     pub fn show(&self) -> SnapshotRequest {
         let snapshot = self.world.engine().snapshot(&SnapshotRequest::default());
-        SnapshotRequest { preview: self.state.preview().and_then(|preview| preview.intent.subject(&snapshot)) }
+        let preview = self.state.preview();
+        SnapshotRequest { preview: preview.and_then(|preview| preview.intent.subject(&snapshot)), holds: preview.is_some() }
     }
 
     pub fn event(&mut self, event: &Event) -> Vec<Effect> {

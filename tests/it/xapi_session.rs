@@ -289,6 +289,7 @@ fn a_certificate_that_nobody_vouches_for_is_not_spoken_to() {
 enum Told {
     Submit(OrderId),
     Cancel(OrderId),
+    Query,
 }
 
 /// A broker that writes down what it is told, accepts every order, and looks whether the order was in the journal by then.
@@ -298,6 +299,8 @@ struct Recorder {
     told: Arc<Mutex<Vec<Told>>>,
     undurable: Arc<Mutex<Vec<OrderId>>>,
     reports: Vec<BrokerReport>,
+    /// Whether it answers at all.
+    is_mute: bool,
 }
 
 impl Broker for Recorder {
@@ -314,7 +317,9 @@ impl Broker for Recorder {
             self.undurable.lock().unwrap().push(order);
         }
         self.told.lock().unwrap().push(Told::Submit(order));
-        self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(order.0) });
+        if !self.is_mute {
+            self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(order.0) });
+        }
     }
 
     fn cancel(&mut self, order: OrderId) {
@@ -325,7 +330,9 @@ impl Broker for Recorder {
 
     fn protect(&mut self, _position: PositionId, _protection: Protection, _legs: LegIds, _now: MarketTime) {}
 
-    fn query(&mut self) {}
+    fn query(&mut self) {
+        self.told.lock().unwrap().push(Told::Query);
+    }
 
     fn on_market(&mut self, _event: &MarketEvent) {}
 
@@ -343,6 +350,7 @@ fn every_order_is_on_the_disk_before_any_broker_hears_of_it_and_is_told_once() {
         told: Arc::clone(&told),
         undurable: Arc::clone(&undurable),
         reports: Vec::new(),
+        is_mute: false,
     };
     let session = start(folder.path(), Box::new(recorder));
     wait(&session, "the end of the warm-up", |frame| frame.snapshot.consumed > 0 && !frame.snapshot.is_quiet);
@@ -364,4 +372,28 @@ fn every_order_is_on_the_disk_before_any_broker_hears_of_it_and_is_told_once() {
     assert_eq!((submitted.len(), cancelled), (4, 4), "{told:?}");
     assert!(submitted.windows(2).all(|pair| pair[0] != pair[1]), "told twice: {told:?}");
     assert_eq!(*undurable.lock().unwrap(), [], "left before they were on the disk");
+}
+
+#[test]
+fn a_start_with_the_kill_switch_latched_still_asks_what_became_of_an_unknown_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let mute = || {
+        let (ledger, told) = (folder.path().join("ledger.db"), Arc::clone(&told));
+        Box::new(Recorder { ledger, told, undurable: Arc::default(), reports: Vec::new(), is_mute: true })
+    };
+    let session = start(folder.path(), mute());
+    wait(&session, "the end of the warm-up", |frame| frame.snapshot.consumed > 0 && !frame.snapshot.is_quiet);
+    command(&session, Command::ArmPaper);
+    buy(&session, |_| OrderKind::Market);
+    wait(&session, "an order without a reply", |frame| frame.snapshot.orders.iter().any(|row| row.state == OrderState::Sending));
+    session.finish(Duration::from_secs(8));
+    told.lock().unwrap().clear();
+    std::fs::write(folder.path().join("KILL"), "by hand\n").unwrap();
+    let session = start(folder.path(), mute());
+    wait(&session, "HALTED with an order UNKNOWN", |frame| {
+        frame.snapshot.state == TradingState::Halted && frame.snapshot.unknown_orders == 1
+    });
+    session.finish(Duration::from_secs(8));
+    assert_eq!(*told.lock().unwrap(), [Told::Query], "asked, and nothing sent");
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::domain::{BrokerReport, CleanText};
-use crate::engine::{Effect, Event, Input, InputBody};
+use crate::engine::{Effect, Event, Input, InputBody, KillPhase};
 use crate::runtime::journal::{Batch, Full};
 use crate::runtime::session::{DURABLE_WITHIN, FRAME_EVERY, Running};
 use crate::runtime::wall_now;
@@ -25,9 +25,7 @@ impl Running {
     pub(super) fn input(&mut self, body: InputBody) -> Option<String> {
         let entries = self.decide(body);
         let refusal = self.outcome.refusal.take();
-        self.write(entries);
-        self.carry_out_when_durable();
-        self.take_reports();
+        self.follow_up(entries);
         self.is_dirty = true;
         refusal
     }
@@ -72,7 +70,10 @@ impl Running {
     }
 
     pub(super) fn carry_out_when_durable(&mut self) {
-        if !self.outcome.effects.iter().any(Effect::reaches_broker) {
+        // What the kill switch does goes out at once and is on the disk after.
+        let is_killing = matches!(self.engine.book().kill(), KillPhase::Cancelling | KillPhase::Flattening);
+        let waits = |effect: &Effect| effect.reaches_broker() && !(is_killing && effect.is_of_kill());
+        if !self.outcome.effects.iter().any(waits) {
             self.carry_out();
             return;
         }
@@ -81,7 +82,7 @@ impl Running {
         while !self.is_durable() {
             self.drain();
             let failed = self.journal.failure().is_some() || Instant::now() > deadline;
-            if failed || (self.latch.look() && !self.kill_handled) {
+            if failed || (self.latch.look() && self.handled_shots != self.latch.shots()) {
                 self.hold_back(effects, if failed { "the journal did not confirm it" } else { "the kill switch fired" });
                 return;
             }
@@ -106,7 +107,10 @@ impl Running {
                 Effect::Modify { order, .. } => {
                     self.reports.push(BrokerReport::ModifyRefused { order, reason: CleanText::from_outside(why) });
                 }
-                Effect::Protect { .. } | Effect::QueryBroker | Effect::Comment(_) => {}
+                Effect::Protect { .. } => tracing::warn!(target: "pmax::broker", "exits not set: {why}"),
+                // A question sends nothing: without its answer what is unknown would stay so.
+                Effect::QueryBroker => self.broker.query(),
+                Effect::Comment(_) => {}
             }
         }
     }
@@ -127,18 +131,28 @@ impl Running {
 
     /// Hands every broker report to the engine, in order, until there are none.
     pub(super) fn take_reports(&mut self) {
+        self.follow_up(Vec::new());
+    }
+
+    /// Writes entries together with what the broker has said by now, then carries out what follows from them, until nothing does.
+    ///
+    /// One batch is committed whole or not at all: a fill never without the stop it brought, a bar's decisions never without its fills.
+    pub(super) fn follow_up(&mut self, mut entries: Vec<Entry>) {
         loop {
+            let mut effects = std::mem::take(&mut self.outcome.effects);
             let mut reports = std::mem::take(&mut self.reports);
             self.broker.poll(&mut reports);
-            if reports.is_empty() {
+            self.is_dirty |= !reports.is_empty();
+            for report in reports {
+                entries.append(&mut self.decide(InputBody::Broker(report)));
+                effects.append(&mut self.outcome.effects);
+            }
+            self.write(std::mem::take(&mut entries));
+            if effects.is_empty() {
                 return;
             }
-            for report in reports {
-                let entries = self.decide(InputBody::Broker(report));
-                self.write(entries);
-                self.carry_out_when_durable();
-            }
-            self.is_dirty = true;
+            self.outcome.effects = effects;
+            self.carry_out_when_durable();
         }
     }
 }

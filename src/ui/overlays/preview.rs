@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::domain::{BrokerKind, InstrumentId, OrderId, PositionId, Quantity};
+use crate::domain::{BrokerKind, OrderId, OrderKind, OrderRequest, PositionId};
 use crate::engine::OrderPreview;
 use crate::portfolio::SizingRule;
 use crate::risk::{CheckOutcome, CheckResult};
@@ -87,11 +87,7 @@ fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
     let name = known.map_or("", |known| known.name.as_str());
     page.put(
         buffer,
-        &format!(
-            "{name} · last {} · age of price {age} · {}",
-            format::price(shown.last, decimals),
-            fills(picture, request.instrument, request.quantity)
-        ),
+        &format!("{name} · last {} · age of price {age} · {}", format::price(shown.last, decimals), fills(picture, request)),
         Role::Text,
     );
     let money = |amount: Option<crate::domain::Money>| amount.map_or_else(|| format::NOT_AVAILABLE.to_owned(), format::money);
@@ -117,12 +113,15 @@ fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
 }
 
 /// Where and how the order will trade.
-fn fills(picture: &Picture<'_>, instrument: InstrumentId, quantity: Quantity) -> String {
-    let contract = picture.context.instruments.get(instrument).and_then(|known| known.xapi.as_ref());
+fn fills(picture: &Picture<'_>, request: &OrderRequest) -> String {
+    let contract = picture.context.instruments.get(request.instrument).and_then(|known| known.xapi.as_ref());
+    let waits = request.kind != OrderKind::Market;
     match (picture.live.snapshot.broker, contract) {
         (BrokerKind::Xapi, Some(contract)) => {
-            format!("{} lots of {} at the broker's quote", contract.lots(quantity), contract.symbol)
+            let how = if waits { "waits there for its price" } else { "at the broker's quote" };
+            format!("{} lots of {} {how}", contract.lots(request.quantity), contract.symbol)
         }
+        (BrokerKind::Paper, _) | (BrokerKind::Xapi, None) if waits => "waits for its price from the next bar on".to_owned(),
         (BrokerKind::Paper, _) | (BrokerKind::Xapi, None) => "fills at the next bar".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{Alert, BrokerKind, Instrument, InstrumentId, Mode, OrderSide, Price, TradingState};
-use crate::engine::{Command, Snapshot};
+use crate::engine::{Command, PositionRow, Snapshot};
 use crate::runtime::{Palette, TapeControl};
 use crate::ui::actions::ActionId;
 use crate::ui::intent::Intent;
@@ -166,7 +166,15 @@ fn close(state: &mut UiState, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let held = match state.view {
         View::Detail(id) => snapshot.positions.iter().find(|row| row.instrument == id).map(panes::positions::Item::Position),
-        View::Panes | View::Equity | View::Activity | View::Broker => panes::positions::under_cursor(state, snapshot),
+        View::Panes if state.focus == Pane::Quotes => {
+            let shown = state.selected_instrument(snapshot, scene.context);
+            let of = |row: &&PositionRow| Some(row.instrument) == shown;
+            snapshot.positions.iter().find(of).map(panes::positions::Item::Position)
+        }
+        View::Panes if state.focus == Pane::Positions => panes::positions::under_cursor(state, snapshot),
+        View::Panes | View::Equity | View::Activity | View::Broker => {
+            return toast(state, "select a position or an order first (4)", true, scene.now);
+        }
     };
     match held {
         Some(panes::positions::Item::Position(row)) => open_preview(state, Intent::Close(row.id), scene),
@@ -178,7 +186,14 @@ fn close(state: &mut UiState, scene: Scene<'_>) {
 fn modify(state: &mut UiState, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let text = |value: Option<String>| tui_input::Input::from(value.unwrap_or_default());
-    let form = match panes::positions::under_cursor(state, snapshot) {
+    let selected = match (state.view, state.focus) {
+        (View::Detail(id), _) => snapshot.positions.iter().find(|row| row.instrument == id).map(panes::positions::Item::Position),
+        (View::Panes, Pane::Positions) => panes::positions::under_cursor(state, snapshot),
+        (View::Panes | View::Equity | View::Activity | View::Broker, _) => {
+            return toast(state, "select a position or an order first (4)", true, scene.now);
+        }
+    };
+    let form = match selected {
         Some(panes::positions::Item::Position(row)) => {
             let mut form = Form::new(Purpose::Protect(row.id), row.instrument, row.side.closing().opposite());
             form.stop_loss = text(row.protection.stop_loss.map(|price| price.to_string()));
