@@ -6,7 +6,7 @@ use crate::domain::{
     Quantity,
 };
 use crate::exchange::{Exchange, LegIds, RestoredOrder, RestoredPosition, Terms};
-use crate::orders::{OpenState, OrderState, TrackedOrder};
+use crate::orders::{OpenState, OrderState, OrderStep, TrackedOrder};
 use crate::risk::Approved;
 
 /// Paper trading. It keeps no memory of its own: after a restart it is rebuilt from the ledger, so the two cannot disagree.
@@ -53,6 +53,10 @@ impl Paper {
 /// A stop that was touched works as a market order, though the ledger keeps what was asked for.
 fn as_it_works(tracked: &TrackedOrder) -> Order {
     let mut order = tracked.order;
+    // Since its last change it takes part as a new order would: not at prices from before it. A stop is never blind.
+    let is_change = |step: OrderStep| step == OrderStep::Modify && !order.request.origin.is_protective();
+    let changed = tracked.history.iter().rev().find(|entry| is_change(entry.step)).map(|entry| entry.at);
+    order.created_at = changed.map_or(order.created_at, |at| at.max(order.created_at));
     let is_touched = matches!(tracked.state, OrderState::Open(OpenState::Triggered | OpenState::PartiallyFilled))
         || matches!(tracked.state, OrderState::PendingCancel(OpenState::Triggered | OpenState::PartiallyFilled));
     if is_touched && matches!(order.request.kind, OrderKind::Stop(_)) {
