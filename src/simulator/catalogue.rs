@@ -43,7 +43,7 @@ pub struct Listing {
     pub contract_size: i64,
     /// Smallest, largest and step of volumes, in lots.
     pub lot: [Quantity; 3],
-    /// Least distance of exits, in points of the last decimal.
+    /// Least distance of exits, in pips.
     pub stops_level: i64,
     /// Percent of the nominal value.
     pub margin_percent: Ratio,
@@ -129,6 +129,11 @@ impl Listing {
         Price::from_nanos(10_i64.pow(9 - u32::from(self.digits.min(9))))
     }
 
+    /// One pip.
+    pub fn pip(&self) -> Price {
+        Price::from_nanos(10_i64.pow(9 - u32::from(self.pips.min(9))))
+    }
+
     /// So many points.
     pub fn points(&self, count: i64) -> Price {
         Price::from_nanos(self.point().nanos().saturating_mul(count))
@@ -144,7 +149,7 @@ impl Listing {
             lot_min,
             lot_max,
             lot_step,
-            stops_level: self.points(self.stops_level),
+            stops_level: Price::from_nanos(self.pip().nanos().saturating_mul(self.stops_level)),
             margin: Ratio::from_nanos(self.margin_percent.nanos() / 100),
             profit_currency: self.profit.clone(),
             can_short: self.can_short,
@@ -167,6 +172,8 @@ mod tests {
         let euro = catalogue.get("EURUSD").unwrap();
         assert_eq!(euro.contract().margin, Ratio::from_nanos(33_300_000));
         assert_eq!(euro.points(9), "0.00009".parse().unwrap());
+        let zloty = catalogue.get("EURPLN").unwrap();
+        assert_eq!(zloty.contract().stops_level, "0.001".parse().unwrap(), "ten pips");
     }
 
     #[test]

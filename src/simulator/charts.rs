@@ -6,8 +6,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::domain::{Price, WallTime};
+use crate::simulator::Listing;
 use crate::simulator::core::{Answer, Refusal, Request};
-use crate::simulator::records::{ZONE, instant, millis, number, short_time};
+use crate::simulator::records::{ZONE, instant, millis, number, padded_time, short_time, source};
 
 /// One-minute candles kept of each symbol, about a month of forex.
 const KEPT: usize = 45_000;
@@ -186,16 +187,16 @@ fn shifted(candle: &Candle, digits: u8) -> Value {
 }
 
 /// The stream's candle: absolute prices.
-pub(super) fn streamed(symbol: &str, candle: &Candle) -> Value {
+pub(super) fn streamed(listing: &Listing, candle: &Candle) -> Value {
     json!({
-        "symbol": symbol,
+        "symbol": listing.symbol,
         "ctm": candle.ctm,
-        "ctmString": short_time(instant(candle.ctm)),
+        "ctmString": padded_time(instant(candle.ctm)),
         "open": number(candle.open.nanos()),
         "high": number(candle.high.nanos()),
         "low": number(candle.low.nanos()),
         "close": number(candle.close.nanos()),
         "vol": candle.vol as f64,
-        "quoteId": 5,
+        "quoteId": source(listing),
     })
 }

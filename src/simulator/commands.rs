@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use crate::domain::{Duration, OrderSide, Price, Quantity, WallTime};
 use crate::exchange::DealerRefusal;
 use crate::simulator::core::{Answer, Refusal, Request};
-use crate::simulator::records::{ZONE, account, closed_record, instant, millis, number, open_record, short_time, symbol, tick};
+use crate::simulator::records::{
+    ZONE, account, closed_record, deposit_record, instant, millis, number, open_record, short_time, symbol, tick,
+};
+use crate::simulator::streams::news;
 use crate::simulator::{Listing, Simulator};
 
 const MISSING: Refusal = Refusal("BE106", "Missing data");
@@ -43,6 +46,7 @@ impl Simulator {
             }
             "getCommissionDef" => {
                 let listing = self.listing(request)?;
+                decimal(request.arguments, "volume")?;
                 let rate = self.dealer.rate(&listing.profit).map(|rate| number(rate.nanos()));
                 json!({"commission": 0.0, "rateOfExchange": rate})
             }
@@ -55,7 +59,10 @@ impl Simulator {
             "tradeTransactionStatus" => self.status(request)?,
             "getTradingHours" => self.trading_hours(request)?,
             "getCalendar" => calendar(now),
-            "getNews" => json!([]),
+            "getNews" => {
+                let (start, end) = span(request, now)?;
+                news::between(instant(start), end)
+            }
             _ => return Err(Refusal("BE104", "Method does not exist")),
         };
         Ok(Some(data))
@@ -115,7 +122,7 @@ impl Simulator {
             let lately = self.dealer.closed().iter().filter(|closed| closed.close_time >= since);
             records.extend(lately.map(|closed| closed_record(closed, self.digits(&closed.trade.symbol), now)));
         }
-        self.maybe_truncated(records)
+        Value::Array(self.maybe_truncated(records))
     }
 
     fn record(&self, trade: &crate::exchange::Trade, now: WallTime) -> Value {
@@ -131,21 +138,21 @@ impl Simulator {
     }
 
     fn history(&mut self, request: &Request<'_>, now: WallTime) -> Result<Value, Refusal> {
-        let field = |name: &str| request.arguments.get(name).and_then(Value::as_i64).ok_or(MISSING);
-        let (start, end) = (field("start")?, field("end")?);
+        let (start, end) = span(request, now)?;
         let start = if start == 0 { WallTime(now.0 - LAST_MONTH.0) } else { instant(start) };
-        // The end is whole milliseconds too: what happened inside the last one belongs to it.
-        let end = if end == 0 { now } else { instant(end.saturating_add(1)) };
         let inside = self.dealer.closed().iter().filter(|closed| (start..=end).contains(&closed.close_time));
         let records = inside.map(|closed| closed_record(closed, self.digits(&closed.trade.symbol), now)).collect();
-        Ok(self.maybe_truncated(records))
+        let trades = self.maybe_truncated(records);
+        let deposit = self.deposit.filter(|deposit| (start..=end).contains(&deposit.at));
+        let paid_in = deposit.map(|deposit| deposit_record(deposit, now));
+        Ok(paid_in.into_iter().chain(trades).collect())
     }
 
-    fn maybe_truncated(&mut self, mut records: Vec<Value>) -> Value {
+    fn maybe_truncated(&mut self, mut records: Vec<Value>) -> Vec<Value> {
         if !records.is_empty() && self.dice.happens(self.settings.faults.truncated_list) {
             records.pop();
         }
-        Value::Array(records)
+        records
     }
 
     fn trade_records(&self, request: &Request<'_>, now: WallTime) -> Result<Value, Refusal> {
@@ -200,6 +207,14 @@ fn hours_of(category: &str) -> Vec<(i64, i64, i64)> {
         _ => (1, 5, 60, 23 * 60),
     };
     (first_day..=last_day).map(|day| (day, from, if category == "FX" && day == 5 { 22 * 60 } else { to })).collect()
+}
+
+/// Start in milliseconds and end of what is asked for; an end of 0 is now.
+fn span(request: &Request<'_>, now: WallTime) -> Result<(i64, WallTime), Refusal> {
+    let field = |name: &str| request.arguments.get(name).and_then(Value::as_i64).ok_or(MISSING);
+    let (start, end) = (field("start")?, field("end")?);
+    // The end is whole milliseconds too: what happened inside the last one belongs to it.
+    Ok((start, if end == 0 { now } else { instant(end.saturating_add(1)) }))
 }
 
 /// A decimal field in units of 1e-9.

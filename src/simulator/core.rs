@@ -1,4 +1,7 @@
-//! The protocol's rules of connections and sessions. Commands, trading and streams are in the files of those names.
+//! The protocol's rules of connections and sessions. Commands, trading and streams are in the files of those names; swaps are charged
+//! in `core/nights.rs`.
+
+mod nights;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +11,11 @@ use serde_json::{Value, json};
 use crate::domain::{Duration, Price, WallTime};
 use crate::exchange::{Dealer, DealerBook, DealerQuote};
 use crate::simulator::charts::Charts;
-use crate::simulator::streams::Subscriptions;
+use crate::simulator::records::Deposit;
+use crate::simulator::streams::{Subscriptions, news};
 use crate::simulator::trading::Status;
 use crate::simulator::{Catalogue, Dice, Faults, Listing};
+use nights::midnight_after;
 
 /// The first data after connecting must come within this time.
 const FIRST_DATA: Duration = Duration::seconds(1);
@@ -33,6 +38,8 @@ pub(super) const KEPT_STATUSES: usize = 20_000;
 
 /// The first number a new dealer gives.
 const FIRST_NUMBER: i64 = 700_001;
+/// The arguments of a command that has none.
+static NOTHING: Value = Value::Null;
 
 /// Number of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,12 +129,19 @@ pub struct Simulator {
     pub(super) sessions: BTreeMap<String, Session>,
     pub(super) statuses: BTreeMap<i64, Status>,
     pub(super) ranges: BTreeMap<String, (Price, Price)>,
+    /// What was paid in at the beginning; nothing where an account was taken over.
+    pub(super) deposit: Option<Deposit>,
+    /// So many requotes and rejections so far: their forms take turns.
+    pub(super) requotes: u32,
+    pub(super) rejections: u32,
     connections: BTreeMap<ConnectionId, Connection>,
     blocked: BTreeMap<String, WallTime>,
     delayed: BTreeMap<(WallTime, u64), Sent>,
     next_connection: u64,
     next_delayed: u64,
     last_keep_alive: WallTime,
+    pub(super) next_news: WallTime,
+    next_night: WallTime,
     /// The clock of the market it deals in, where that is not the wall's: a tape's.
     market_clock: Option<WallTime>,
 }
@@ -137,6 +151,8 @@ pub(super) struct Request<'a> {
     pub(super) command: &'a str,
     pub(super) arguments: &'a Value,
     pub(super) tag: Option<&'a str>,
+    /// Whether its reply is to come in several lines.
+    is_pretty: bool,
 }
 
 /// An error reply's code and text.
@@ -150,7 +166,8 @@ impl Simulator {
     pub fn new(settings: Settings, catalogue: Catalogue, now: WallTime) -> Self {
         let first = catalogue.iter().map(|listing| (listing.symbol.clone(), listing.price)).collect();
         let book = DealerBook { balance: settings.balance, first_number: FIRST_NUMBER, trades: Vec::new() };
-        Self::with_book(settings, catalogue, book, first, now)
+        let deposit = Deposit { number: FIRST_NUMBER - 1, amount: settings.balance, at: now };
+        Self { deposit: Some(deposit), ..Self::with_book(settings, catalogue, book, first, now) }
     }
 
     /// A broker that takes over an account as it stands, with these first prices; a symbol without one has no quote yet.
@@ -171,18 +188,23 @@ impl Simulator {
             sessions: BTreeMap::new(),
             statuses: BTreeMap::new(),
             ranges: BTreeMap::new(),
+            deposit: None,
+            requotes: 0,
+            rejections: 0,
             connections: BTreeMap::new(),
             blocked: BTreeMap::new(),
             delayed: BTreeMap::new(),
             next_connection: 1,
             next_delayed: 0,
             last_keep_alive: now,
+            next_news: news::latest(now).plus(news::EVERY),
+            next_night: midnight_after(now),
             market_clock: None,
             settings,
             catalogue,
         };
         for (symbol, price) in first {
-            simulator.price(now, &symbol, price, &mut Vec::new());
+            simulator.take_price(now, &symbol, price, &mut Vec::new());
         }
         simulator
     }
@@ -254,8 +276,7 @@ impl Simulator {
             return;
         };
         if is_first && self.is_crowded(id) {
-            let reply = error_reply(Refusal("EX008", "Connection limit reached"), None);
-            self.send(now, id, reply, out);
+            self.reply(now, id, Err(Refusal("EX008", "Connection limit reached")), &Request::of(&message), out);
             self.close(id, out);
             return;
         }
@@ -265,7 +286,7 @@ impl Simulator {
         }
     }
 
-    /// Lets time act: keep-alive, silence, expiries, messages that had to wait.
+    /// Lets time act: keep-alive, silence, expiries, nights, news, messages that had to wait.
     pub fn tick(&mut self, now: WallTime, out: &mut Vec<Sent>) {
         while let Some(entry) = self.delayed.first_entry() {
             if entry.key().0 > now {
@@ -285,6 +306,10 @@ impl Simulator {
         let mut events = Vec::new();
         self.dealer.expire(self.market_clock.unwrap_or(now), &mut events);
         self.publish(now, &events, out);
+        self.pass_nights(now, out);
+        if now >= self.next_news {
+            self.push_news(now, out);
+        }
         if now.since(self.last_keep_alive).0 >= KEEP_ALIVE.0 {
             self.last_keep_alive = now;
             self.push_keep_alive(now, out);
@@ -296,13 +321,6 @@ impl Simulator {
         self.market_clock = Some(at);
     }
 
-    /// A night has passed: swaps are charged on what is open.
-    pub fn night(&mut self, now: WallTime, out: &mut Vec<Sent>) {
-        let mut events = Vec::new();
-        self.dealer.roll_over(1, &mut events);
-        self.publish(now, &events, out);
-    }
-
     /// When [`Self::tick`] has something to do next, at the latest.
     pub fn wake_at(&self) -> WallTime {
         let delayed = self.delayed.keys().next().map(|(at, _)| *at);
@@ -310,8 +328,14 @@ impl Simulator {
         delayed.map_or(regular, |at| at.min(regular))
     }
 
-    /// Takes the middle price of a symbol; bid and ask lie around it at the listed spread.
+    /// Takes the middle price of a symbol; bid and ask lie around it at the listed spread. Outside its hours nothing changes.
     pub fn price(&mut self, now: WallTime, symbol: &str, middle: Price, out: &mut Vec<Sent>) {
+        if !self.settings.has_hours || self.is_open(symbol, now) {
+            self.take_price(now, symbol, middle, out);
+        }
+    }
+
+    fn take_price(&mut self, now: WallTime, symbol: &str, middle: Price, out: &mut Vec<Sent>) {
         let Some(listing) = self.catalogue.get(symbol).cloned() else { return };
         let point = listing.point();
         let half = listing.points(listing.spread / 2);
@@ -334,6 +358,9 @@ impl Simulator {
             self.push_candle(now, listing, candle, out);
         }
         self.publish(now, &events, out);
+        if events.is_empty() {
+            self.push_profits(now, |trade| trade.symbol == listing.symbol, out);
+        }
     }
 
     /// Loads bars from before the start, for charts.
@@ -342,52 +369,43 @@ impl Simulator {
     }
 
     fn receive_main(&mut self, now: WallTime, id: ConnectionId, message: &Value, out: &mut Vec<Sent>) {
-        let tag = message.get("customTag").and_then(Value::as_str);
-        let null = Value::Null;
-        let arguments = message.get("arguments").unwrap_or(&null);
-        let Some(command) = message.get("command").and_then(Value::as_str) else {
-            self.send(now, id, error_reply(Refusal("BE110", "Incorrect command format"), tag), out);
-            return;
-        };
-        let request = Request { command, arguments, tag };
+        let request = Request::of(message);
+        if message.get("command").and_then(Value::as_str).is_none() {
+            return self.reply(now, id, Err(Refusal("BE110", "Incorrect command format")), &request, out);
+        }
         let session = self.connections.get(&id).and_then(|connection| connection.session.clone());
-        match (command, session) {
-            ("login", None) => self.log_in(now, id, &request, out),
-            ("login", Some(_)) => self.send(now, id, error_reply(Refusal("BE118", "User already logged"), tag), out),
-            ("ping" | "getVersion", None) if self.settings.variants.answers_before_login => {
-                let answer = self.answer(now, &request);
-                self.reply(now, id, answer, tag, out);
-            }
-            (_, None) => self.send(now, id, error_reply(Refusal("BE103", "User is not logged"), tag), out),
+        let answer = match (request.command, session) {
+            ("login", None) => return self.log_in(now, id, &request, out),
+            ("login", Some(_)) => Err(Refusal("BE118", "User already logged")),
+            ("ping" | "getVersion", None) if self.settings.variants.answers_before_login => self.answer(now, &request),
+            (_, None) => Err(Refusal("BE103", "User is not logged")),
             ("logout", Some(_)) => {
-                self.reply(now, id, Ok(None), tag, out);
-                self.close(id, out);
+                self.reply(now, id, Ok(None), &request, out);
+                return self.close(id, out);
             }
-            ("tradeTransaction", Some(_)) => self.trade(now, id, &request, out),
+            ("tradeTransaction", Some(_)) => return self.trade(now, id, &request, out),
             (_, Some(session)) => {
                 self.charts.note_request(&session, &request);
-                let answer = self.answer(now, &request);
-                self.reply(now, id, answer, tag, out);
+                self.answer(now, &request)
             }
-        }
+        };
+        self.reply(now, id, answer, &request, out);
     }
 
     fn log_in(&mut self, now: WallTime, id: ConnectionId, request: &Request<'_>, out: &mut Vec<Sent>) {
         let field = |name: &str| request.arguments.get(name).and_then(Value::as_str);
         let (Some(user), Some(password)) = (field("userId"), field("password")) else {
-            self.send(now, id, error_reply(Refusal("BE106", "Missing data: userId and password"), request.tag), out);
-            return;
+            return self.reply(now, id, Err(Refusal("BE106", "Missing data: userId and password")), request, out);
         };
         let pair = format!("{user}\n{password}");
         self.blocked.retain(|_, until| *until > now);
         if self.blocked.contains_key(&pair) {
-            self.send(now, id, error_reply(Refusal("EX007", "Login blocked for 10 minutes"), request.tag), out);
-            return;
+            return self.reply(now, id, Err(Refusal("EX007", "Login blocked for 10 minutes")), request, out);
         }
         if user != self.settings.user || password != self.settings.password {
             self.blocked.insert(pair, now.plus(BLOCKED_FOR));
-            self.send(now, id, error_reply(Refusal("BE005", "userPasswordCheck: Invalid login or password"), request.tag), out);
-            return;
+            let refusal = Refusal("BE005", "userPasswordCheck: Invalid login or password");
+            return self.reply(now, id, Err(refusal), request, out);
         }
         let number = format!("{}{:010}", 44 + self.dice.below(40), self.dice.below(10_000_000_000));
         let session = Session { stream: None, subscriptions: Subscriptions::default(), since: now };
@@ -395,11 +413,7 @@ impl Simulator {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.session = Some(number.clone());
         }
-        let mut reply = json!({"status": true, "streamSessionId": number});
-        if let (Some(tag), Value::Object(fields)) = (request.tag, &mut reply) {
-            fields.insert("customTag".to_owned(), json!(tag));
-        }
-        self.send(now, id, reply, out);
+        self.send_reply(now, id, json!({"status": true, "streamSessionId": number}), request, out);
     }
 
     /// Ties a stream connection to a session by the number it sends.
@@ -410,24 +424,37 @@ impl Simulator {
     }
 
     /// Answers a main command.
-    pub(super) fn reply(&mut self, now: WallTime, id: ConnectionId, answer: Answer, tag: Option<&str>, out: &mut Vec<Sent>) {
+    pub(super) fn reply(&mut self, now: WallTime, id: ConnectionId, answer: Answer, request: &Request<'_>, out: &mut Vec<Sent>) {
         let reply = match answer {
             Ok(data) => {
                 let mut reply = json!({"status": true});
                 if let Value::Object(fields) = &mut reply {
                     fields.extend(data.map(|data| ("returnData".to_owned(), data)));
-                    fields.extend(tag.map(|tag| ("customTag".to_owned(), json!(tag))));
                 }
                 reply
             }
-            Err(refusal) => error_reply(refusal, tag),
+            Err(refusal) => error_reply(refusal),
         };
-        self.send(now, id, reply, out);
+        self.send_reply(now, id, reply, request, out);
+    }
+
+    /// Sends a reply with the tag of its request, in the form the request wants.
+    fn send_reply(&mut self, now: WallTime, id: ConnectionId, reply: Value, request: &Request<'_>, out: &mut Vec<Sent>) {
+        let mut reply = reply;
+        if let (Some(tag), Value::Object(fields)) = (request.tag, &mut reply) {
+            fields.insert("customTag".to_owned(), json!(tag));
+        }
+        let text = if request.is_pretty { format!("{reply:#}") } else { reply.to_string() };
+        self.send_text(now, id, text, out);
     }
 
     /// Sends a message, later if messages are delayed.
-    pub(super) fn send(&mut self, now: WallTime, id: ConnectionId, message: Value, out: &mut Vec<Sent>) {
-        let sent = Sent::Text(id, message.to_string());
+    pub(super) fn send(&mut self, now: WallTime, id: ConnectionId, message: &Value, out: &mut Vec<Sent>) {
+        self.send_text(now, id, message.to_string(), out);
+    }
+
+    fn send_text(&mut self, now: WallTime, id: ConnectionId, text: String, out: &mut Vec<Sent>) {
+        let sent = Sent::Text(id, text);
         let delay = self.settings.faults.delay;
         if delay.0 > 0 {
             self.next_delayed += 1;
@@ -457,13 +484,21 @@ impl Simulator {
     }
 }
 
-/// An error reply.
-pub(super) fn error_reply(refusal: Refusal, tag: Option<&str>) -> Value {
-    let mut reply = json!({"status": false, "errorCode": refusal.0, "errorDescr": refusal.1});
-    if let (Some(tag), Value::Object(fields)) = (tag, &mut reply) {
-        fields.insert("customTag".to_owned(), json!(tag));
+impl<'a> Request<'a> {
+    /// The parts of a message; a command that is missing is an empty one.
+    fn of(message: &'a Value) -> Self {
+        Self {
+            command: message.get("command").and_then(Value::as_str).unwrap_or(""),
+            arguments: message.get("arguments").unwrap_or(&NOTHING),
+            tag: message.get("customTag").and_then(Value::as_str),
+            is_pretty: message.get("prettyPrint").and_then(Value::as_bool).unwrap_or(false),
+        }
     }
-    reply
+}
+
+/// An error reply.
+pub(super) fn error_reply(refusal: Refusal) -> Value {
+    json!({"status": false, "errorCode": refusal.0, "errorDescr": refusal.1})
 }
 
 /// The account's currency per unit of each profit currency, from the listed prices. The account is in dollars, euros or złoty.

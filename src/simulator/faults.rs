@@ -26,9 +26,9 @@ pub struct Faults {
     pub status_before_reply: u16,
     /// Lists of trades that come without their last entry.
     pub truncated_list: u16,
-    /// Market orders answered with a changed price.
+    /// Market orders answered with a changed price: in turn by a status, by BE013 and by BE015.
     pub requote: u16,
-    /// Trade requests refused without reason.
+    /// Trade requests refused without reason: in turn rejected and in error.
     pub rejected: u16,
     /// Candles never come on the stream, whatever was asked for.
     pub silent_candles: bool,

@@ -4,7 +4,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Number, Value, json};
 
-use crate::domain::{OrderSide, Price, Quantity, SCALE, WallTime};
+use crate::domain::{OrderSide, Price, Quantity, Ratio, SCALE, WallTime};
 use crate::exchange::{AccountFigures, CloseReason, ClosedTrade, DealerQuote, Entry, Trade};
 use crate::simulator::Listing;
 
@@ -49,6 +49,11 @@ pub fn short_time(at: WallTime) -> String {
     local(at).map_or_else(String::new, |(local, _)| local.strftime("%b %-d, %Y %-I:%M:%S %p").to_string())
 }
 
+/// `Nov 01, 2025 01:27:00 PM`, the form of streamed candles.
+pub fn padded_time(at: WallTime) -> String {
+    local(at).map_or_else(String::new, |(local, _)| local.strftime("%b %d, %Y %I:%M:%S %p").to_string())
+}
+
 /// The server's local time with the zone's letters.
 fn local(at: WallTime) -> Option<(DateTime, String)> {
     let zone = TimeZone::get(ZONE).ok()?;
@@ -58,6 +63,19 @@ fn local(at: WallTime) -> Option<(DateTime, String)> {
 
 /// The zone of the server's texts and hours.
 pub const ZONE: &str = "Europe/Warsaw";
+/// The day whose night counts three times, 0 Monday.
+pub const TRIPLE_SWAP_DAY: i64 = 2;
+
+/// Money that was paid in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deposit {
+    /// Number of the operation.
+    pub number: i64,
+    /// In units of 1e-9 of the account's currency.
+    pub amount: i64,
+    /// When.
+    pub at: WallTime,
+}
 
 /// The protocol's number for side and entry.
 pub const fn command_number(side: OrderSide, entry: Entry) -> i64 {
@@ -144,6 +162,38 @@ pub fn closed_record(closed: &ClosedTrade, digits: u8, now: WallTime) -> Value {
     with_texts(closed_fields(closed, digits), closed.trade.open_time, Some(closed.close_time), None, now)
 }
 
+/// A TRADE_RECORD of a balance operation: no symbol, no prices, and the amount as its profit.
+pub fn deposit_record(deposit: Deposit, now: WallTime) -> Value {
+    let Deposit { number: order, amount, at } = deposit;
+    let Value::Object(fields) = json!({
+        "close_price": 0.0,
+        "close_time": millis(at),
+        "closed": true,
+        "cmd": 6,
+        "comment": "deposit",
+        "commission": 0.0,
+        "customComment": "",
+        "digits": 0,
+        "expiration": null,
+        "margin_rate": 0.0,
+        "offset": 0,
+        "open_price": 0.0,
+        "open_time": millis(at),
+        "order": order,
+        "order2": order,
+        "position": order,
+        "profit": number(amount),
+        "sl": 0.0,
+        "storage": 0.0,
+        "symbol": null,
+        "tp": 0.0,
+        "volume": 0.0,
+    }) else {
+        return Value::Null;
+    };
+    with_texts(fields, at, Some(at), None, now)
+}
+
 /// A STREAMING_TRADE_RECORD of something open or waiting. `kind` is the stream's type: 0 open, 1 pending.
 pub fn streamed_open(trade: &Trade, current: Option<Price>, profit: i64, digits: u8, kind: i64, state: &str) -> Value {
     let mut fields = open_fields(trade, current, profit, digits);
@@ -170,7 +220,6 @@ pub fn tick(listing: &Listing, quote: DealerQuote, range: (Price, Price), level:
     let (bid, ask) = (Price::from_nanos(quote.bid.nanos() - away), Price::from_nanos(quote.ask.nanos() + away));
     let spread = ask.nanos() - bid.nanos();
     let volume = |lots: i64| if listing.category == "IND" { Value::Null } else { json!(lots * (i64::from(level) + 1)) };
-    let pip = 10_i64.pow(9 - u32::from(listing.pips.min(9)));
     let mut fields = json!({
         "symbol": listing.symbol,
         "ask": price(ask),
@@ -181,24 +230,39 @@ pub fn tick(listing: &Listing, quote: DealerQuote, range: (Price, Price), level:
         "low": price(range.0),
         "level": level,
         "spreadRaw": number(spread),
-        "spreadTable": spread as f64 / pip as f64,
+        "spreadTable": spread as f64 / listing.pip().nanos() as f64,
         "timestamp": millis(quote.at),
     });
     if let (true, Value::Object(fields)) = (is_streamed, &mut fields) {
-        fields.insert("quoteId".to_owned(), json!(QUOTE_ID));
+        fields.insert("quoteId".to_owned(), json!(source(listing)));
     }
     fields
 }
 
-/// The price source's number, one that the document does not list and the wire has.
-const QUOTE_ID: i64 = 5;
+/// The price source's number: ones that the document does not list and the wire has.
+pub fn source(listing: &Listing) -> i64 {
+    match listing.category.as_str() {
+        "STC" | "ETF" => 6,
+        "CRT" => 10,
+        _ => 5,
+    }
+}
+
+/// How margin is reckoned: 101 forex, 102 contracts with leverage, 103 without; 104 is on the wire and not in the document.
+fn margin_mode(listing: &Listing) -> i64 {
+    match listing.category.as_str() {
+        "FX" => 101,
+        "STC" => 104,
+        _ if listing.margin_percent == Ratio::from_nanos(100 * SCALE) => 103,
+        _ => 102,
+    }
+}
 
 /// A SYMBOL_RECORD.
 pub fn symbol(listing: &Listing, quote: Option<DealerQuote>, range: (Price, Price), now: WallTime) -> Value {
     let (bid, ask) = quote.map_or((listing.price, listing.price), |quote| (quote.bid, quote.ask));
     let at = quote.map_or(now, |quote| quote.at);
     let spread = ask.nanos() - bid.nanos();
-    let pip = 10_i64.pow(9 - u32::from(listing.pips.min(9)));
     let is_forex = listing.category == "FX";
     let [lot_min, lot_max, lot_step] = listing.lot;
     let point = listing.point().nanos();
@@ -226,16 +290,16 @@ pub fn symbol(listing: &Listing, quote: Option<DealerQuote>, range: (Price, Pric
     });
     let more = json!({
         "spreadRaw": number(spread),
-        "spreadTable": spread as f64 / pip as f64,
+        "spreadTable": spread as f64 / listing.pip().nanos() as f64,
         "leverage": number(listing.margin_percent.nanos()),
         "percentage": 100.0,
-        "marginMode": if is_forex { 101 } else { 102 },
+        "marginMode": margin_mode(listing),
         "profitMode": if is_forex { 5 } else { 6 },
         "initialMargin": 0,
         "marginHedged": 0,
         "marginMaintenance": null,
         "marginHedgedStrong": false,
-        "quoteId": QUOTE_ID,
+        "quoteId": source(listing),
         "quoteIdCross": 4,
         "exemode": 1,
         "stepRuleId": 5,
@@ -243,7 +307,7 @@ pub fn symbol(listing: &Listing, quote: Option<DealerQuote>, range: (Price, Pric
         "swapType": 0,
         "swapLong": listing.swap[0],
         "swapShort": listing.swap[1],
-        "swap_rollover3days": 2,
+        "swap_rollover3days": TRIPLE_SWAP_DAY,
         "instantMaxVolume": 2_147_483_647_i64,
         "type": if is_forex { 971 } else { 383 },
         "time": millis(at),

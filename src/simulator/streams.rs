@@ -1,10 +1,12 @@
-//! The stream connection: subscriptions, and what they push.
+//! The stream connection: subscriptions, and what they push. `streams/news.rs` makes up the news.
+
+pub(super) mod news;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::domain::{Duration, OrderSide, WallTime};
+use crate::domain::{Duration, OrderSide, Price, WallTime};
 use crate::exchange::{DealerEvent, DealerQuote, RemoveReason, Trade};
 use crate::simulator::charts::{Candle, streamed};
 use crate::simulator::core::{ConnectionId, Refusal, Sent, error_reply};
@@ -44,12 +46,12 @@ impl Simulator {
         let sessions: Vec<String> = match named {
             Some(number) if self.join(id, number) => vec![number.to_owned()],
             Some(_) => {
-                self.send(now, id, error_reply(Refusal("BE117", "Invalid token"), None), out);
+                self.send(now, id, &error_reply(Refusal("BE117", "Invalid token")), out);
                 return;
             }
             None if command.starts_with("stop") => self.sessions_of(id),
             None => {
-                self.send(now, id, error_reply(Refusal("BE106", "Missing data: streamSessionId"), None), out);
+                self.send(now, id, &error_reply(Refusal("BE106", "Missing data: streamSessionId")), out);
                 return;
             }
         };
@@ -88,9 +90,9 @@ impl Simulator {
             }
             let message = json!({"command": topic, "data": data});
             if self.dice.happens(faults.duplicate_stream) {
-                self.send(now, stream, message.clone(), out);
+                self.send(now, stream, &message, out);
             }
-            self.send(now, stream, message, out);
+            self.send(now, stream, &message, out);
             if self.dice.happens(faults.shuffled_stream) {
                 overtake(stream, out);
             }
@@ -99,6 +101,13 @@ impl Simulator {
 
     pub(super) fn push_keep_alive(&mut self, now: WallTime, out: &mut Vec<Sent>) {
         self.push(now, "keepAlive", &json!({"timestamp": millis(now)}), |wanted| wanted.keep_alive, out);
+    }
+
+    /// Tells the latest item of news.
+    pub(super) fn push_news(&mut self, now: WallTime, out: &mut Vec<Sent>) {
+        let at = news::latest(now);
+        self.next_news = at.plus(news::EVERY);
+        self.push(now, "news", &news::streamed(at), |wanted| wanted.news, out);
     }
 
     pub(super) fn push_tick(&mut self, now: WallTime, listing: &Listing, quote: DealerQuote, out: &mut Vec<Sent>) {
@@ -131,7 +140,7 @@ impl Simulator {
         if asked.is_empty() {
             return;
         }
-        let data = streamed(&listing.symbol, &candle);
+        let data = streamed(listing, &candle);
         let symbol = listing.symbol.clone();
         self.push(now, "candle", &data, |wanted| wanted.candles.contains(&symbol), out);
     }
@@ -151,7 +160,15 @@ impl Simulator {
     fn push_account(&mut self, now: WallTime, out: &mut Vec<Sent>) {
         let figures = account(self.dealer.figures(), &self.settings.currency, true);
         self.push(now, "balance", &figures, |wanted| wanted.balance, out);
-        let open: Vec<Trade> = self.dealer.positions().values().cloned().collect();
+        self.push_profits(now, |_| true, out);
+    }
+
+    /// Tells the running results of these positions.
+    pub(super) fn push_profits(&mut self, now: WallTime, are_meant: impl Fn(&Trade) -> bool, out: &mut Vec<Sent>) {
+        if !self.sessions.values().any(|session| session.subscriptions.profits) {
+            return;
+        }
+        let open: Vec<Trade> = self.dealer.positions().values().filter(|trade| are_meant(trade)).cloned().collect();
         for trade in open {
             let data = json!({"order": trade.order, "order2": trade.order2, "position": trade.position,
                               "profit": number(self.dealer.open_profit(&trade))});
@@ -175,25 +192,30 @@ impl Simulator {
             let quote = self.dealer.last_quote(&trade.symbol);
             let current = quote.map(|quote| if trade.side == OrderSide::Buy { quote.bid } else { quote.ask });
             let profit = if kind == 0 { self.dealer.open_profit(trade) } else { 0 };
-            streamed_open(trade, current, profit, self.digits(&trade.symbol), kind, state)
+            let record = streamed_open(trade, current, profit, self.digits(&trade.symbol), kind, state);
+            with(record, "nominalValue", self.nominal_value(trade))
         };
         match event {
             DealerEvent::Opened(trade) => vec![open(trade, 0, "Modified")],
             DealerEvent::Changed(trade) if trade.entry == crate::exchange::Entry::Market => vec![open(trade, 0, "Modified")],
             DealerEvent::Changed(trade) | DealerEvent::Placed(trade) => vec![open(trade, 1, "Modified")],
             DealerEvent::Removed(trade, reason) => {
-                let mut record = open(trade, 1, "Deleted");
-                if let (RemoveReason::Expired, Value::Object(fields)) = (reason, &mut record) {
-                    fields.insert("comment".to_owned(), json!("[expired]"));
-                }
-                vec![record]
+                let record = open(trade, 1, "Deleted");
+                vec![if *reason == RemoveReason::Expired { with(record, "comment", json!("[expired]")) } else { record }]
             }
             DealerEvent::Closed(closed) => {
                 let digits = self.digits(&closed.trade.symbol);
                 let gone = closed.is_whole.then(|| open(&closed.trade, 0, "Deleted"));
-                gone.into_iter().chain([streamed_closed(closed, digits)]).collect()
+                let record = with(streamed_closed(closed, digits), "nominalValue", self.nominal_value(&closed.trade));
+                gone.into_iter().chain([record]).collect()
             }
         }
+    }
+
+    /// What the volume was worth at its opening, in the account's currency: a field that the wire has and the document has not.
+    fn nominal_value(&self, trade: &Trade) -> Value {
+        let value = self.dealer.profit_between(&trade.symbol, OrderSide::Buy, Price::ZERO, trade.open_price, trade.volume);
+        value.map_or(Value::Null, number)
     }
 }
 
@@ -214,6 +236,14 @@ impl Subscriptions {
             _ => {}
         }
     }
+}
+
+/// A record with another field.
+fn with(mut record: Value, name: &str, value: Value) -> Value {
+    if let Value::Object(fields) = &mut record {
+        fields.insert(name.to_owned(), value);
+    }
+    record
 }
 
 /// Lets the last message to a stream overtake the one before it.

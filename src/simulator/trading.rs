@@ -12,7 +12,28 @@ use crate::simulator::streams::expiry;
 
 const MISSING: Refusal = Refusal("BE106", "Missing data: tradeTransInfo");
 
-/// Where a transaction stands: 0 error, 1 pending, 3 accepted, 4 rejected.
+/// Where a transaction stands; the protocol has no 2.
+const ERROR: i64 = 0;
+const PENDING: i64 = 1;
+const ACCEPTED: i64 = 3;
+const REJECTED: i64 = 4;
+
+/// What a transaction comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Outcome {
+    request_status: i64,
+    message: Option<&'static str>,
+}
+
+/// Why a transaction comes to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Denied {
+    why: Refusal,
+    /// The status that tells it; nothing where an error reply does.
+    status: Option<i64>,
+}
+
+/// What is known of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Status {
     request_status: i64,
@@ -42,7 +63,8 @@ struct Wish {
 }
 
 impl Status {
-    fn new(request_status: i64, message: Option<&'static str>, mark: &str) -> Self {
+    fn new(outcome: Outcome, mark: &str) -> Self {
+        let Outcome { request_status, message } = outcome;
         Self { request_status, message, mark: mark.to_owned(), bid: Price::ZERO, ask: Price::ZERO, price: None }
     }
 
@@ -70,17 +92,20 @@ impl Simulator {
         }
         let wish = match Wish::read(request.arguments) {
             Ok(wish) => wish,
-            Err(refused) => return self.reply(now, id, Err(refused), request.tag, out),
+            Err(refused) => return self.reply(now, id, Err(refused), request, out),
         };
         let order = self.dealer.number();
         let wish = Wish { ask: OpenRequest { transaction: order, ..wish.ask }, ..wish };
         let mut events = Vec::new();
-        let done = self.carry_out(now, order, &wish, &mut events);
-        let by_status = |why: Refusal| self.settings.variants.refuses_by_status || is_of_the_market(why);
-        let outcome = match done {
-            Err(why) if !by_status(why) => return self.reply(now, id, Err(why), request.tag, out),
-            Err(why) => Err(why.1),
-            Ok(()) => Ok(()),
+        let outcome = match self.carry_out(now, order, &wish, &mut events) {
+            Ok(()) => Outcome { request_status: ACCEPTED, message: None },
+            Err(Denied { why, status }) => {
+                let by_choice = self.settings.variants.refuses_by_status.then_some(REJECTED);
+                let Some(request_status) = status.or(by_choice) else {
+                    return self.reply(now, id, Err(why), request, out);
+                };
+                Outcome { request_status, message: Some(why.1) }
+            }
         };
         let mut told = Vec::new();
         self.tell(now, order, &wish, outcome, &events, &mut told);
@@ -90,7 +115,7 @@ impl Simulator {
             out.append(&mut told);
         }
         if !is_lost {
-            self.reply(now, id, Ok(Some(json!({"order": order}))), request.tag, out);
+            self.reply(now, id, Ok(Some(json!({"order": order}))), request, out);
         }
         out.append(&mut told);
         if self.dice.happens(faults.closed_after_trade) {
@@ -99,24 +124,13 @@ impl Simulator {
     }
 
     /// What the request comes to: the reply's place, then statuses, records, account.
-    fn tell(
-        &mut self,
-        now: WallTime,
-        order: i64,
-        wish: &Wish,
-        outcome: Result<(), &'static str>,
-        events: &[DealerEvent],
-        out: &mut Vec<Sent>,
-    ) {
-        let pending = Status::new(1, None, &wish.ask.mark);
+    fn tell(&mut self, now: WallTime, order: i64, wish: &Wish, outcome: Outcome, events: &[DealerEvent], out: &mut Vec<Sent>) {
+        let pending = Status::new(Outcome { request_status: PENDING, message: None }, &wish.ask.mark);
         self.push_status(now, order, &pending, out);
         if wish.kind == Kind::Open && wish.ask.entry == Entry::Market {
             self.push_in_progress(now, &in_progress(order, &wish.ask, now), out);
         }
-        let mut last = match outcome {
-            Ok(()) => Status::new(3, None, &wish.ask.mark),
-            Err(message) => Status::new(4, Some(message), &wish.ask.mark),
-        };
+        let mut last = Status::new(outcome, &wish.ask.mark);
         if let Some(quote) = self.dealer.last_quote(&wish.ask.symbol) {
             (last.bid, last.ask) = (quote.bid, quote.ask);
         }
@@ -133,40 +147,62 @@ impl Simulator {
         self.publish(now, events, out);
     }
 
-    fn carry_out(&mut self, now: WallTime, order: i64, wish: &Wish, events: &mut Vec<DealerEvent>) -> Result<(), Refusal> {
+    fn carry_out(&mut self, now: WallTime, order: i64, wish: &Wish, events: &mut Vec<DealerEvent>) -> Result<(), Denied> {
         let symbol = &wish.ask.symbol;
         if self.catalogue.get(symbol).is_none() {
-            return Err(refusal(DealerRefusal::Symbol));
+            return Err(refusal(DealerRefusal::Symbol).into());
         }
         if !self.is_open(symbol, now) && wish.kind != Kind::Delete {
-            return Err(Refusal("BE006", "Market for instrument is closed"));
+            return Err(Refusal("BE006", "Market for instrument is closed").into());
         }
         let faults = self.settings.faults;
         if self.dice.happens(faults.rejected) {
-            return Err(Refusal("BE099", "Request rejected"));
+            return Err(self.rejection());
         }
         let is_market = wish.kind == Kind::Open && wish.ask.entry == Entry::Market;
         if is_market && self.dice.happens(faults.requote) {
-            return Err(Refusal("BE013", "Price has changed"));
+            return Err(self.requote());
         }
-        match wish.kind {
-            Kind::Open => self.dealer.open(now, wish.ask.clone(), events).map(|_| ()).map_err(refusal),
+        let done = match wish.kind {
+            Kind::Open => self.dealer.open(now, wish.ask.clone(), events).map(|_| ()),
             Kind::Close => {
-                self.dealer.close(now, wish.number, wish.ask.volume, order, events).map_err(refusal)?;
-                if self.settings.variants.renumbers_remainder {
+                let done = self.dealer.close(now, wish.number, wish.ask.volume, order, events);
+                if done.is_ok() && self.settings.variants.renumbers_remainder {
                     self.dealer.renumber(wish.number, events);
                 }
-                Ok(())
+                done
             }
-            Kind::Modify => self.dealer.modify(wish.number, &wish.ask, events).map_err(refusal),
-            Kind::Delete => self.dealer.delete(wish.number, events).map_err(refusal),
+            Kind::Modify => self.dealer.modify(wish.number, &wish.ask, events),
+            Kind::Delete => self.dealer.delete(wish.number, events),
+        };
+        done.map_err(|why| refusal(why).into())
+    }
+
+    /// A requote, in turn in the forms that clients have met: a status, an error reply, and one whose code is in no document.
+    const fn requote(&mut self) -> Denied {
+        let why = Refusal("BE013", "Price has changed");
+        self.requotes = self.requotes.wrapping_add(1);
+        match self.requotes % 3 {
+            1 => Denied { why, status: Some(REJECTED) },
+            2 => Denied { why, status: None },
+            _ => Denied { why: Refusal("BE015", "Requote"), status: None },
         }
+    }
+
+    /// A refusal without a reason: in turn a rejection and an error.
+    const fn rejection(&mut self) -> Denied {
+        self.rejections = self.rejections.wrapping_add(1);
+        let status = if self.rejections % 2 == 1 { REJECTED } else { ERROR };
+        Denied { why: Refusal("BE099", "Request rejected"), status: Some(status) }
     }
 }
 
-/// What the market refuses comes as a status even where the rest is refused at once.
-fn is_of_the_market(why: Refusal) -> bool {
-    matches!(why.0, "BE006" | "BE009" | "BE010" | "BE013" | "BE099")
+impl From<Refusal> for Denied {
+    /// What the market refuses comes as a status even where the rest is refused at once.
+    fn from(why: Refusal) -> Self {
+        let is_of_the_market = matches!(why.0, "BE006" | "BE009" | "BE010");
+        Self { why, status: is_of_the_market.then_some(REJECTED) }
+    }
 }
 
 fn in_progress(order: i64, ask: &OpenRequest, now: WallTime) -> Trade {

@@ -1,12 +1,21 @@
 //! The simulator held against xAPI 2.5.0: each row of the protocol a test, through nothing but texts on two connections.
+//!
+//! `xapi_conformance.md` says which test holds which row. One long file on purpose: whoever reads the list finds every test here,
+//! or in `xapi_server.rs` where sockets matter.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use pmax::domain::{Duration, Price, WallTime};
-use pmax::simulator::{Catalogue, ConnectionId, Faults, Port, Sent, Settings, Simulator, Variants};
+use pmax::exchange::DealerBook;
+use pmax::simulator::{Candle, Catalogue, ConnectionId, Faults, Port, Sent, Settings, Simulator, Variants};
 use serde_json::{Value, json};
 
 /// Saturday 2025-11-01, 13:26:40 in Warsaw.
 const START: WallTime = WallTime(1_762_000_000_000_000_000);
 const SPACING: Duration = Duration::millis(250);
+const MINUTE: i64 = 60_000;
+const LOGIN: &str = r#"{"command":"login","arguments":{"userId":"20001","password":"secret"}}"#;
+const PING: &str = r#"{"command":"ping"}"#;
 
 /// A person's side of the wire, with a clock of its own.
 struct Peer {
@@ -126,6 +135,44 @@ impl Peer {
         (peer, stream, session)
     }
 
+    /// Sends a stream command of this session.
+    fn subscribe(&mut self, stream: ConnectionId, session: &str, command: &str, more: Value) {
+        let mut text = json!({"command": command, "streamSessionId": session});
+        for (name, value) in more.as_object().unwrap() {
+            text[name] = value.clone();
+        }
+        self.send_on(stream, &text.to_string());
+    }
+
+    /// Data of one topic that came on a stream since the last look.
+    fn pushed(&mut self, stream: ConnectionId, topic: &str) -> Vec<Value> {
+        let told = self.texts(stream).into_iter().filter(|message| message["command"] == topic);
+        told.map(|message| message["data"].clone()).collect()
+    }
+
+    /// Time passes in which both connections say something now and then.
+    fn live(&mut self, stream: ConnectionId, session: &str, time: Duration) {
+        let (main, until) = (self.main, self.now.plus(time));
+        let ping = json!({"command": "ping", "streamSessionId": session}).to_string();
+        while self.now < until {
+            self.now = self.now.plus(Duration::seconds(500)).min(until);
+            self.simulator.receive(self.now, main, PING, &mut self.out);
+            self.simulator.receive(self.now, stream, &ping, &mut self.out);
+            self.simulator.tick(self.now, &mut self.out);
+        }
+        self.texts(main);
+    }
+
+    /// Goes away, and logs in anew a moment after this instant.
+    fn come_back(&mut self, at: WallTime) {
+        let main = self.main;
+        self.simulator.disconnect(main, &mut self.out);
+        self.now = at;
+        self.simulator.tick(self.now, &mut self.out);
+        self.main = self.simulator.connect(self.now, Port::Main, "127.0.0.1");
+        assert_eq!(self.log_in("secret")["status"], true);
+    }
+
     fn transaction(&mut self, change: Value) -> Value {
         let mut info = json!({"cmd": 0, "type": 0, "symbol": "EURUSD", "volume": 0.1, "price": 1.0843, "sl": 0.0, "tp": 0.0, "offset": 0,
                               "order": 0, "expiration": 0, "customComment": "tui-8f2c"});
@@ -149,11 +196,57 @@ impl Peer {
         self.get("getTrades", json!({"openedOnly": true})).as_array().unwrap().clone()
     }
 
+    /// Closed trades of the history, without what was paid in.
+    fn closed(&mut self) -> Vec<Value> {
+        let history = self.get("getTradesHistory", json!({"start": 0, "end": 0}));
+        let is_trade = |record: &&Value| record["cmd"].as_i64().is_some_and(|command| command < 2);
+        history.as_array().unwrap().iter().filter(is_trade).cloned().collect()
+    }
+
     fn price(&mut self, symbol: &str, price: &str) {
         self.now = self.now.plus(SPACING);
         let price: Price = price.parse().unwrap();
         self.simulator.price(self.now, symbol, price, &mut self.out);
     }
+
+    fn status_after(&mut self, change: Value) -> (i64, Option<String>) {
+        let order = self.order(change);
+        let status = self.status_of(order);
+        (status["requestStatus"].as_i64().unwrap(), status["message"].as_str().map(str::to_owned))
+    }
+}
+
+/// What stream messages are, in a word or three.
+fn kinds(messages: &[Value]) -> Vec<String> {
+    let kind = |message: &Value| match message["command"].as_str().unwrap() {
+        "tradeStatus" => format!("status {}", message["data"]["requestStatus"]),
+        "trade" => format!("trade {} {}", message["data"]["type"], message["data"]["state"].as_str().unwrap()),
+        other => other.to_owned(),
+    };
+    messages.iter().map(kind).collect()
+}
+
+fn names(record: &Value) -> BTreeSet<&str> {
+    record.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+fn words(text: &str) -> BTreeSet<&str> {
+    text.split_whitespace().collect()
+}
+
+/// A candle of one minute in which the price stood still.
+fn candle(ctm: i64, price: &str) -> Candle {
+    let price: Price = price.parse().unwrap();
+    Candle { ctm, open: price, high: price, low: price, close: price, vol: 1 }
+}
+
+/// A range chart's arguments.
+fn range(period: i64, start: i64, end: i64, ticks: i64) -> Value {
+    json!({"info": {"symbol": "EURUSD", "period": period, "start": start, "end": end, "ticks": ticks}})
+}
+
+fn millis(at: WallTime) -> i64 {
+    at.0 / 1_000_000
 }
 
 #[test]
@@ -227,8 +320,13 @@ fn valid_json_that_does_not_fit_is_answered_and_the_connection_stays() {
 fn an_oversized_command_ends_the_connection() {
     let mut peer = Peer::logged_in();
     let main = peer.main;
-    let padding = "x".repeat(1_024);
-    peer.send_on(main, &json!({"command": "ping", "customTag": padding}).to_string());
+    let sized = |size: usize| {
+        let empty = r#"{"command":"ping","customTag":""}"#;
+        empty.replace("\"\"", &format!("\"{}\"", "x".repeat(size - empty.len())))
+    };
+    peer.send_on(main, &sized(1_024));
+    assert_eq!(peer.texts(main)[0]["status"], true, "a kilobyte is taken");
+    peer.send_on(main, &sized(1_025));
     assert_eq!(peer.out, vec![Sent::Close(main)]);
 }
 
@@ -351,15 +449,7 @@ fn a_market_order_is_taken_then_reported_in_the_order_of_the_protocol() {
     peer.texts(stream);
     let order = peer.order(json!({"sl": 1.08, "tp": 1.09}));
     let told = peer.texts(stream);
-    let seen: Vec<String> = told
-        .iter()
-        .map(|message| match message["command"].as_str().unwrap() {
-            "tradeStatus" => format!("status {}", message["data"]["requestStatus"]),
-            "trade" => format!("trade {} {}", message["data"]["type"], message["data"]["state"].as_str().unwrap()),
-            other => other.to_owned(),
-        })
-        .collect();
-    assert_eq!(seen, ["status 1", "trade 1 Modified", "status 3", "trade 0 Modified", "balance", "profit"]);
+    assert_eq!(kinds(&told), ["status 1", "trade 1 Modified", "status 3", "trade 0 Modified", "balance", "profit"]);
     let trade = &told[3]["data"];
     assert_eq!(trade["order2"].as_i64(), Some(order), "the reply's number is the transaction's");
     assert_eq!(trade["order"], trade["position"]);
@@ -402,8 +492,7 @@ fn a_position_is_closed_in_parts_and_keeps_its_number() {
     assert_eq!((left[0]["position"].clone(), left[0]["volume"].as_f64()), (position.clone(), Some(0.2)));
     peer.order(json!({"type": 2, "order": position, "volume": 0.2, "price": 1.0}));
     assert!(peer.open().is_empty());
-    let history = peer.get("getTradesHistory", json!({"start": 0, "end": 0}));
-    let profits: Vec<f64> = history.as_array().unwrap().iter().map(|record| record["profit"].as_f64().unwrap()).collect();
+    let profits: Vec<f64> = peer.closed().iter().map(|record| record["profit"].as_f64().unwrap()).collect();
     assert_eq!(profits, [9.1, 18.2], "ten pips less the spread of 0.9");
     assert_eq!(peer.get("getMarginLevel", Value::Null)["balance"].as_f64(), Some(100_027.3));
     assert_eq!(peer.transaction(json!({"type": 2, "order": position, "volume": 0.2}))["errorCode"], "BE097");
@@ -465,8 +554,7 @@ fn exits_close_with_their_comment() {
         peer.order(json!({"sl": sl, "tp": tp}));
         peer.price("EURUSD", price);
         assert!(peer.open().is_empty());
-        let history = peer.get("getTradesHistory", json!({"start": 0, "end": 0}));
-        assert_eq!(history[0]["comment"], comment);
+        assert_eq!(peer.closed()[0]["comment"], comment);
     }
 }
 
@@ -488,16 +576,7 @@ fn margin_runs_out_into_a_stop_out() {
     peer.order(json!({"volume": 1.0}));
     peer.price("EURUSD", "1.0600");
     assert!(peer.open().is_empty());
-    let history = peer.get("getTradesHistory", json!({"start": 0, "end": 0}));
-    assert!(history[0]["comment"].as_str().unwrap().starts_with("[S/O"));
-}
-
-impl Peer {
-    fn status_after(&mut self, change: Value) -> (i64, Option<String>) {
-        let order = self.order(change);
-        let status = self.status_of(order);
-        (status["requestStatus"].as_i64().unwrap(), status["message"].as_str().map(str::to_owned))
-    }
+    assert!(peer.closed()[0]["comment"].as_str().unwrap().starts_with("[S/O"));
 }
 
 #[test]
@@ -778,24 +857,621 @@ fn nights_charge_swaps_that_the_close_books() {
 }
 
 #[test]
+fn a_reply_comes_in_lines_only_where_asked_for() {
+    let mut peer = Peer::logged_in();
+    let main = peer.main;
+    let mut ask = |text: &str| {
+        peer.send_on(main, text);
+        match peer.out.pop() {
+            Some(Sent::Text(_, text)) => text,
+            other => panic!("no reply: {other:?}"),
+        }
+    };
+    let plain = ask(r#"{"command":"getVersion"}"#);
+    let pretty = ask(r#"{"command":"getVersion","prettyPrint":true}"#);
+    assert!(!plain.contains('\n') && pretty.contains('\n') && !pretty.contains("\n\n"), "{pretty}");
+    assert_eq!(serde_json::from_str::<Value>(&plain).unwrap(), serde_json::from_str::<Value>(&pretty).unwrap());
+}
+
+#[test]
+fn texts_in_any_script_come_back_unchanged() {
+    let mut peer = Peer::logged_in();
+    peer.order(json!({"customComment": "zażółć 日本"}));
+    assert_eq!(peer.open()[0]["customComment"], "zażółć 日本");
+    let main = peer.main;
+    peer.send_on(main, &json!({"command": "ping", "customTag": "\"ł\" \\ 日"}).to_string());
+    assert_eq!(peer.texts(main)[0]["customTag"], "\"ł\" \\ 日");
+}
+
+#[test]
+fn spacing_counts_for_each_main_connection_alone() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    let (main, other) = (peer.main, peer.simulator.connect(peer.now, Port::Main, "127.0.0.1"));
+    peer.send_on(other, LOGIN);
+    let on_stream = json!({"command": "ping", "streamSessionId": session}).to_string();
+    for turn in 0..20 {
+        peer.now = peer.now.plus(Duration::millis(125));
+        peer.simulator.receive(peer.now, if turn % 2 == 0 { main } else { other }, PING, &mut peer.out);
+        peer.simulator.receive(peer.now, stream, &on_stream, &mut peer.out);
+    }
+    assert!([main, other, stream].into_iter().all(|connection| !peer.is_closed(connection)), "eight commands a second in all");
+}
+
+#[test]
+fn a_silent_stream_ends_alone() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    let late = peer.simulator.connect(peer.now, Port::Stream, "127.0.0.1");
+    peer.wait(Duration::millis(1_200));
+    assert!(peer.is_closed(late), "first data within a second");
+    for _ in 0..7 {
+        peer.wait(Duration::seconds(100));
+        peer.command("ping", Value::Null);
+    }
+    assert!(peer.is_closed(stream) && !peer.is_closed(peer.main), "ten minutes without a word, each for itself");
+}
+
+#[test]
+fn a_missing_field_is_an_error_and_ends_nothing() {
+    let mut peer = Peer::logged_in();
+    let commands = "getSymbol getChartLastRequest getChartRangeRequest getTickPrices getMarginTrade getCommissionDef \
+                    getProfitCalculation getTradesHistory getTradeRecords getTradingHours getNews tradeTransaction \
+                    tradeTransactionStatus";
+    for command in commands.split_whitespace() {
+        assert_eq!(peer.code(command, json!({})), "BE106", "{command}");
+        assert_eq!(peer.code(command, Value::Null), "BE106", "{command}");
+    }
+    for short in [json!({"symbol": "EURUSD"}), json!({"volume": 1})] {
+        assert_eq!(peer.code("getCommissionDef", short.clone()), "BE106", "{short}");
+    }
+    assert_eq!(peer.command("ping", Value::Null)["status"], true);
+}
+
+#[test]
+fn a_login_takes_fields_it_does_not_know_and_a_refused_one_names_no_other_host() {
+    let mut peer = Peer::new();
+    let refused = peer.log_in("wrong");
+    assert_eq!(names(&refused), words("status errorCode errorDescr customTag"));
+    let more = json!({"userId": "20001", "password": "secret", "appId": "old", "appName": "test", "future": {"a": 1}});
+    assert_eq!(peer.command("login", more)["status"], true, "the connection stayed, and the right pair is taken");
+}
+
+#[test]
+fn one_stream_may_carry_several_sessions() {
+    let (mut peer, stream, first) = Peer::streaming(|_| {});
+    let (main, other) = (peer.main, peer.simulator.connect(peer.now, Port::Main, "127.0.0.1"));
+    peer.send_on(other, LOGIN);
+    let second = peer.texts(other)[0]["streamSessionId"].as_str().unwrap().to_owned();
+    assert_ne!(first, second);
+    peer.subscribe(stream, &first, "getTickPrices", json!({"symbol": "EURUSD"}));
+    peer.subscribe(stream, &second, "getTickPrices", json!({"symbol": "GOLD"}));
+    peer.texts(stream);
+    let symbols = |peer: &mut Peer| {
+        peer.price("EURUSD", "1.0850");
+        peer.price("GOLD", "2651");
+        peer.pushed(stream, "tickPrices").iter().map(|tick| tick["symbol"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(symbols(&mut peer), ["EURUSD", "GOLD"]);
+    peer.simulator.disconnect(main, &mut peer.out);
+    assert!(!peer.is_closed(stream), "another session lives on it");
+    assert_eq!(symbols(&mut peer), ["GOLD"]);
+    peer.simulator.disconnect(other, &mut peer.out);
+    assert!(peer.is_closed(stream));
+}
+
+#[test]
+fn stream_commands_are_not_answered() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    assert!(peer.texts(stream).is_empty(), "five subscriptions");
+    for command in ["ping", "getNews", "stopBalance", "stopNews", "frobnicate"] {
+        peer.subscribe(stream, &session, command, json!({}));
+    }
+    for command in ["getCandles", "stopCandles", "stopTickPrices", "getTickPrices"] {
+        peer.subscribe(stream, &session, command, json!({"symbol": "NONE"}));
+    }
+    assert!(peer.out.is_empty(), "{:?}", peer.out);
+}
+
+#[test]
+fn every_subscription_can_be_stopped() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    peer.subscribe(stream, &session, "getNews", json!({}));
+    for command in ["getCandles", "getTickPrices"] {
+        peer.subscribe(stream, &session, command, json!({"symbol": "EURUSD"}));
+    }
+    peer.get("getChartRangeRequest", range(1, millis(START), millis(START), 0));
+    let everything = |peer: &mut Peer| {
+        peer.order(json!({}));
+        peer.live(stream, &session, Duration::seconds(3_600));
+        peer.price("EURUSD", "1.0851");
+        let told = kinds(&peer.texts(stream));
+        told.iter().map(|kind| kind.split(' ').next().unwrap().to_owned()).collect::<BTreeSet<String>>()
+    };
+    let all = words("balance candle keepAlive news profit status tickPrices trade");
+    assert_eq!(everything(&mut peer), all.into_iter().map(str::to_owned).collect::<BTreeSet<String>>());
+    for command in ["stopBalance", "stopKeepAlive", "stopNews", "stopProfits", "stopTrades", "stopTradeStatus"] {
+        peer.send_on(stream, &json!({"command": command}).to_string());
+    }
+    for command in ["stopCandles", "stopTickPrices"] {
+        peer.send_on(stream, &json!({"command": command, "symbol": "EURUSD"}).to_string());
+    }
+    peer.texts(stream);
+    assert_eq!(everything(&mut peer), BTreeSet::new());
+}
+
+#[test]
+fn symbol_records_hold_values_of_their_types_and_some_that_the_document_does_not_list() {
+    let mut peer = Peer::logged_in();
+    let all = peer.get("getAllSymbols", Value::Null);
+    let all = all.as_array().unwrap();
+    let hold = |fields: &str, is: fn(&Value) -> bool| {
+        for (record, field) in all.iter().flat_map(|record| fields.split_whitespace().map(move |field| (record, field))) {
+            assert!(is(&record[field]), "{}: {field} {}", record["symbol"], record[field]);
+        }
+    };
+    hold("symbol description groupName categoryName currency currencyProfit timeString", Value::is_string);
+    hold("currencyPair longOnly shortSelling swapEnable trailingEnabled marginHedgedStrong", Value::is_boolean);
+    hold(
+        "precision pipsPrecision stopsLevel marginMode profitMode quoteId quoteIdCross exemode stepRuleId swapType",
+        Value::is_i64,
+    );
+    hold("swap_rollover3days instantMaxVolume type time contractSize", Value::is_i64);
+    hold("ask bid high low tickSize tickValue lotMin lotMax lotStep spreadRaw spreadTable leverage percentage", Value::is_number);
+    hold("swapLong swapShort initialMargin marginHedged", Value::is_number);
+    hold("marginMaintenance starting expiration", Value::is_null);
+    let values = |field: &str| all.iter().map(|record| record[field].as_i64().unwrap()).collect::<BTreeSet<i64>>();
+    assert_eq!(values("marginMode"), BTreeSet::from([101, 102, 103, 104]), "104 is not listed");
+    assert_eq!(values("profitMode"), BTreeSet::from([5, 6]));
+    assert_eq!(values("quoteId"), BTreeSet::from([5, 6, 10]), "none of them is listed");
+    let categories: BTreeSet<&str> = all.iter().map(|record| record["categoryName"].as_str().unwrap()).collect();
+    assert_eq!(categories, words("FX IND CMD STC ETF CRT"));
+    let mut shares = all.iter().filter(|record| ["STC", "ETF"].contains(&record["categoryName"].as_str().unwrap()));
+    assert!(shares.all(|share| share["symbol"].as_str().unwrap().contains('.')), "with the suffix of their market");
+    let rules = peer.get("getStepRules", Value::Null);
+    let rules: BTreeSet<i64> = rules.as_array().unwrap().iter().map(|rule| rule["id"].as_i64().unwrap()).collect();
+    assert!(values("stepRuleId").is_subset(&rules));
+}
+
+#[test]
+fn exits_keep_their_distance_in_pips() {
+    let mut peer = Peer::logged_in();
+    let record = peer.get("getSymbol", json!({"symbol": "EURPLN"}));
+    assert_eq!((record["stopsLevel"].as_i64(), record["pipsPrecision"].as_i64()), (Some(10), Some(4)));
+    let ask = record["ask"].as_f64().unwrap();
+    let near = json!({"symbol": "EURPLN", "sl": ((ask - 0.0009) * 1e5).round() / 1e5});
+    assert_eq!(peer.transaction(near)["errorCode"], "BE002", "nine pips");
+    peer.order(json!({"symbol": "EURPLN", "sl": ((ask - 0.0010) * 1e5).round() / 1e5}));
+}
+
+#[test]
+fn charts_know_nine_periods_and_fifty_thousand_candles() {
+    let mut peer = Peer::logged_in();
+    let start = millis(START);
+    let mut ask = |period: i64, candles: i64| {
+        peer.command("getChartRangeRequest", range(period, start, start + candles * period * MINUTE, 0))
+    };
+    for period in [1, 5, 15, 30, 60, 240, 1_440, 10_080, 43_200] {
+        assert_eq!(ask(period, 10)["status"], true, "{period}");
+    }
+    assert_eq!(ask(2, 10)["errorCode"], "BE105");
+    assert_eq!(ask(1, 50_000)["status"], true);
+    assert_eq!(ask(1, 50_001)["errorCode"], "EX009");
+    let unknown = json!({"info": {"symbol": "NONE", "period": 1, "start": start}});
+    assert_eq!(peer.code("getChartLastRequest", unknown), "BE115");
+}
+
+#[test]
+fn charts_are_counted_forwards_and_backwards_from_their_start() {
+    let mut peer = Peer::logged_in();
+    // The minute of the first quote, and ten before it.
+    let first = millis(START) / MINUTE * MINUTE;
+    let before = (1..=10).rev().map(|back| candle(first - back * MINUTE, "1.08")).collect();
+    peer.simulator.load_history("EURUSD", before);
+    let mut chart = |start: i64, end: i64, ticks: i64| {
+        let chart = peer.get("getChartRangeRequest", range(1, first + start, first + end, ticks));
+        let minutes = chart["rateInfos"].as_array().unwrap().iter().map(|rate| (rate["ctm"].as_i64().unwrap() - first) / MINUTE);
+        minutes.collect::<Vec<i64>>()
+    };
+    assert_eq!(chart(-10 * MINUTE, 0, 3), [-10, -9, -8], "forwards, and the end does not matter");
+    assert_eq!(chart(-5 * MINUTE, 0, -3), [-7, -6, -5], "backwards, and still ascending");
+    assert_eq!(chart(-2 * MINUTE, 0, 100), [-2, -1, 0], "fewer may come");
+    assert_eq!(chart(-9 * MINUTE - 1, -8 * MINUTE - 1, 0), [-10], "both ends are rounded down, and the last is outside");
+}
+
+#[test]
+fn days_begin_at_midnight_in_warsaw_in_summer_too() {
+    let mut peer = Peer::logged_in();
+    // In July midnight in Warsaw is 22:00 of the day before in UTC.
+    let midnight = millis(WallTime::parse("2025-06-30T22:00").unwrap());
+    let bars = [(0, "1.17"), (23 * 60, "1.18"), (24 * 60, "1.19")];
+    peer.simulator.load_history("EURUSD", bars.map(|(minute, price)| candle(midnight + minute * MINUTE, price)).to_vec());
+    let chart = peer.get("getChartRangeRequest", range(1_440, midnight + 60 * MINUTE, 0, 2));
+    let (day, next) = (&chart["rateInfos"][0], &chart["rateInfos"][1]);
+    assert_eq!((day["ctm"].as_i64(), day["ctmString"].as_str()), (Some(midnight), Some("Jul 1, 2025 12:00:00 AM")));
+    assert_eq!((day["open"].as_f64(), day["close"].as_f64(), day["vol"].as_f64()), (Some(117_000.0), Some(1_000.0), Some(2.0)));
+    assert_eq!(next["ctm"].as_i64(), Some(midnight + 24 * 60 * MINUTE));
+}
+
+#[test]
+fn the_last_candle_changes_until_it_is_over() {
+    let mut peer = Peer::logged_in();
+    let close = |peer: &mut Peer| {
+        let info = json!({"info": {"symbol": "EURUSD", "period": 60, "start": millis(START) - 180 * MINUTE}});
+        let chart = peer.get("getChartLastRequest", info);
+        chart["rateInfos"].as_array().unwrap().last().unwrap()["close"].as_f64()
+    };
+    let before = close(&mut peer);
+    peer.price("EURUSD", "1.09");
+    assert_ne!(close(&mut peer), before);
+}
+
+#[test]
+fn a_snapshot_leaves_out_what_has_not_changed_since() {
+    let mut peer = Peer::logged_in();
+    peer.price("GOLD", "2651");
+    let since = millis(peer.now);
+    let told = peer.get("getTickPrices", json!({"symbols": ["EURUSD", "GOLD"], "timestamp": since, "level": 0}));
+    let told = told["quotations"].as_array().unwrap();
+    assert_eq!((told.len(), told[0]["symbol"].as_str()), (1, Some("GOLD")));
+    let fields = "symbol ask bid askVolume bidVolume high low level spreadRaw spreadTable timestamp";
+    assert_eq!(names(&told[0]), words(fields));
+    assert_eq!(peer.code("getTickPrices", json!({"symbols": ["NONE"], "timestamp": 0, "level": 0})), "BE115");
+}
+
+#[test]
+fn the_account_adds_up_under_both_sets_of_names() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    peer.order(json!({"volume": 1.0}));
+    let streamed = peer.pushed(stream, "balance").pop().unwrap();
+    let listed = peer.get("getMarginLevel", Value::Null);
+    assert_eq!(names(&listed), words("balance credit currency equity margin margin_free margin_level"));
+    assert_eq!(names(&streamed), words("balance credit equity margin marginFree marginLevel"));
+    for (one, other) in
+        [("equity", "equity"), ("margin", "margin"), ("marginFree", "margin_free"), ("marginLevel", "margin_level")]
+    {
+        assert_eq!(streamed[one], listed[other], "{one}");
+    }
+    // A lot at 1.08435 with 3.33 percent; nine points of spread are lost.
+    let value = |name: &str| listed[name].as_f64().unwrap();
+    assert_eq!((value("balance"), value("margin"), value("equity")), (100_000.0, 3_610.89, 99_991.0));
+    assert!((value("margin_free") - (value("equity") - value("margin"))).abs() < 0.005);
+    assert!((value("margin_level") - 100.0 * value("equity") / value("margin")).abs() < 0.01);
+}
+
+#[test]
+fn trade_records_have_every_field_in_the_list_and_on_the_stream() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    let waiting = peer.order(json!({"cmd": 2, "price": 1.07, "expiration": millis(START) + 600_000}));
+    let placed = peer.pushed(stream, "trade").pop().unwrap();
+    peer.order(json!({}));
+    let opened = peer.pushed(stream, "trade").pop().unwrap();
+    let common = "close_price close_time closed cmd comment commission customComment digits expiration margin_rate offset \
+                  open_price open_time order order2 position profit sl storage symbol tp volume";
+    let listed = format!("{common} close_timeString expirationString open_timeString timestamp");
+    for record in peer.open() {
+        assert_eq!(names(&record), words(&listed));
+        let is_waiting = record["cmd"] == 2;
+        assert_eq!((record["expirationString"].is_string(), record["close_timeString"].is_null()), (is_waiting, true));
+    }
+    let streamed = format!("{common} type state nominalValue");
+    for record in [&placed, &opened] {
+        assert_eq!(names(record), words(&streamed), "without texts of times, and with a field the document does not have");
+    }
+    assert_eq!((placed["type"].as_i64(), placed["order"].as_i64(), placed["profit"].is_null()), (Some(1), Some(waiting), true));
+    assert_eq!((opened["type"].as_i64(), opened["profit"].as_f64()), (Some(0), Some(-0.9)));
+    assert_eq!(opened["nominalValue"].as_f64(), Some(10_843.5));
+}
+
+#[test]
+fn lists_hold_positions_and_waiting_orders_and_on_request_what_was_closed() {
+    let mut peer = Peer::logged_in();
+    peer.order(json!({}));
+    let waiting = peer.order(json!({"cmd": 2, "price": 1.07}));
+    let commands = |peer: &mut Peer, opened_only: bool| {
+        let trades = peer.get("getTrades", json!({"openedOnly": opened_only}));
+        trades.as_array().unwrap().iter().map(|trade| trade["cmd"].as_i64().unwrap()).collect::<Vec<i64>>()
+    };
+    assert_eq!(commands(&mut peer, true), [0, 2]);
+    let position = peer.open()[0]["position"].as_i64().unwrap();
+    peer.order(json!({"type": 2, "order": position}));
+    assert_eq!(commands(&mut peer, true), [2]);
+    assert_eq!(commands(&mut peer, false), [2, 0], "what was closed in this login comes too");
+    let records = peer.get("getTradeRecords", json!({"orders": [position, waiting, 5]}));
+    let found = records.as_array().unwrap().iter().map(|record| (record["position"].as_i64(), record["closed"].as_bool()));
+    assert_eq!(found.collect::<Vec<_>>(), [(Some(position), Some(true)), (Some(waiting), Some(false))], "5 is nobody's");
+}
+
+#[test]
+fn the_history_covers_a_span_and_what_was_paid_in() {
+    let mut peer = Peer::logged_in();
+    peer.order(json!({}));
+    let position = peer.open()[0]["position"].clone();
+    peer.order(json!({"type": 2, "order": position}));
+    let history = |peer: &mut Peer, start: i64, end: i64| {
+        peer.get("getTradesHistory", json!({"start": start, "end": end})).as_array().unwrap().clone()
+    };
+    let all = history(&mut peer, 0, 0);
+    assert_eq!((all.len(), all[0]["cmd"].as_i64(), all[0]["symbol"].is_null()), (2, Some(6), true), "a deposit has no symbol");
+    assert_eq!((all[0]["profit"].as_f64(), names(&all[0])), (Some(100_000.0), names(&all[1])), "and its amount as profit");
+    let closed = all[1]["close_time"].as_i64().unwrap();
+    assert_eq!(history(&mut peer, closed, closed).len(), 1);
+    assert_eq!(history(&mut peer, closed + 1, 0).len(), 0);
+    peer.come_back(START.plus(Duration::seconds(32 * 86_400)));
+    assert_eq!(history(&mut peer, 0, 0).len(), 0, "a start of 0 is a month ago");
+    assert_eq!(history(&mut peer, 1, 0).len(), 2);
+}
+
+#[test]
+fn calendar_records_are_texts_but_for_their_time() {
+    let mut peer = Peer::logged_in();
+    let calendar = peer.get("getCalendar", Value::Null);
+    let mut impacts = BTreeSet::new();
+    for record in calendar.as_array().unwrap() {
+        assert_eq!(names(record), words("country title time period previous forecast current impact"));
+        let mut texts = record.as_object().unwrap().iter().filter(|(name, _)| *name != "time");
+        assert!(texts.all(|(_, value)| value.is_string()) && record["time"].is_i64(), "{record}");
+        assert_eq!((record["country"].as_str().unwrap().len(), record["current"].as_str()), (2, Some("")), "not published yet");
+        impacts.insert(record["impact"].as_str().unwrap());
+    }
+    assert_eq!(impacts, words("1 2 3"));
+}
+
+#[test]
+fn news_are_listed_and_pushed() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    peer.subscribe(stream, &session, "getNews", json!({}));
+    peer.live(stream, &session, Duration::seconds(3_600));
+    let pushed = peer.pushed(stream, "news");
+    assert_eq!((pushed.len(), names(&pushed[0])), (1, words("key title body time topics")), "one field is not in the document");
+    let listed = peer.get("getNews", json!({"start": millis(START), "end": 0}));
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    let item = &listed[0];
+    assert_eq!(names(item), words("key title body bodylen time timeString"));
+    assert_eq!((&item["key"], &item["time"]), (&pushed[0]["key"], &pushed[0]["time"]));
+    assert_eq!(item["bodylen"].as_u64(), Some(item["body"].as_str().unwrap().len() as u64));
+    assert_eq!(item["timeString"], "Nov 1, 2025 2:00:00 PM");
+    let earlier = peer.get("getNews", json!({"start": millis(START) - 7_200_000, "end": millis(START)}));
+    assert_eq!(earlier.as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_market_order_takes_the_quote_whatever_it_names() {
+    let mut peer = Peer::logged_in();
+    let ask = peer.get("getSymbol", json!({"symbol": "EURUSD"}))["ask"].clone();
+    for price in [1.0, 1.0843, 5.0] {
+        peer.order(json!({"price": price, "expiration": millis(peer.now) + 3_000}));
+    }
+    let open = peer.open();
+    assert!(
+        open.len() == 3 && open.iter().all(|record| record["open_price"] == ask && record["expiration"].is_null()),
+        "{open:?}"
+    );
+}
+
+#[test]
+fn a_close_takes_either_side_and_is_told_in_the_order_of_the_protocol() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    for cmd in [0, 1] {
+        peer.order(json!({}));
+        let position = peer.open()[0]["position"].clone();
+        peer.texts(stream);
+        let order = peer.order(json!({"cmd": cmd, "type": 2, "order": position, "price": 1.0}));
+        let told = peer.texts(stream);
+        assert_eq!(kinds(&told), ["status 1", "status 3", "trade 0 Deleted", "trade 2 Modified", "balance"]);
+        let (streamed, closed, polled) = (&told[1]["data"], &told[3]["data"], peer.status_of(order));
+        for field in ["order", "requestStatus", "message", "customComment"] {
+            assert_eq!(streamed[field], polled[field], "{field}");
+        }
+        assert_eq!(names(&polled), words("order requestStatus ask bid message customComment"));
+        assert_eq!(
+            (closed["closed"].as_bool(), closed["close_time"].is_i64(), closed["comment"].as_str()),
+            (Some(true), true, Some(""))
+        );
+    }
+}
+
+#[test]
+fn a_waiting_orders_life_is_told() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    let expiration = millis(peer.now) + 5_000;
+    let stop = peer.order(json!({"cmd": 4, "price": 1.09}));
+    assert_eq!(kinds(&peer.texts(stream)), ["status 1", "status 3", "trade 1 Modified", "balance"]);
+    peer.order(json!({"cmd": 4, "type": 3, "order": stop, "price": 1.1, "expiration": expiration}));
+    let told = peer.texts(stream);
+    assert_eq!(kinds(&told), ["status 1", "status 3", "trade 1 Modified", "balance"]);
+    assert_eq!((told[2]["data"]["open_price"].as_f64(), told[2]["data"]["expiration"].as_i64()), (Some(1.1), Some(expiration)));
+    peer.wait(Duration::seconds(6));
+    let gone: Vec<Value> = peer.pushed(stream, "trade");
+    assert_eq!((gone.len(), gone[0]["state"].as_str(), gone[0]["cmd"].as_i64()), (1, Some("Deleted"), Some(4)), "it has run out");
+}
+
+#[test]
+fn what_is_rejected_is_told_with_a_message_to_the_stream_and_to_a_question() {
+    let (mut peer, stream, _) = Peer::streaming(|settings| settings.faults.rejected = 1_000);
+    for status in [4, 0, 4] {
+        let order = peer.order(json!({}));
+        let told = peer.pushed(stream, "tradeStatus");
+        let seen: Vec<Option<i64>> = told.iter().map(|told| told["requestStatus"].as_i64()).collect();
+        assert_eq!(seen, [Some(1), Some(status)]);
+        let polled = peer.status_of(order);
+        assert_eq!((&polled["requestStatus"], &polled["message"]), (&told[1]["requestStatus"], &told[1]["message"]));
+        assert!(polled["message"].is_string() && told[0]["message"].is_null());
+    }
+    assert!(peer.open().is_empty());
+}
+
+#[test]
+fn requotes_come_as_a_status_and_as_errors() {
+    let mut peer = Peer::logged_in_with(|settings| settings.faults.requote = 1_000);
+    for _ in 0..2 {
+        assert_eq!(peer.status_after(json!({})), (4, Some("Price has changed".to_owned())));
+        assert_eq!(peer.transaction(json!({}))["errorCode"], "BE013");
+        assert_eq!(peer.transaction(json!({}))["errorCode"], "BE015", "a code that the document does not have");
+    }
+    assert_eq!(peer.status_after(json!({"cmd": 2, "price": 1.07})).0, 3, "a waiting order is not requoted");
+    assert_eq!(peer.open().len(), 1);
+}
+
+#[test]
+fn six_commands_open_and_the_others_are_for_reading_only() {
+    let mut peer = Peer::logged_in();
+    for (cmd, price) in [(0, 1.0), (1, 1.0), (2, 1.07), (3, 1.1), (4, 1.1), (5, 1.07)] {
+        assert_eq!(peer.status_after(json!({"cmd": cmd, "price": price})).0, 3, "{cmd}");
+    }
+    let open: BTreeSet<i64> = peer.open().iter().map(|record| record["cmd"].as_i64().unwrap()).collect();
+    assert_eq!(open, (0..6).collect::<BTreeSet<i64>>());
+    for change in [json!({"cmd": 6}), json!({"cmd": 7}), json!({"cmd": -1}), json!({"type": 1}), json!({"type": 5})] {
+        assert_eq!(peer.transaction(change.clone())["errorCode"], "BE102", "{change}");
+    }
+}
+
+#[test]
+fn a_symbol_without_a_quote_is_off_quotes() {
+    let mut peer = Peer::new();
+    let settings = peer.simulator.settings_mut().clone();
+    let book = DealerBook { balance: settings.balance, ..DealerBook::default() };
+    peer.simulator = Simulator::with_book(settings, Catalogue::shipped().unwrap(), book, BTreeMap::new(), START);
+    peer.main = peer.simulator.connect(peer.now, Port::Main, "127.0.0.1");
+    assert_eq!(peer.log_in("secret")["status"], true);
+    assert_eq!(peer.status_after(json!({})), (4, Some("Off quotes".to_owned())));
+    assert_eq!(peer.code("getMarginTrade", json!({"symbol": "EURUSD", "volume": 1})), "BE010");
+    let quotes = peer.get("getTickPrices", json!({"symbols": ["EURUSD"], "timestamp": 0, "level": 0}));
+    assert_eq!(quotes["quotations"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn outside_its_hours_a_symbol_has_no_price_and_no_deal() {
+    let (mut peer, stream, session) = Peer::streaming(|settings| settings.has_hours = true);
+    for symbol in ["EURUSD", "BITCOIN"] {
+        peer.subscribe(stream, &session, "getTickPrices", json!({"symbol": symbol}));
+    }
+    peer.texts(stream);
+    peer.price("EURUSD", "1.09");
+    peer.price("BITCOIN", "91000");
+    let symbols: Vec<Value> = peer.pushed(stream, "tickPrices").iter().map(|tick| tick["symbol"].clone()).collect();
+    assert_eq!(symbols, ["BITCOIN"], "it is Saturday");
+    let hours = peer.get("getTradingHours", json!({"symbols": ["EURUSD"]}));
+    let friday = hours[0]["trading"].as_array().unwrap().iter().find(|hours| hours["day"] == 5).unwrap();
+    assert_eq!(friday["toT"].as_i64(), Some(22 * 3_600_000));
+    // 22:00 in Warsaw.
+    for (at, status) in [("2025-11-07T20:59", 3), ("2025-11-07T21:00", 4)] {
+        peer.come_back(WallTime::parse(at).unwrap());
+        assert_eq!(peer.status_after(json!({})).0, status, "{at}");
+    }
+}
+
+#[test]
+fn one_night_of_the_week_counts_three_times_and_two_cost_nothing() {
+    let mut peer = Peer::logged_in();
+    assert_eq!(peer.get("getSymbol", json!({"symbol": "EURUSD"}))["swap_rollover3days"], 2, "Wednesday");
+    peer.order(json!({"volume": 1.0}));
+    // It is Saturday. Midnight in Warsaw is 23:00 in UTC; a night costs 61 points of a dollar each.
+    let nights = [
+        ("2025-11-03T22:59", 0.0),
+        ("2025-11-03T23:00", -61.0),
+        ("2025-11-05T22:59", -122.0),
+        ("2025-11-05T23:00", -305.0),
+        ("2025-11-06T23:00", -366.0),
+        ("2025-11-07T23:00", -427.0),
+        ("2025-11-10T22:59", -427.0),
+    ];
+    for (at, storage) in nights {
+        peer.come_back(WallTime::parse(at).unwrap());
+        assert_eq!(peer.open()[0]["storage"].as_f64(), Some(storage), "{at}");
+    }
+}
+
+#[test]
+fn a_symbol_subscribed_twice_is_told_once_and_as_often_as_asked() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    for _ in 0..2 {
+        peer.subscribe(stream, &session, "getTickPrices", json!({"symbol": "GOLD", "minArrivalTime": 1}));
+    }
+    peer.texts(stream);
+    for cents in 0..5 {
+        peer.now = peer.now.plus(Duration::millis(20));
+        let price = Price::from_nanos(2_651_000_000_000 + cents * 10_000_000);
+        peer.simulator.price(peer.now, "GOLD", price, &mut peer.out);
+    }
+    let ticks = peer.pushed(stream, "tickPrices");
+    assert_eq!(ticks.len(), 5, "every one, and none twice");
+    let fields = "symbol ask bid askVolume bidVolume high low level quoteId spreadRaw spreadTable timestamp";
+    assert_eq!(names(&ticks[0]), words(fields));
+}
+
+#[test]
+fn a_streamed_candle_has_absolute_prices_and_comes_once_a_minute() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    peer.subscribe(stream, &session, "getCandles", json!({"symbol": "EURUSD"}));
+    peer.get("getChartRangeRequest", range(1, millis(START), millis(START), 0));
+    for price in ["1.0850", "1.0840", "1.0845", "1.0846"] {
+        peer.price("EURUSD", price);
+        peer.wait(Duration::seconds(30));
+    }
+    let candles = peer.pushed(stream, "candle");
+    let begun: Vec<Option<i64>> = candles.iter().map(|candle| candle["ctm"].as_i64()).collect();
+    assert_eq!(begun, [Some(1_761_999_960_000), Some(1_762_000_020_000)], "13:26 and 13:27");
+    let first = &candles[0];
+    for (field, price) in [("open", 1.08426), ("high", 1.08496), ("low", 1.08426), ("close", 1.08496)] {
+        assert!((first[field].as_f64().unwrap() - price).abs() < 1e-9, "{field}: {first}");
+    }
+    assert_eq!(names(first), words("symbol ctm ctmString open high low close vol quoteId"));
+    assert_eq!((first["ctmString"].as_str(), first["vol"].as_f64()), (Some("Nov 01, 2025 01:26:00 PM"), Some(2.0)));
+}
+
+#[test]
+fn running_results_follow_their_price() {
+    let (mut peer, stream, _) = Peer::streaming(|_| {});
+    peer.order(json!({}));
+    peer.texts(stream);
+    peer.price("EURUSD", "1.0853");
+    let told = peer.pushed(stream, "profit");
+    assert_eq!((told.len(), names(&told[0])), (1, words("order order2 position profit")));
+    let open = peer.open();
+    assert_eq!((&told[0]["profit"], &told[0]["position"]), (&open[0]["profit"], &open[0]["position"]));
+    peer.price("GOLD", "2651");
+    assert!(peer.pushed(stream, "profit").is_empty(), "nothing is held there");
+}
+
+#[test]
+fn stream_messages_are_lost_doubled_and_overtaken_on_demand() {
+    let (mut peer, stream, session) = Peer::streaming(|_| {});
+    peer.subscribe(stream, &session, "getTickPrices", json!({"symbol": "GOLD"}));
+    peer.texts(stream);
+    peer.simulator.settings_mut().faults = Faults { duplicate_stream: 1_000, ..Faults::default() };
+    peer.price("GOLD", "2651");
+    let ticks = peer.pushed(stream, "tickPrices");
+    assert!(ticks.len() == 2 && ticks[0] == ticks[1], "{ticks:?}");
+    peer.simulator.settings_mut().faults = Faults { lost_stream: 1_000, ..Faults::default() };
+    peer.price("GOLD", "2652");
+    assert!(peer.texts(stream).is_empty());
+    peer.simulator.settings_mut().faults = Faults { shuffled_stream: 1_000, ..Faults::default() };
+    peer.order(json!({}));
+    let told = kinds(&peer.texts(stream));
+    assert_eq!(told.last().map(String::as_str), Some("status 1"), "everything has overtaken what came first: {told:?}");
+}
+
+#[test]
 fn the_list_names_every_test_and_every_named_test_exists() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
-    let list = read("xapi_conformance.md");
     let tests = |text: &str| {
         let after = text.split("#[test]\nfn ").skip(1).map(|rest| rest.split('(').next().unwrap().to_owned());
-        after.collect::<std::collections::BTreeSet<_>>()
+        after.collect::<BTreeSet<String>>()
     };
+    let list = read("xapi_conformance.md");
     let (mine, server) = (tests(&read("xapi_conformance.rs")), tests(&read("xapi_server.rs")));
-    let named: std::collections::BTreeSet<String> = list
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|word| word.contains('_') && !word.contains([' ', '=', '.']))
-        .map(str::to_owned)
-        .collect();
-    let strangers: Vec<&String> = named.iter().filter(|name| !mine.contains(*name) && !server.contains(*name)).collect();
+    let there: BTreeSet<&str> = mine.union(&server).map(String::as_str).collect();
+    // What is between back-quotes and looks like the name of a function.
+    let in_quotes = list.split('`').skip(1).step_by(2);
+    let named: BTreeSet<&str> = in_quotes.filter(|word| word.contains('_') && !word.contains([' ', '=', '.'])).collect();
+    let strangers: Vec<&&str> = named.difference(&there).collect();
     assert!(strangers.is_empty(), "named and not there: {strangers:?}");
-    let missing: Vec<&String> = mine.union(&server).filter(|name| !named.contains(*name)).collect();
+    let missing: Vec<&&str> = there.difference(&named).collect();
     assert!(missing.is_empty(), "there and not named: {missing:?}");
+    for row in list.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| rule")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let is_proven = row.split('`').any(|word| there.contains(word));
+        let is_marked = cells.get(1).is_some_and(|mark| mark.split(", ").all(|mark| ["[D]", "[C]", "[I]"].contains(&mark)));
+        assert!(cells.len() == 3 && is_proven && is_marked, "a row has a rule, marks and a test: {row}");
+    }
 }

@@ -1,15 +1,22 @@
-//! The simulator behind real sockets: framing, silence, many messages at once, WebSocket paths.
+//! The simulator behind real sockets: framing, silence, many messages at once, WebSocket paths, encryption, breaks.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use pmax::broker::Broker;
 use pmax::broker::xapi::{Address, Demo, Secret, Settings as ClientSettings};
 use pmax::runtime::wall_now;
-use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
+use pmax::simulator::{Catalogue, Faults, Identity, Listen, Prices, ServerHandle, Settings, Variants};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::deadline;
@@ -21,6 +28,10 @@ fn serve() -> ServerHandle {
 }
 
 fn serve_these(catalogue: Catalogue) -> ServerHandle {
+    listen(catalogue, None)
+}
+
+fn listen(catalogue: Catalogue, tls: Option<Identity>) -> ServerHandle {
     let settings = Settings {
         user: "20001".to_owned(),
         password: "secret".to_owned(),
@@ -32,7 +43,7 @@ fn serve_these(catalogue: Catalogue) -> ServerHandle {
         has_hours: false,
         spacing: pmax::simulator::USUAL_SPACING,
     };
-    let listen = Listen { websocket: Some(0), raw: Some((0, 0)), tls: None };
+    let listen = Listen { websocket: Some(0), raw: Some((0, 0)), tls };
     ServerHandle::start(settings, catalogue, listen, Prices::Drawn(3), wall_now).unwrap()
 }
 
@@ -165,6 +176,59 @@ fn the_core_can_be_looked_at_and_its_faults_changed() {
     pause();
     raw.send(&json!({"command": "tradeTransactionStatus", "arguments": {"order": order}}).to_string());
     assert_eq!(raw.next().unwrap()["returnData"]["requestStatus"], 4);
+}
+
+#[test]
+fn a_connection_that_breaks_in_a_trade_leaves_the_trade_to_be_looked_up() {
+    let server = serve();
+    server.set_faults(Faults { lost_reply: 1_000, closed_after_trade: 1_000, ..Faults::default() });
+    let (main, _) = server.raw.unwrap();
+    let mut raw = Raw::open(main);
+    raw.send(LOGIN);
+    assert_eq!(raw.next().unwrap()["status"], true);
+    pause();
+    let info = json!({"cmd": 0, "type": 0, "symbol": "EURUSD", "volume": 0.1, "price": 1.0, "sl": 0.0, "tp": 0.0, "offset": 0, "order": 0,
+                      "expiration": 0, "customComment": "broken"});
+    raw.send(&json!({"command": "tradeTransaction", "arguments": {"tradeTransInfo": info}}).to_string());
+    assert_eq!(raw.next(), None, "neither a reply nor a word");
+    let mut again = Raw::open(main);
+    again.send(LOGIN);
+    assert_eq!(again.next().unwrap()["status"], true);
+    pause();
+    again.send("{\"command\":\"getTrades\",\"arguments\":{\"openedOnly\":true}}");
+    assert_eq!(again.next().unwrap()["returnData"][0]["customComment"], "broken", "it was carried out all the same");
+}
+
+#[test]
+fn encrypted_sockets_say_the_same_and_answer_no_plain_word() {
+    let identity = Identity::fresh().unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(identity.certificate().as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let server = listen(Catalogue::shipped().unwrap(), Some(identity));
+    let (main, _) = server.raw.unwrap();
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    executor.block_on(async {
+        let socket = tokio::net::TcpStream::connect(("127.0.0.1", main)).await.unwrap();
+        let name = ServerName::try_from("127.0.0.1".to_owned()).unwrap();
+        let mut socket = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+        socket.write_all(LOGIN.as_bytes()).await.unwrap();
+        socket.flush().await.unwrap();
+        let (mut read, mut buffer) = (Vec::<u8>::new(), [0_u8; 1_024]);
+        while !read.ends_with(b"\n\n") {
+            let count = socket.read(&mut buffer).await.unwrap();
+            assert!(count > 0, "closed before it had answered");
+            read.extend_from_slice(&buffer[..count]);
+        }
+        assert_eq!(serde_json::from_slice::<Value>(&read).unwrap()["status"], true);
+    });
+    let mut plain = Raw::open(main);
+    plain.send(LOGIN);
+    assert_eq!(plain.next(), None);
 }
 
 /// The shipped symbols and so many others.
