@@ -128,7 +128,11 @@ pub fn balance_of(demo: &mut Demo, host: &str) -> Result<Money, Trouble> {
             )
         };
         if view.needs_person {
-            return Err(refuse(format!("{host}: {}", view.words)));
+            return Err(Trouble::new(
+                format!("{host}: {}", view.words),
+                "Nothing was started and nothing was sent",
+                "`pmax broker login` keeps another password, xapi.account names another account",
+            ));
         }
         if let Some(currency) = view.currency.filter(|currency| *currency != Currency::USD.to_string()) {
             return Err(refuse(format!("Account {} is kept in {currency}; books are kept in USD only", view.account)));

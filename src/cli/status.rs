@@ -70,12 +70,18 @@ pub fn status(args: &Args, format: Format) -> Done {
     say(&format!("journal: {} entries", file.last_seq()));
     for (run, positions, orders, status) in rows {
         say(&format!(
-            "{:<8} {:<12} {status:<18} {positions} positions, {orders} orders open",
+            "{:<8} {:<12} {status:<18} {}, {} open",
             run.run.to_string(),
-            run.tape.name
+            run.tape.name,
+            counted(positions, "position"),
+            counted(orders, "order")
         ));
     }
     Ok(OK)
+}
+
+fn counted(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// Where things are.

@@ -59,7 +59,10 @@ impl Engine {
         // A change is confirmed by its key alone, so what would ask for the typed symbol is refused: a new ticket asks.
         let failed = |result: &risk::CheckResult| result.outcome != CheckOutcome::Pass;
         let results = risk::assess(request, &situation);
-        results.iter().find(|result| failed(result)).map(|result| format!("{}: {}", result.check.code(), result.check.sentence()))
+        results
+            .iter()
+            .find(|result| failed(result))
+            .map(|result| format!("{} not met: {}", result.check.code(), result.check.sentence()))
     }
 
     pub(super) fn close_position(&mut self, actor: Actor, id: PositionId, quantity: Option<Quantity>, outcome: &mut Outcome) {

@@ -3,12 +3,15 @@
 //! Stops and targets of open positions are left at the broker until their position is flattened: they only reduce, and taking them away
 //! first would leave positions bare if anything after it failed.
 
-use crate::domain::{Actor, BrokerReport, OrderId, Origin, Position, ProtectiveReason, TradingState};
+use crate::domain::{Actor, AlertTopic, BrokerReport, OrderId, Origin, Position, ProtectiveReason, Severity, TradingState};
 use crate::engine::judging::closing_request;
 use crate::engine::record::{Record, TradingRecord};
 use crate::engine::{Effect, Engine, KillPhase, Outcome};
 use crate::orders::{OrderState, OrderStep, TrackedOrder};
 use crate::risk::Acknowledged;
+
+/// A broker that has refused to close a position so often is not asked again.
+const REFUSED_OFTEN: usize = 3;
 
 fn is_cancelled_by_kill(tracked: &TrackedOrder) -> bool {
     !tracked.order.request.origin.is_protective()
@@ -87,17 +90,35 @@ impl Engine {
             KillPhase::Cancelling | KillPhase::Flattening if self.has_cancels_open() => {}
             KillPhase::Cancelling => self.record(Record::Trading(TradingRecord::KillFinished), outcome),
             KillPhase::Flattening if !self.can_flatten() => {
+                let left = self.book.ledger.positions().values();
+                let refused = left.filter(|position| self.refused_closes(position) >= REFUSED_OFTEN).count();
+                if refused > 0 {
+                    let text = format!(
+                        "the broker refuses to close {refused} positions; where it does not hold them any more, `pmax --new` begins anew"
+                    );
+                    self.raise(Severity::Critical, AlertTopic::Order, None, text, outcome);
+                }
                 self.record(Record::Trading(TradingRecord::KillFinished), outcome);
             }
             KillPhase::Flattening => self.close_all(outcome),
         }
     }
 
-    /// Whether any position is left that the market could still take.
+    /// How often the broker has refused to close a position for the kill switch, of the orders at hand.
+    fn refused_closes(&self, position: &Position) -> usize {
+        let origin = Origin::Protective(ProtectiveReason::KillSwitch);
+        let is_refused = |tracked: &&std::sync::Arc<TrackedOrder>| {
+            let request = &tracked.order.request;
+            request.closes == Some(position.id) && request.origin == origin && tracked.state == OrderState::Rejected
+        };
+        self.book.orders.closed_newest_first().take(256).filter(is_refused).count()
+    }
+
+    /// Whether any position is left that the market could still take and the broker has not refused again and again.
     fn can_flatten(&self) -> bool {
         let takes = |position: &Position| {
             let series = self.market.get(position.instrument);
-            series.is_some_and(|series| series.can_fill(self.market.now()))
+            series.is_some_and(|series| series.can_fill(self.market.now())) && self.refused_closes(position) < REFUSED_OFTEN
         };
         self.book.ledger.positions().values().any(takes)
     }
@@ -122,7 +143,8 @@ impl Engine {
             is_open || lately.any(|tracked| closes(tracked, position))
         };
         let positions = self.book.ledger.positions().values();
-        let left: Vec<Position> = positions.filter(|position| !closing(position)).cloned().collect();
+        let may_ask = |position: &&Position| !closing(position) && self.refused_closes(position) < REFUSED_OFTEN;
+        let left: Vec<Position> = positions.filter(may_ask).cloned().collect();
         for position in left {
             let request = closing_request(&position, position.quantity, origin);
             self.place(Actor::Engine, request, Acknowledged::Nothing, None, outcome);

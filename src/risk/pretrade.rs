@@ -105,7 +105,7 @@ impl Refusal {
         self.first().map_or_else(String::new, |result| {
             let numbers = result.to_string();
             let numbers = if numbers.is_empty() { numbers } else { format!(" ({numbers})") };
-            format!("{}: {}{numbers}", result.check.code(), result.check.sentence())
+            format!("{} not met: {}{numbers}", result.check.code(), result.check.sentence())
         })
     }
 }

@@ -189,7 +189,7 @@ pub fn load(file: &Path, named: Named, environment: &[(String, String)], sets: &
     let mut layers = Vec::new();
     layers.extend(file_layer(file, named)?);
     layers.extend(environment_layer(environment, &defaults)?);
-    layers.extend(command_line_layer(sets)?);
+    layers.extend(command_line_layer(sets, &defaults)?);
     let mut merged = defaults.clone();
     for layer in &layers {
         check_known(layer, &defaults)?;
@@ -318,25 +318,27 @@ fn environment_layer(environment: &[(String, String)], defaults: &Table) -> Resu
         layers.push(Layer {
             name: format!("environment variable {name}"),
             text: String::new(),
-            table: nested(section, key, value),
+            table: nested(section, key, value, defaults),
         });
     }
     Ok(layers)
 }
 
-fn command_line_layer(sets: &[String]) -> Result<Vec<Layer>, Trouble> {
+fn command_line_layer(sets: &[String], defaults: &Table) -> Result<Vec<Layer>, Trouble> {
     let layer = |set: &String| {
         let parts = set.split_once('=').and_then(|(path, value)| Some((path.split_once('.')?, value)));
         let ((section, key), value) =
             parts.ok_or_else(|| refuse("--set", &format!("«{set}» is not of the form section.key=value")))?;
-        Ok(Layer { name: format!("--set {set}"), text: String::new(), table: nested(section, key, value) })
+        Ok(Layer { name: format!("--set {set}"), text: String::new(), table: nested(section, key, value, defaults) })
     };
     sets.iter().map(layer).collect()
 }
 
-/// A table with one key. The value is read as TOML where it is TOML, else as text.
-fn nested(section: &str, key: &str, value: &str) -> Table {
+/// A table with one key. The value is read as TOML where it is TOML, else as text; where text is expected, a number is text too.
+fn nested(section: &str, key: &str, value: &str, defaults: &Table) -> Table {
+    let wants_text = lookup(defaults, &format!("{section}.{key}")).is_some_and(Value::is_str);
     let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    let parsed = parsed.filter(|parsed| !wants_text || parsed.is_str());
     let mut inner = Table::new();
     inner.insert(key.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())));
     let mut outer = Table::new();

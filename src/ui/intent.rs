@@ -195,7 +195,7 @@ impl Preview {
         }
         let Some(shown) = self.shown(snapshot) else { return Some(Blocked::Guard) };
         if let Some(failed) = shown.checks.iter().find(|result| result.outcome == CheckOutcome::Fail) {
-            return Some(Blocked::Refused(format!("{}: {}", failed.check.code(), failed.check.sentence())));
+            return Some(Blocked::Refused(format!("{} not met: {}", failed.check.code(), failed.check.sentence())));
         }
         let needs_symbol = shown.checks.iter().any(|result| result.outcome == CheckOutcome::Precaution);
         (needs_symbol && !self.typed.eq_ignore_ascii_case(symbol)).then_some(Blocked::TypeSymbol)

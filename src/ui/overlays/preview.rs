@@ -83,7 +83,11 @@ fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
     );
     page.put(buffer, &what, Role::Accent);
     let row = picture.live.snapshot.quotes.iter().find(|row| row.instrument == request.instrument);
-    let age = row.map_or_else(String::new, |row| format::age(picture.live.snapshot.market_now.since(row.known_at)));
+    let priced = row.filter(|row| row.last.is_some());
+    let age = priced.map_or_else(
+        || format::NOT_AVAILABLE.to_owned(),
+        |row| format::age(picture.live.snapshot.market_now.since(row.known_at)),
+    );
     let name = known.map_or("", |known| known.name.as_str());
     page.put(
         buffer,
@@ -119,7 +123,11 @@ fn fills(picture: &Picture<'_>, request: &OrderRequest) -> String {
     match (picture.live.snapshot.broker, contract) {
         (BrokerKind::Xapi, Some(contract)) => {
             let how = if waits { "waits there for its price" } else { "at the broker's quote" };
-            format!("{} lots of {} {how}", contract.lots(request.quantity), contract.symbol)
+            {
+                let lots = contract.lots(request.quantity).to_string();
+                let noun = if lots == "1" { "lot" } else { "lots" };
+                format!("{lots} {noun} of {} {how}", contract.symbol)
+            }
         }
         (BrokerKind::Paper, _) | (BrokerKind::Xapi, None) if waits => "waits for its price from the next bar on".to_owned(),
         (BrokerKind::Paper, _) | (BrokerKind::Xapi, None) => "fills at the next bar".to_owned(),

@@ -88,8 +88,13 @@ pub fn history(picture: &Picture<'_>, id: OrderId, area: Rect, buffer: &mut Buff
 /// What a person should know before the first look.
 pub fn notice(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let inner = window(picture, "pmax", (76, 15), area, buffer);
+    let what = if picture.live.playback.is_live() {
+        "This is a broker's demo account with its own live prices. No money is at stake."
+    } else {
+        "This is real market history, replayed. Nothing here is live."
+    };
     let lines = [
-        ("This is real market history, replayed. Nothing here is live.", Role::Text),
+        (what, Role::Text),
         ("", Role::Text),
         ("No advice: signals come from simple rules that are NOT PROVEN; paper", Role::Text),
         ("results are computed, not real, and say nothing about the future.", Role::Text),

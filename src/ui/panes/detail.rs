@@ -27,7 +27,11 @@ pub fn draw(picture: &Picture<'_>, instrument: InstrumentId, area: Rect, buffer:
     let name = known.map_or("", |known| known.name.as_str());
     let symbol = picture.context.instruments.symbol(instrument);
     let bars = picture.state.timeframe.bars();
-    let scale = if bars == 1 { "bars of the tape".to_owned() } else { format!("{bars} bars a candle") };
+    let scale = if bars == 1 {
+        if picture.live.playback.is_live() { "bars of one minute, of bids" } else { "bars of the tape" }.to_owned()
+    } else {
+        format!("{bars} bars a candle")
+    };
     let inner = boxed(picture, &format!("{symbol} {name}"), &scale, true, area, buffer);
     let [facts, chart] = Layout::vertical([Constraint::Length(3), Constraint::Min(0)]).areas(inner);
     facts_lines(picture, row, facts, buffer);

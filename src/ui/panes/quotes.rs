@@ -67,7 +67,11 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let offset = offset_for(selected.unwrap_or(0), visible);
     let body = Rect { height: area.height.saturating_sub(1), ..area };
     Table { columns: &COLUMNS, rows: &rows, selected, offset }.draw(body, buffer, picture.theme);
-    let note = "~ synthesised from bars   ✕ stale   n/a not in this source";
+    let note = if picture.live.playback.is_live() {
+        "last is the bid   ✕ stale   n/a not said yet"
+    } else {
+        "~ synthesised from bars   ✕ stale   n/a not in this source"
+    };
     picture.text(
         buffer,
         Rect { y: area.y + area.height.saturating_sub(1), height: 1, ..area },

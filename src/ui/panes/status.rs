@@ -87,10 +87,12 @@ fn tape_parts(picture: &Picture<'_>) -> Vec<(String, Role)> {
         ("▶", Role::Accent)
     };
     if playback.is_live() {
-        return vec![
-            (snapshot.tape.clone(), Role::Accent),
-            (format!("{} NY", format::market_time(snapshot.market_now)), Role::Text),
-        ];
+        let time = if snapshot.consumed == 0 {
+            ("no prices yet".to_owned(), Role::Warn)
+        } else {
+            (format!("{} NY", format::market_time(snapshot.market_now)), Role::Text)
+        };
+        return vec![(snapshot.tape.clone(), Role::Accent), time];
     }
     vec![
         (format!("tape {} {sign} {}", snapshot.tape, playback.speed.label()), role),
@@ -159,6 +161,9 @@ fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {
     if picture.state.frozen.is_some() {
         let at = format::market_time(picture.snapshot().market_now);
         return Some((format!("FROZEN at {at} NY — positions, orders, risk and status go on; f thaws"), Role::Warn));
+    }
+    if snapshot.consumed == 0 && picture.live.playback.is_live() {
+        return Some(("waiting for the first prices of the broker".to_owned(), Role::Accent));
     }
     if snapshot.is_quiet {
         let what = if picture.live.playback.is_live() { "catching up with the market" } else { "running ahead" };

@@ -156,8 +156,10 @@ fn preview_key(state: &mut UiState, mut preview: Preview, key: KeyEvent, scene: 
             state.overlays.push(Overlay::Preview(preview));
         }
         KeyCode::Char(typed) if wants_symbol && !key.modifiers.contains(KeyModifiers::CONTROL) => {
-            if preview.typed.len() < 24 && (typed.is_ascii_alphanumeric() || "._-".contains(typed)) {
-                preview.typed.push(typed.to_ascii_uppercase());
+            // Only what goes on spelling the symbol is taken: a confirm key pressed out of habit does not end up in it.
+            let so_far = format!("{}{}", preview.typed, typed.to_ascii_uppercase());
+            if symbol_of(&preview, scene).is_some_and(|symbol| symbol.to_uppercase().starts_with(&so_far)) {
+                preview.typed = so_far;
             }
             state.overlays.push(Overlay::Preview(preview));
         }
@@ -173,8 +175,11 @@ fn preview_key(state: &mut UiState, mut preview: Preview, key: KeyEvent, scene: 
 }
 
 fn typed_symbol(preview: &Preview, scene: Scene<'_>) -> bool {
-    let instrument = preview.shown(&scene.frame.snapshot).map(|shown| shown.request.instrument);
-    instrument.is_some_and(|id| scene.context.instruments.symbol(id).eq_ignore_ascii_case(&preview.typed))
+    symbol_of(preview, scene).is_some_and(|symbol| symbol.eq_ignore_ascii_case(&preview.typed))
+}
+
+fn symbol_of(preview: &Preview, scene: Scene<'_>) -> Option<String> {
+    preview.shown(&scene.frame.snapshot).map(|shown| scene.context.instruments.symbol(shown.request.instrument))
 }
 
 fn confirm(state: &mut UiState, mut preview: Preview, scene: Scene<'_>, effects: &mut Vec<Effect>) {
