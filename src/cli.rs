@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::args::{Args, JournalVerb, SimVerb, Verb};
-use crate::runtime::Trouble;
+use crate::runtime::{Trouble, complain};
 
 /// Everything went well.
 pub const OK: u8 = 0;
@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Drill { orders_per_second }) => drill::run(&args, *orders_per_second),
     };
     ExitCode::from(done.unwrap_or_else(|trouble: Trouble| {
-        eprintln!("pmax: {trouble}");
+        complain(format_args!("{trouble}"));
         TROUBLE
     }))
 }

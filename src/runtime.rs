@@ -39,5 +39,5 @@ pub use replay::{Market, ReplayReport, replay};
 pub use secrets::{PASSWORD_VARIABLE, Place, find_password, forget_password, keep_password};
 pub use session::{Answer, Frame, JournalHealth, Playback, Request, Session, TapeControl, Wiring};
 pub use source::{HISTORY, Source, live_series};
-pub use supervise::{TaskDeath, install_panic_hook, on_death, spawn_named};
+pub use supervise::{TaskDeath, complain, install_panic_hook, on_death, spawn_named};
 pub use trouble::Trouble;

@@ -5,7 +5,7 @@ use crate::cli::open::Base;
 use crate::cli::{DIFFERENT, Done, OK, say};
 use crate::domain::RunId;
 use crate::market::Player;
-use crate::runtime::{self, Market, ReplayReport, Trouble};
+use crate::runtime::{self, Market, ReplayReport, Trouble, complain};
 use crate::store::{self, ExportFormat, LedgerFile, SegmentReader, StoreError};
 
 /// Opens the ledger beside a possibly running workstation.
@@ -52,7 +52,7 @@ pub fn replay_run(args: &Args, run: u64, format: Format) -> Done {
 fn report(replayed: Result<ReplayReport, Trouble>, format: Format) -> Done {
     match replayed {
         Err(trouble) => {
-            eprintln!("pmax: {trouble}");
+            complain(format_args!("{trouble}"));
             Ok(DIFFERENT)
         }
         Ok(report) => {
@@ -83,7 +83,7 @@ pub fn verify_chain(args: &Args, format: Format) -> Done {
             if format == Format::Json {
                 say(&format!(r#"{{"holds":false,"reason":{}}}"#, serde_json::json!(error.to_string())));
             }
-            eprintln!("pmax: {}", Trouble::from(error));
+            complain(format_args!("{}", Trouble::from(error)));
             return Ok(DIFFERENT);
         }
         Err(error) => return Err(Trouble::from(error)),

@@ -12,7 +12,7 @@ use crate::domain::{BrokerKind, InstrumentTable, MarketTime, PositionSide, Price
 use crate::engine::Snapshot;
 use crate::orders::OrderState;
 use crate::runtime::{
-    self, Feed, HISTORY, KillLatch, Practice, Request, Session, Speed, Trouble, Wiring, install_panic_hook, on_death,
+    self, Feed, HISTORY, KillLatch, Practice, Request, Session, Speed, Trouble, Wiring, complain, install_panic_hook, on_death,
     open_ledger, open_run, run_to_take_up, wall_now,
 };
 use crate::ui::{self, Context, Ended, Keymap, Overlay, ScreenFile, TerminalProblem, UiState};
@@ -142,9 +142,9 @@ fn finish(base: &Base, ran: Ran) -> Done {
         farewell(&frame.snapshot, &base.instruments);
     }
     if !stopped {
-        eprintln!(
-            "pmax: The engine did not stop within 5 s. The journal is intact up to its last commit. The next start tells what it found."
-        );
+        complain(format_args!(
+            "The engine did not stop within 5 s. The journal is intact up to its last commit. The next start tells what it found."
+        ));
         return Ok(UNCLEAN);
     }
     Ok(match ended {
@@ -156,27 +156,30 @@ fn finish(base: &Base, ran: Ran) -> Done {
 /// What stays open, how it is protected, what is unknown and whether trading is held, after the screen is gone.
 fn farewell(snapshot: &Snapshot, instruments: &InstrumentTable) {
     let bare = snapshot.positions.iter().filter(|row| row.protection.stop_loss.is_none()).count();
-    eprintln!(
-        "pmax: {} · equity {:.2} · open: {} ({bare} without a stop), {}",
+    complain(format_args!(
+        "{} · equity {:.2} · open: {} ({bare} without a stop), {}",
         snapshot.run,
         snapshot.account.equity,
         ui::count(snapshot.positions.len(), "position"),
         ui::count(snapshot.open_orders, "order")
-    );
+    ));
     let level = |price: Option<Price>| price.map_or_else(|| "none".to_owned(), |price| price.to_string());
     for row in &snapshot.positions {
         let (stop, target) = (level(row.protection.stop_loss), level(row.protection.take_profit));
         let from = if row.id.is_adopted() { ", adopted from the broker" } else { "" };
         let symbol = instruments.symbol(row.instrument);
         let side = if row.side == PositionSide::Long { "long" } else { "short" };
-        eprintln!("pmax:   {side} {} {symbol}: stop {stop}, target {target}{from}", row.quantity);
+        complain(format_args!("  {side} {} {symbol}: stop {stop}, target {target}{from}", row.quantity));
     }
     for tracked in snapshot.orders.iter().filter(|tracked| tracked.state == OrderState::Unknown) {
         let order = &tracked.order;
         let symbol = instruments.symbol(order.request.instrument);
-        eprintln!("pmax:   order {} in {symbol} is UNKNOWN; the next start asks the broker, and opens nothing before", order.id);
+        complain(format_args!(
+            "  order {} in {symbol} is UNKNOWN; the next start asks the broker, and opens nothing before",
+            order.id
+        ));
     }
     if let Some(reason) = snapshot.reason.as_ref().filter(|_| snapshot.state != TradingState::Active) {
-        eprintln!("pmax:   trading is {}: {} ({})", snapshot.state, reason.why, reason.who);
+        complain(format_args!("  trading is {}: {} ({})", snapshot.state, reason.why, reason.who));
     }
 }

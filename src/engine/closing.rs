@@ -1,6 +1,6 @@
 //! Changing and reducing what is open: cancel, modify, close, protect.
 
-use crate::domain::{Actor, OrderId, OrderKind, Origin, PositionId, Protection, Quantity};
+use crate::domain::{Actor, OrderId, OrderKind, Origin, Position, PositionId, Protection, ProtectiveReason, Quantity};
 use crate::domain::{Mode, OrderRequest, TradingState};
 use crate::engine::judging::closing_request;
 use crate::engine::record::{OrderRecord, PortfolioRecord, Record};
@@ -32,12 +32,42 @@ impl Engine {
             self.tell(format!("order {id} not changed: the kind stays, and the quantity must exceed what has traded"), outcome);
             return;
         }
+        if let Some(refused) = self.refusal_of_exit(&request, tracked.order.request.quantity) {
+            self.tell(format!("order {id} not changed: {refused}"), outcome);
+            return;
+        }
         if let Some(refused) = self.refusal_of_change(&request, &tracked.order.request) {
             self.tell(format!("order {id} not changed — {refused}"), outcome);
             return;
         }
         self.step(id, OrderStep::AskModify, &format!("to {quantity} {kind}"), outcome);
         outcome.effects.push(Effect::Modify { order: id, quantity, kind });
+    }
+
+    /// A stop or a target covers all of its position, on the side where it protects.
+    fn refusal_of_exit(&self, request: &OrderRequest, before: Quantity) -> Option<&'static str> {
+        let (Some(id), Origin::Protective(reason)) = (request.closes, request.origin) else { return None };
+        if request.quantity != before {
+            return Some("a stop or a target covers its whole position; close a part of the position instead");
+        }
+        let mut levels = self.working_exits().get(&id).copied().unwrap_or_default();
+        match reason {
+            ProtectiveReason::StopLoss => levels.stop_loss = request.named_price(),
+            ProtectiveReason::TakeProfit => levels.take_profit = request.named_price(),
+            ProtectiveReason::KillSwitch | ProtectiveReason::Broker => return None,
+        }
+        let position = self.book.ledger.position(id)?;
+        (!self.fits(position, levels))
+            .then_some("the stop belongs on the losing and the target on the winning side, on whole ticks")
+    }
+
+    /// Whether the levels lie on whole ticks and on their sides of the market.
+    fn fits(&self, position: &Position, levels: Protection) -> bool {
+        let mut probe = closing_request(position, position.quantity, Origin::Ticket);
+        (probe.side, probe.protection) = (position.side.closing().opposite(), levels);
+        let situation = self.situation(&probe);
+        let matters = |check| matches!(check, Check::Price | Check::Protection);
+        risk::assess(&probe, &situation).iter().all(|result| result.outcome == CheckOutcome::Pass || !matters(result.check))
     }
 
     fn refusal_of_change(&self, request: &OrderRequest, before: &OrderRequest) -> Option<String> {
@@ -80,13 +110,7 @@ impl Engine {
             return;
         };
         let allowed = self.book.mode != Mode::ReadOnly && self.book.state != TradingState::Halted;
-        let mut probe = closing_request(&position, position.quantity, Origin::Ticket);
-        (probe.side, probe.protection) = (position.side.closing().opposite(), protection);
-        let situation = self.situation(&probe);
-        let fits = risk::assess(&probe, &situation)
-            .iter()
-            .all(|result| result.outcome == CheckOutcome::Pass || !matches!(result.check, Check::Price | Check::Protection));
-        if !allowed || !fits {
+        if !allowed || !self.fits(&position, protection) {
             let why =
                 "levels not set: arm trading, keep the stop on the losing and the target on the winning side, on whole ticks";
             self.tell(why.to_owned(), outcome);

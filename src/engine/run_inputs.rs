@@ -60,7 +60,9 @@ impl Engine {
             WasClean::No => "The last process was killed; restored from the journal",
         };
         let severity = if unknown > 0 || was_clean == WasClean::No { Severity::Warning } else { Severity::Info };
-        let bare = self.book.ledger.positions().values().filter(|position| position.protection.stop_loss.is_none()).count();
+        let exits = self.working_exits();
+        let has_stop = |id| exits.get(id).is_some_and(|levels| levels.stop_loss.is_some());
+        let bare = self.book.ledger.positions().keys().filter(|id| !has_stop(id)).count();
         let adopted = self.book.ledger.positions().keys().filter(|id| id.is_adopted()).count();
         let of_these = match (bare, adopted) {
             (0, 0) => String::new(),

@@ -73,7 +73,7 @@ impl Engine {
     }
 
     /// The exits that really work, by position: what was wished for is not what protects.
-    fn working_exits(&self) -> BTreeMap<PositionId, Protection> {
+    pub(super) fn working_exits(&self) -> BTreeMap<PositionId, Protection> {
         let mut exits = BTreeMap::<PositionId, Protection>::new();
         for tracked in self.book.orders.open().values() {
             let request = &tracked.order.request;

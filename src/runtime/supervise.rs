@@ -3,6 +3,8 @@
 //! A panic outside the screen's thread must not touch the terminal: the screen is still drawing on it, and its kill key must keep
 //! working. It is logged and reported as a [`TaskDeath`]; whoever listens halts trading.
 
+use std::fmt;
+use std::io::Write;
 use std::panic;
 use std::sync::{Mutex, OnceLock};
 use std::thread;
@@ -36,7 +38,7 @@ pub fn install_panic_hook(on_screen_panic: impl Fn() + Send + Sync + 'static) {
         tracing::error!(target: "pmax::panic", "{message}");
         if thread::current().id() == screen {
             on_screen_panic();
-            eprintln!("pmax: the screen failed: {message}");
+            complain(format_args!("the screen failed: {message}"));
             return;
         }
         let task = thread::current().name().unwrap_or("unnamed").to_owned();
@@ -47,6 +49,15 @@ pub fn install_panic_hook(on_screen_panic: impl Fn() + Send + Sync + 'static) {
             tell(TaskDeath { task, message });
         }
     }));
+}
+
+/// Tells the person on standard error. A terminal that is gone takes nothing: a print macro would panic there, in the midst of an
+/// orderly stop.
+pub fn complain(text: fmt::Arguments<'_>) {
+    let written = writeln!(std::io::stderr().lock(), "pmax: {text}");
+    if let Err(error) = written {
+        tracing::warn!(target: "pmax::terminal", "not told, for there is no terminal ({error}): {text}");
+    }
 }
 
 /// Starts a named thread.

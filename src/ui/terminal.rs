@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
@@ -32,7 +33,8 @@ pub enum TerminalProblem {
 
 /// The screen while it is ours.
 pub struct Terminal {
-    screen: Screen<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: leaving is ours, and its own way of leaving complains to a terminal that may be gone.
+    screen: ManuallyDrop<Screen<CrosstermBackend<BufWriter<Stdout>>>>,
     title: String,
     frames: u64,
 }
@@ -84,7 +86,7 @@ impl Terminal {
         claim()?;
         let screen =
             Screen::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout()))).inspect_err(|_| restore_now())?;
-        Ok(Self { screen, title: String::new(), frames: 0 })
+        Ok(Self { screen: ManuallyDrop::new(screen), title: String::new(), frames: 0 })
     }
 
     /// Takes it over again after a suspension; everything is painted anew.
