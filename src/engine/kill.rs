@@ -89,6 +89,8 @@ impl Engine {
             KillPhase::Idle | KillPhase::Finished => {}
             KillPhase::Cancelling | KillPhase::Flattening if self.has_cancels_open() => {}
             KillPhase::Cancelling => self.record(Record::Trading(TradingRecord::KillFinished), outcome),
+            // What became of an opening order is not known yet: it may still become a position, which is to be closed as well.
+            KillPhase::Flattening if !self.can_flatten() && self.may_still_open() => {}
             KillPhase::Flattening if !self.can_flatten() => {
                 let left = self.book.ledger.positions().values();
                 let refused = left.filter(|position| self.refused_closes(position) >= REFUSED_OFTEN).count();
@@ -121,6 +123,13 @@ impl Engine {
             series.is_some_and(|series| series.can_fill(self.market.now())) && self.refused_closes(position) < REFUSED_OFTEN
         };
         self.book.ledger.positions().values().any(takes)
+    }
+
+    /// Whether an opening order's fate is unknown.
+    fn may_still_open(&self) -> bool {
+        let is_open_question =
+            |tracked: &TrackedOrder| tracked.state == OrderState::Unknown && tracked.order.request.opens_exposure();
+        self.book.orders.open().values().any(|tracked| is_open_question(tracked))
     }
 
     /// Whether an order that the kill switch takes out is still in the market; only asked while it works.

@@ -285,6 +285,13 @@ impl World {
                         OrderKind::Limit(price) => OrderKind::Limit(moved(price)),
                         OrderKind::Stop(price) => OrderKind::Stop(moved(price)),
                     };
+                    if request.closes.is_some() && request.origin.is_protective() {
+                        // An exit covers its whole position, whatever a change asks for.
+                        let (order, quantity) = (tracked.order.id, Quantity::from_nanos(request.quantity.nanos() * 2));
+                        self.command(Command::ModifyOrder { order, quantity, kind: request.kind });
+                        let now = self.engine.book().orders().get(order).map(|tracked| tracked.order.request.quantity);
+                        assert_eq!(now, Some(request.quantity), "an exit changed its size");
+                    }
                     self.command(Command::ModifyOrder { order: tracked.order.id, quantity: request.quantity, kind });
                 }
             }

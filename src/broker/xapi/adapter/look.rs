@@ -45,7 +45,7 @@ impl Adapter {
         let is_missing = self.waiting.values().any(|waiting| !numbers.contains(&waiting.number));
         let needed = if snapshot.is_overtaken { LOOKS_OVERTAKEN } else { LOOKS };
         // A list that is older than an order does not know it.
-        if !snapshot.is_overtaken || self.differed + 1 >= needed {
+        if !snapshot.is_overtaken || self.differed.saturating_add(1) >= needed {
             self.waiting.retain(|_, waiting| numbers.contains(&waiting.number));
         }
         let is_there = |trade: &&Trade| matches!(trade.cmd, 0 | 1);
