@@ -146,6 +146,7 @@ fn faults(words: &[String]) -> Result<Faults, Trouble> {
             "duplicate_stream" => &mut faults.duplicate_stream,
             "shuffled_stream" => &mut faults.shuffled_stream,
             "lost_stream" => &mut faults.lost_stream,
+            "kept_pending" => &mut faults.kept_pending,
             "status_before_reply" => &mut faults.status_before_reply,
             "truncated_list" => &mut faults.truncated_list,
             "requote" => &mut faults.requote,

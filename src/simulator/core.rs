@@ -13,7 +13,7 @@ use crate::exchange::{Dealer, DealerBook, DealerQuote};
 use crate::simulator::charts::Charts;
 use crate::simulator::records::Deposit;
 use crate::simulator::streams::{Subscriptions, news};
-use crate::simulator::trading::Status;
+use crate::simulator::trading::{Postponed, Status};
 use crate::simulator::{Catalogue, Dice, Faults, Listing};
 use nights::midnight_after;
 
@@ -134,6 +134,8 @@ pub struct Simulator {
     /// So many requotes and rejections so far: their forms take turns.
     pub(super) requotes: u32,
     pub(super) rejections: u32,
+    /// Requests that are kept PENDING, in the order of their arrival.
+    pub(super) postponed: Vec<Postponed>,
     connections: BTreeMap<ConnectionId, Connection>,
     blocked: BTreeMap<String, WallTime>,
     delayed: BTreeMap<(WallTime, u64), Sent>,
@@ -191,6 +193,7 @@ impl Simulator {
             deposit: None,
             requotes: 0,
             rejections: 0,
+            postponed: Vec::new(),
             connections: BTreeMap::new(),
             blocked: BTreeMap::new(),
             delayed: BTreeMap::new(),
@@ -306,6 +309,7 @@ impl Simulator {
         let mut events = Vec::new();
         self.dealer.expire(self.market_clock.unwrap_or(now), &mut events);
         self.publish(now, &events, out);
+        self.carry_out_postponed(now, out);
         self.pass_nights(now, out);
         if now >= self.next_news {
             self.push_news(now, out);

@@ -30,6 +30,8 @@ pub struct Faults {
     pub requote: u16,
     /// Trade requests refused without reason: in turn rejected and in error.
     pub rejected: u16,
+    /// Trade requests that stay PENDING for 2 to 40 seconds before anything comes of them.
+    pub kept_pending: u16,
     /// Candles never come on the stream, whatever was asked for.
     pub silent_candles: bool,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::{OrderSide, Price, Quantity, WallTime};
+use crate::domain::{Duration, OrderSide, Price, Quantity, WallTime};
 use crate::exchange::{DealerEvent, DealerRefusal, Entry, OpenRequest, Trade};
 use crate::simulator::Simulator;
 use crate::simulator::commands::{decimal, refusal};
@@ -55,11 +55,19 @@ enum Kind {
 
 /// A `tradeTransInfo` that could be read.
 #[derive(Debug)]
-struct Wish {
+pub(super) struct Wish {
     kind: Kind,
     /// The trade a close, change or delete is about.
     number: i64,
     ask: OpenRequest,
+}
+
+/// A request that is kept PENDING until its time.
+#[derive(Debug)]
+pub(super) struct Postponed {
+    until: WallTime,
+    order: i64,
+    wish: Wish,
 }
 
 impl Status {
@@ -96,6 +104,13 @@ impl Simulator {
         };
         let order = self.dealer.number();
         let wish = Wish { ask: OpenRequest { transaction: order, ..wish.ask }, ..wish };
+        if self.dice.happens(faults.kept_pending) {
+            self.postpone(now, order, wish, out);
+            if !self.dice.happens(faults.lost_reply) {
+                self.reply(now, id, Ok(Some(json!({"order": order}))), request, out);
+            }
+            return;
+        }
         let mut events = Vec::new();
         let outcome = match self.carry_out(now, order, &wish, &mut events) {
             Ok(()) => Outcome { request_status: ACCEPTED, message: None },
@@ -120,6 +135,29 @@ impl Simulator {
         out.append(&mut told);
         if self.dice.happens(faults.closed_after_trade) {
             self.close(id, out);
+        }
+    }
+
+    fn postpone(&mut self, now: WallTime, order: i64, wish: Wish, out: &mut Vec<Sent>) {
+        let pending = Status::new(Outcome { request_status: PENDING, message: None }, &wish.ask.mark);
+        self.push_status(now, order, &pending, out);
+        self.statuses.insert(order, pending);
+        let seconds = i64::try_from(self.dice.below(39)).unwrap_or(0) + 2;
+        self.postponed.push(Postponed { until: now.plus(Duration::seconds(seconds)), order, wish });
+    }
+
+    /// Carries out what was kept PENDING long enough. Whoever asked may be gone by now, so a refusal is always a status.
+    pub(super) fn carry_out_postponed(&mut self, now: WallTime, out: &mut Vec<Sent>) {
+        let (due, later) = std::mem::take(&mut self.postponed).into_iter().partition(|kept| kept.until <= now);
+        self.postponed = later;
+        let due: Vec<Postponed> = due;
+        for Postponed { order, wish, .. } in due {
+            let mut events = Vec::new();
+            let outcome = match self.carry_out(now, order, &wish, &mut events) {
+                Ok(()) => Outcome { request_status: ACCEPTED, message: None },
+                Err(denied) => Outcome { request_status: denied.status.unwrap_or(REJECTED), message: Some(denied.why.1) },
+            };
+            self.tell(now, order, &wish, outcome, &events, out);
         }
     }
 
