@@ -71,6 +71,13 @@ pub enum BrokerReport {
         /// The broker's words.
         reason: CleanText,
     },
+    /// A position's exits could not be set, or nobody knows whether they were; those that are known to work stay shown.
+    ProtectRefused {
+        /// Which position.
+        position: PositionId,
+        /// The broker's words.
+        reason: CleanText,
+    },
     /// An order that works at the broker without having been sent from here: a stop-loss or take-profit that travelled with an opening
     /// order, a close of the broker's own doing, or something opened elsewhere that is adopted.
     LegPlaced {

@@ -438,7 +438,7 @@ impl Book {
     fn take_step(&mut self, order: OrderId, step: OrderStep, at: MarketTime, note: &str) {
         let taken = self.orders.step(order, step, at, note);
         debug_assert!(taken.is_ok(), "a recorded step was legal when it was decided: {taken:?}");
-        if taken.is_ok_and(OrderState::is_closed) || step == OrderStep::Accept {
+        if taken.is_ok_and(OrderState::is_closed) || matches!(step, OrderStep::Accept | OrderStep::Reappear) {
             self.doubts.settle(order);
         }
         let is_unfilled = |tracked: &TrackedOrder| tracked.state.is_closed() && !tracked.filled.is_positive();

@@ -48,6 +48,7 @@ impl Engine {
             BrokerReport::CancelRefused { order, reason } => {
                 self.try_step(*order, OrderStep::RefuseCancel, reason.as_str(), outcome);
             }
+            BrokerReport::ProtectRefused { position, reason } => self.take_refused_exits(*position, reason.as_str(), outcome),
             BrokerReport::LegPlaced { order } => self.take_leg(order, outcome),
             BrokerReport::ReplyLost { order, reason } => self.lose_reply(*order, reason.as_str(), outcome),
             BrokerReport::State(state) => self.reconcile(state, outcome),
@@ -136,10 +137,27 @@ impl Engine {
         }
     }
 
+    /// A stop that was wished for and is not there is the worst kind of belief: it is said aloud. The screen shows what works.
+    fn take_refused_exits(&mut self, position: PositionId, reason: &str, outcome: &mut Outcome) {
+        let Some(held) = self.book.ledger.position(position) else { return };
+        let (instrument, symbol) = (held.instrument, self.instruments.symbol(held.instrument));
+        let text = format!("stop and target of {position} {symbol} were NOT set ({reason}); what is shown is what protects it");
+        self.raise(Severity::Critical, AlertTopic::Order, Some(instrument), text, outcome);
+    }
+
+    /// A stop or target that was taken off and set again works under its old number.
     fn take_leg(&mut self, order: &Order, outcome: &mut Outcome) {
-        let is_from_there = order.request.origin.is_protective() || order.request.origin == Origin::External;
-        if self.book.orders.get(order.id).is_none() && is_from_there {
-            self.record(Record::Order(OrderRecord::LegPlaced { order: *order }), outcome);
+        let is_protective = order.request.origin.is_protective();
+        match self.book.orders.get(order.id).map(|tracked| tracked.state) {
+            None if is_protective || order.request.origin == Origin::External => {
+                self.record(Record::Order(OrderRecord::LegPlaced { order: *order }), outcome);
+            }
+            Some(state) if is_protective && state.is_closed() && state != OrderState::Filled => {
+                let (id, quantity, kind) = (order.id, order.request.quantity, order.request.kind);
+                self.step(id, OrderStep::Reappear, &format!("set again: {quantity} {kind}"), outcome);
+                self.record(Record::Order(OrderRecord::TermsChanged { order: id, quantity, kind }), outcome);
+            }
+            None | Some(_) => {}
         }
     }
 }

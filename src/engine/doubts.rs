@@ -14,21 +14,22 @@ pub(super) const APART: Duration = Duration::seconds(10);
 pub(super) struct Doubts {
     /// When a reply was lost.
     lost: BTreeMap<OrderId, WallTime>,
-    /// When the first complete answer without the order was asked for.
+    /// When the first complete answer was asked for that contradicts an order's state: an open one that is not there, one that counts as
+    /// over and is.
     missed: BTreeMap<OrderId, WallTime>,
     /// When the first answer was asked for that held other positions than ours.
     pub(super) positions_differ: Option<WallTime>,
 }
 
-/// What an answer without an order means.
+/// What an answer that contradicts an order's state means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Absence {
+pub(super) enum Proof {
     /// It was asked for before the order was in doubt, or too soon after the first: it proves nothing more.
     Nothing,
     /// The first of two.
     First,
-    /// The second, late enough: it is not there.
-    Proven,
+    /// The second, late enough: it is as the answers say.
+    Complete,
 }
 
 impl Doubts {
@@ -58,15 +59,20 @@ impl Doubts {
         self.missed.contains_key(&order)
     }
 
-    /// What a complete answer without this order means.
-    pub(super) fn absence(&self, order: OrderId, began: WallTime) -> Absence {
+    /// Orders that one answer has contradicted so far.
+    pub(super) fn missed(&self) -> impl Iterator<Item = OrderId> {
+        self.missed.keys().copied()
+    }
+
+    /// What a complete answer means that contradicts this order's state.
+    pub(super) fn contradiction(&self, order: OrderId, began: WallTime) -> Proof {
         if self.lost.get(&order).is_some_and(|lost| began <= *lost) {
-            return Absence::Nothing;
+            return Proof::Nothing;
         }
         match self.missed.get(&order) {
-            None => Absence::First,
-            Some(first) if began.since(*first).0 >= APART.0 => Absence::Proven,
-            Some(_) => Absence::Nothing,
+            None => Proof::First,
+            Some(first) if began.since(*first).0 >= APART.0 => Proof::Complete,
+            Some(_) => Proof::Nothing,
         }
     }
 }
@@ -80,13 +86,13 @@ mod tests {
         let (order, at) = (OrderId(7), |seconds: i64| WallTime(seconds * 1_000_000_000));
         let mut doubts = Doubts::default();
         doubts.lose(order, at(100));
-        assert_eq!(doubts.absence(order, at(99)), Absence::Nothing, "asked before the loss");
-        assert_eq!(doubts.absence(order, at(101)), Absence::First);
+        assert_eq!(doubts.contradiction(order, at(99)), Proof::Nothing, "asked before the loss");
+        assert_eq!(doubts.contradiction(order, at(101)), Proof::First);
         doubts.miss(order, Some(at(101)));
-        assert_eq!(doubts.absence(order, at(110)), Absence::Nothing, "too soon");
-        assert_eq!(doubts.absence(order, at(111)), Absence::Proven);
+        assert_eq!(doubts.contradiction(order, at(110)), Proof::Nothing, "too soon");
+        assert_eq!(doubts.contradiction(order, at(111)), Proof::Complete);
         doubts.miss(order, None);
-        assert_eq!(doubts.absence(order, at(112)), Absence::First, "it was named in between");
+        assert_eq!(doubts.contradiction(order, at(112)), Proof::First, "it was named in between");
         doubts.settle(order);
         assert!(doubts.is_empty());
     }

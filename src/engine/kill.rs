@@ -54,7 +54,11 @@ impl Engine {
         let is_news = match report {
             BrokerReport::Accepted { .. } | BrokerReport::State(_) | BrokerReport::LegPlaced { .. } => true,
             BrokerReport::Modified { .. } | BrokerReport::ModifyRefused { .. } => true,
-            BrokerReport::CancelRefused { .. } | BrokerReport::Rejected { .. } | BrokerReport::ReplyLost { .. } => false,
+            BrokerReport::CancelRefused { order, .. } => {
+                self.warn_of_undeletable(*order, outcome);
+                false
+            }
+            BrokerReport::Rejected { .. } | BrokerReport::ReplyLost { .. } | BrokerReport::ProtectRefused { .. } => false,
             BrokerReport::Triggered { .. } | BrokerReport::Filled(_) | BrokerReport::Cancelled { .. } => false,
             BrokerReport::Expired { .. } => false,
         };
@@ -62,6 +66,20 @@ impl Engine {
             self.cancel_left(outcome);
         }
         self.advance_kill(outcome);
+    }
+
+    /// An order that the broker will not delete may still open a position while everything else is at rest.
+    fn warn_of_undeletable(&mut self, order: OrderId, outcome: &mut Outcome) {
+        let Some(tracked) = self.book.orders.get(order) else { return };
+        let refused = tracked.history.iter().filter(|entry| entry.step == OrderStep::RefuseCancel).count();
+        if self.book.kill != KillPhase::Idle && refused == REFUSED_OFTEN {
+            let (instrument, symbol) =
+                (tracked.order.request.instrument, self.instruments.symbol(tracked.order.request.instrument));
+            let text = format!(
+                "order {order} {symbol} cannot be deleted, {refused} times in a row; it is asked for at every look — delete it at the broker"
+            );
+            self.raise(Severity::Critical, AlertTopic::Order, Some(instrument), text, outcome);
+        }
     }
 
     pub(super) fn flatten(&mut self, outcome: &mut Outcome) {
@@ -87,10 +105,10 @@ impl Engine {
     pub(super) fn advance_kill(&mut self, outcome: &mut Outcome) {
         match self.book.kill {
             KillPhase::Idle | KillPhase::Finished => {}
-            KillPhase::Cancelling | KillPhase::Flattening if self.has_cancels_open() => {}
+            KillPhase::Cancelling if self.has_cancels_open() => {}
             KillPhase::Cancelling => self.record(Record::Trading(TradingRecord::KillFinished), outcome),
-            // What became of an opening order is not known yet: it may still become a position, which is to be closed as well.
-            KillPhase::Flattening if !self.can_flatten() && self.may_still_open() => {}
+            // What still waits, or whose fate is not known, may become a position, which is to be closed as well.
+            KillPhase::Flattening if !self.can_flatten() && (self.has_cancels_open() || self.may_still_open()) => {}
             KillPhase::Flattening if !self.can_flatten() => {
                 let left = self.book.ledger.positions().values();
                 let refused = left.filter(|position| self.refused_closes(position) >= REFUSED_OFTEN).count();
@@ -138,7 +156,7 @@ impl Engine {
         self.book.orders.open().values().any(|tracked| is_open(tracked))
     }
 
-    /// Sends one closing order per position. A broker that refuses it is asked again only at a later market time: the fill that
+    /// Sends one closing order per position; one that a person's own close is still being cancelled of waits for that. A broker that refuses it is asked again only at a later market time: the fill that
     /// explains the refusal may still be on its way, and a kill switch must not argue for ever.
     fn close_all(&mut self, outcome: &mut Outcome) {
         let origin = Origin::Protective(ProtectiveReason::KillSwitch);
@@ -146,8 +164,13 @@ impl Engine {
         let closes = |tracked: &TrackedOrder, position: &Position| {
             tracked.order.request.closes == Some(position.id) && tracked.order.request.origin == origin
         };
+        let is_closing = |tracked: &TrackedOrder, position: &Position| {
+            let is_on_its_way = is_cancelled_by_kill(tracked) && tracked.state != OrderState::Unknown;
+            tracked.order.request.closes == Some(position.id) && is_on_its_way
+        };
         let closing = |position: &Position| {
-            let is_open = orders.open().values().any(|tracked| closes(tracked, position));
+            let mut open = orders.open().values();
+            let is_open = open.any(|tracked| closes(tracked, position) || is_closing(tracked, position));
             let mut lately = orders.closed_newest_first().take(256).filter(|tracked| tracked.order.created_at >= now);
             is_open || lately.any(|tracked| closes(tracked, position))
         };

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{Actor, AlertTopic, BrokerState, Evidence, OrderId, PositionId, Quantity, Severity, TradingState, WallTime};
-use crate::engine::doubts::{APART, Absence};
+use crate::engine::doubts::{APART, Proof};
 use crate::engine::record::{OrderRecord, Record, TradingRecord};
-use crate::engine::{Engine, Outcome};
+use crate::engine::{Effect, Engine, Outcome};
 use crate::orders::{OrderState, OrderStep};
 
 impl Engine {
@@ -29,12 +29,12 @@ impl Engine {
             match (state, is_there) {
                 (OrderState::Unknown, true) => self.step(id, OrderStep::Accept, "found at the broker", outcome),
                 (OrderState::Unknown, false) => {
-                    if self.is_absent(id, theirs.evidence, outcome) {
+                    if self.is_contradicted(id, theirs.evidence, outcome) {
                         self.step(id, OrderStep::ProveAbsent, "the broker's complete answers do not hold it", outcome);
                     }
                 }
                 (OrderState::Open(_) | OrderState::PendingCancel(_) | OrderState::PendingModify(_), false) => {
-                    if self.is_absent(id, theirs.evidence, outcome) {
+                    if self.is_contradicted(id, theirs.evidence, outcome) {
                         self.step(id, OrderStep::Cancel, "no longer at the broker", outcome);
                     }
                 }
@@ -44,19 +44,51 @@ impl Engine {
                 (_, true) | (_, false) => {}
             }
         }
+        self.look_for_the_dead(theirs, outcome);
         self.compare_positions(theirs, outcome);
     }
 
-    /// Whether an order that an answer does not name is proven absent; notes the first of two answers.
-    fn is_absent(&mut self, order: OrderId, evidence: Evidence, outcome: &mut Outcome) -> bool {
+    /// An order that counts as over here and yet works at the broker could trade unwatched: two answers make it live again, and what
+    /// would open is cancelled there.
+    fn look_for_the_dead(&mut self, theirs: &BrokerState, outcome: &mut Outcome) {
+        let is_over = |id: &OrderId| {
+            self.book.orders.get(*id).is_some_and(|tracked| tracked.state.is_closed() && tracked.state != OrderState::Filled)
+        };
+        let there: Vec<OrderId> = theirs.orders.iter().copied().filter(is_over).collect();
+        let gone: Vec<OrderId> =
+            self.book.doubts.missed().filter(|id| is_over(id) && theirs.orders.binary_search(id).is_err()).collect();
+        for order in gone {
+            self.record(Record::Order(OrderRecord::Missed { order, began: None }), outcome);
+        }
+        for order in there {
+            if self.is_contradicted(order, theirs.evidence, outcome) {
+                self.revive(order, outcome);
+            }
+        }
+    }
+
+    fn revive(&mut self, order: OrderId, outcome: &mut Outcome) {
+        let Some(tracked) = self.book.orders.get(order).cloned() else { return };
+        self.step(order, OrderStep::Reappear, "the broker's complete answers hold it", outcome);
+        let before = tracked.state;
+        if tracked.order.request.opens_exposure() {
+            let text = format!("order {order} counted as {before} here and works at the broker; it is cancelled there");
+            self.raise(Severity::Critical, AlertTopic::Order, Some(tracked.order.request.instrument), text, outcome);
+            self.step(order, OrderStep::AskCancel, "it counted as over", outcome);
+            outcome.effects.push(Effect::Cancel(order));
+        }
+    }
+
+    /// Whether answers that say otherwise than the state of an order prove it wrong; notes the first of two.
+    fn is_contradicted(&mut self, order: OrderId, evidence: Evidence, outcome: &mut Outcome) -> bool {
         let Evidence::Snapshot { began } = evidence else { return true };
-        match self.book.doubts.absence(order, began) {
-            Absence::Nothing => false,
-            Absence::First => {
+        match self.book.doubts.contradiction(order, began) {
+            Proof::Nothing => false,
+            Proof::First => {
                 self.record(Record::Order(OrderRecord::Missed { order, began: Some(began) }), outcome);
                 false
             }
-            Absence::Proven => true,
+            Proof::Complete => true,
         }
     }
 

@@ -109,7 +109,7 @@ impl OrderManager {
         next(tracked.state, step).map_err(StepError::from)
     }
 
-    /// Takes a step. A closing step moves the order to the closed ones.
+    /// Takes a step. A closing step moves the order to the closed ones; one that reappears comes back from there.
     pub fn step(&mut self, id: OrderId, step: OrderStep, at: MarketTime, note: &str) -> Result<OrderState, StepError> {
         let state = self.would_allow(id, step)?;
         let Some(tracked) = self.get_mut(id) else { return Err(StepError::NoOrder(id)) };
@@ -124,8 +124,10 @@ impl OrderManager {
             (true, false) => self.unknown = self.unknown.saturating_sub(1),
             (true, true) | (false, false) => {}
         }
-        if state.is_closed() {
-            self.retire(id);
+        match (before.is_closed(), state.is_closed()) {
+            (true, false) => self.take_back(id),
+            (_, true) => self.retire(id),
+            (false, false) => {}
         }
         Ok(state)
     }
@@ -197,6 +199,14 @@ impl OrderManager {
 
     fn get_mut(&mut self, id: OrderId) -> Option<&mut TrackedOrder> {
         self.open.get_mut(&id).or_else(|| self.closed.get_mut(&id)).map(Arc::make_mut)
+    }
+
+    fn take_back(&mut self, id: OrderId) {
+        if let Some(tracked) = self.closed.remove(&id) {
+            self.closed_order.retain(|closed| *closed != id);
+            *self.alike.entry(likeness(&tracked.order.request)).or_default() += 1;
+            self.open.insert(id, tracked);
+        }
     }
 
     fn retire(&mut self, id: OrderId) {

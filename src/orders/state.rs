@@ -83,6 +83,8 @@ pub enum OrderStep {
     FindUnsent,
     /// Complete answers of the broker do not contain it.
     ProveAbsent,
+    /// It counted as over, and complete answers of the broker hold it.
+    Reappear,
 }
 
 /// A step the table does not list.
@@ -132,6 +134,7 @@ pub fn next(state: OrderState, step: OrderStep) -> Result<OrderState, IllegalSte
         (S::PendingCancel(open), T::RefuseCancel) => S::Open(open),
         (S::PendingCancel(_), T::Modify | T::RefuseModify) => state,
 
+        (S::Cancelled | S::Expired | S::Rejected | S::NotPlaced | S::ExpiredUnsent, T::Reappear) => S::Open(Working),
         (S::Cancelled | S::Expired | S::Rejected | S::NotPlaced | S::ExpiredUnsent, T::FillPart) => state,
         (S::Cancelled | S::Expired | S::Rejected | S::NotPlaced | S::ExpiredUnsent, T::FillAll) => S::Filled,
         _ => return Err(IllegalStep { state, step }),
@@ -243,6 +246,14 @@ mod tests {
         }
         for step in [OrderStep::FillAll, OrderStep::FillPart, OrderStep::Cancel, OrderStep::Accept] {
             assert!(next(OrderState::Filled, step).is_err());
+        }
+    }
+
+    #[test]
+    fn only_what_counted_as_over_without_a_trade_can_reappear() {
+        for state in states() {
+            let is_over_untraded = state.is_closed() && state != OrderState::Filled;
+            assert_eq!(next(state, OrderStep::Reappear).is_ok(), is_over_untraded, "{state:?}");
         }
     }
 

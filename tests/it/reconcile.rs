@@ -293,3 +293,125 @@ fn a_wish_to_rearm_that_nobody_confirms_lapses_once() {
     desk.command(Command::ConfirmRearm);
     assert_eq!(desk.engine.book().state(), TradingState::Halted);
 }
+
+#[test]
+fn an_order_that_counts_as_over_and_works_at_the_broker_lives_again_and_is_cancelled() {
+    let mut desk = Desk::new();
+    let order = desk.limit();
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(7) });
+    desk.report(BrokerReport::Cancelled { order, reason: CleanText::from("as asked") });
+    desk.answer(&[order], &[]);
+    assert_eq!(desk.state(order), OrderState::Cancelled, "one answer may be older than the cancel");
+    desk.wait(12);
+    desk.answer(&[], &[]);
+    desk.wait(12);
+    desk.answer(&[order], &[]);
+    assert_eq!(desk.state(order), OrderState::Cancelled, "the count begins anew");
+    desk.wait(12);
+    desk.answer(&[order], &[]);
+    assert!(matches!(desk.state(order), OrderState::PendingCancel(_)), "{:?}", desk.state(order));
+    assert_eq!(desk.cancelled, [order]);
+    let alert = desk.engine.book().alerts().back().unwrap();
+    assert!(alert.text.contains("counted as cancelled here and works at the broker"), "{}", alert.text);
+    assert!(desk.engine.book().orders().open().contains_key(&order));
+    desk.report(BrokerReport::Cancelled { order, reason: CleanText::from("as asked") });
+    desk.answer(&[], &[]);
+    assert_eq!(desk.state(order), OrderState::Cancelled);
+}
+
+/// A position of two of the instrument that [`Desk::buy`] buys.
+fn open(desk: &mut Desk, deal: u64) -> PositionId {
+    let order = desk.buy();
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(deal) });
+    desk.report(BrokerReport::Filled(Fill {
+        deal: pmax::domain::DealId(deal),
+        order,
+        position: PositionId(order.0),
+        closes: false,
+        instrument: InstrumentId(2),
+        side: OrderSide::Buy,
+        quantity: "2".parse().unwrap(),
+        price: desk.engine.market().get(InstrumentId(2)).unwrap().last().unwrap(),
+        cost: Money::zero(pmax::domain::Currency::USD),
+        liquidity: Liquidity::Unlimited,
+        at: desk.engine.market().now(),
+    }));
+    PositionId(order.0)
+}
+
+#[test]
+fn an_order_that_cannot_be_deleted_does_not_hold_back_flattening_and_is_said() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    let stubborn = desk.limit();
+    desk.report(BrokerReport::Accepted { order: stubborn, broker_ref: BrokerRef(7) });
+    desk.command(Command::Kill { why: "test".to_owned() });
+    let before = desk.written.len();
+    desk.command(Command::Flatten);
+    let closes = desk.written[before..].to_vec();
+    assert_eq!(closes.len(), 1, "the close does not wait for the cancel");
+    assert_eq!(desk.engine.book().orders().get(closes[0]).unwrap().order.request.closes, Some(position));
+    for _ in 0..4 {
+        desk.report(BrokerReport::CancelRefused { order: stubborn, reason: CleanText::from("BE099: not now") });
+        desk.wait(11);
+        desk.answer(&[stubborn, closes[0]], &[(position, "2".parse().unwrap())]);
+    }
+    let said = desk.engine.book().alerts().iter().filter(|alert| alert.text.contains("cannot be deleted")).count();
+    assert_eq!(said, 1, "once, not at every look");
+    assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Flattening, "it is not over while that order may open");
+}
+
+#[test]
+fn flattening_is_not_over_while_an_opening_orders_fate_is_unknown() {
+    let mut desk = Desk::new();
+    let order = desk.buy();
+    desk.lose(order);
+    desk.command(Command::Kill { why: "test".to_owned() });
+    desk.command(Command::Flatten);
+    assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Flattening);
+    desk.wait(1);
+    desk.answer(&[], &[]);
+    desk.wait(11);
+    desk.answer(&[], &[]);
+    assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Finished, "it was never there");
+}
+
+#[test]
+fn exits_that_were_not_set_raise_the_loudest_alert() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    desk.report(BrokerReport::ProtectRefused { position, reason: CleanText::from("BE009: stops too near") });
+    let alert = desk.engine.book().alerts().back().unwrap();
+    assert_eq!(alert.severity, pmax::domain::Severity::Critical);
+    assert!(alert.text.contains("NOT set") && alert.text.contains("too near"), "{}", alert.text);
+}
+
+#[test]
+fn a_stop_that_was_taken_off_and_set_again_works_again() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    let leg = |price: &str| pmax::domain::Order {
+        id: OrderId(position.0 + 1),
+        account: pmax::domain::AccountId(1),
+        request: pmax::domain::OrderRequest {
+            instrument: InstrumentId(2),
+            side: OrderSide::Sell,
+            quantity: "2".parse().unwrap(),
+            kind: OrderKind::Stop(price.parse().unwrap()),
+            time_in_force: TimeInForce::GoodTillCancelled,
+            protection: Protection::default(),
+            closes: Some(position),
+            origin: pmax::domain::Origin::Protective(pmax::domain::ProtectiveReason::StopLoss),
+        },
+        created_at: desk.engine.market().now(),
+        reference: None,
+    };
+    let shown = |desk: &Desk| desk.engine.snapshot(&pmax::engine::SnapshotRequest::default()).positions[0].protection.stop_loss;
+    let (first, second) = (leg("1"), leg("2"));
+    desk.report(BrokerReport::LegPlaced { order: first });
+    desk.report(BrokerReport::Cancelled { order: first.id, reason: CleanText::from("taken off its position") });
+    assert_eq!(shown(&desk), None);
+    desk.report(BrokerReport::LegPlaced { order: second });
+    assert_eq!(shown(&desk), Some("2".parse().unwrap()));
+    assert!(!desk.state(second.id).is_closed());
+}
