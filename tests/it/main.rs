@@ -26,6 +26,7 @@ mod support;
 mod tapes;
 mod terminal;
 mod world;
+mod xapi_adapter;
 mod xapi_campaign;
 mod xapi_client;
 mod xapi_conformance;

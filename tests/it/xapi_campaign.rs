@@ -12,9 +12,10 @@ use pmax::domain::{
     SeriesInfo, TimeInForce, TradingState, WallTime,
 };
 use pmax::engine::{
-    Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Seen, SnapshotRequest, TapeRef, Ticket, WasClean,
+    Command, Effect, Engine, Event, Input, InputBody, KillPhase, Outcome, RunInput, Seen, SnapshotRequest, TapeRef, Ticket,
+    WasClean,
 };
-use pmax::orders::OrderState;
+use pmax::orders::{OrderState, TrackedOrder};
 use pmax::risk::Acknowledged;
 use pmax::simulator::{Catalogue, ConnectionId, Dice, Faults, Port, Sent, Settings, Simulator, Variants};
 use pmax::store::{Body, Entry, LedgerFile};
@@ -73,6 +74,8 @@ struct World {
     wrong: Option<String>,
     /// Decisions are on the disk and their effects have not left; the process is about to be gone.
     is_torn: bool,
+    /// Whether prices rest.
+    is_still: bool,
     crashes: u16,
     strangers: u16,
     /// Everything that a journal would hold.
@@ -82,8 +85,9 @@ struct World {
 fn markets() -> BTreeMap<InstrumentId, Contract> {
     let catalogue = Catalogue::shipped().unwrap();
     let market = |(id, symbol, _, size): (u32, &str, i64, i64)| {
-        let [lot_min, _, lot_step] = catalogue.get(symbol).unwrap().lot;
-        (InstrumentId(id), Contract { symbol: symbol.to_owned(), contract_size: size, lot_min, lot_step, digits: 5 })
+        let listing = catalogue.get(symbol).unwrap();
+        let ([lot_min, _, lot_step], digits) = (listing.lot, listing.digits);
+        (InstrumentId(id), Contract { symbol: symbol.to_owned(), contract_size: size, lot_min, lot_step, digits })
     };
     TRADED.map(market).into_iter().collect()
 }
@@ -140,6 +144,7 @@ impl World {
             next_look: now,
             wrong: None,
             is_torn: false,
+            is_still: false,
             crashes: plan.crashes,
             strangers: plan.strangers,
             entries: Vec::new(),
@@ -335,7 +340,7 @@ impl World {
 
     fn step(&mut self) {
         self.now = self.now.plus(STEP);
-        if self.dice.below(10) == 0 {
+        if self.dice.below(10) == 0 && !self.is_still {
             self.quote();
         }
         // Nights are short here: swaps are charged, or paid.
@@ -366,25 +371,51 @@ impl World {
         }
     }
 
-    /// Another client of the same account opens a position, or closes one that this program has adopted.
+    /// Another client of the same account: it opens, closes wholly or in part, places, deletes, and moves or removes stops, of its own
+    /// and of ours.
     fn stranger(&mut self) {
-        let ours = self.ours();
-        let adopted = self
-            .simulator
-            .dealer()
-            .positions()
-            .values()
-            .find(|trade| !trade.mark.starts_with("pmax-") && ours.contains_key(&adopted_number(trade.position)));
-        let close = adopted.filter(|_| self.dice.below(2) == 0).map(|trade| (trade.symbol.clone(), trade.position, trade.volume));
-        let (kind, symbol, order, volume) = match close {
-            Some((symbol, position, volume)) => (2, symbol, position, volume.to_string()),
-            None => (0, TRADED[usize::try_from(self.dice.below(3)).unwrap()].1.to_owned(), 0, "0.01".to_owned()),
+        let dealer = self.simulator.dealer();
+        let positions: Vec<_> = dealer.positions().values().cloned().collect();
+        let waiting: Vec<_> = dealer.waiting().values().cloned().collect();
+        let adopted: Vec<_> = positions.iter().filter(|trade| !trade.mark.starts_with("pmax-")).cloned().collect();
+        let draw = &mut self.dice;
+        let (id, symbol, ..) = TRADED[usize::try_from(draw.below(3)).unwrap()];
+        let (what, cmd, away) = (draw.below(8), draw.below(2), draw.below(2) == 0);
+        let mut pick = |count: usize| usize::try_from(draw.below(count as u64)).unwrap();
+        let lots = |hundredths: i64| format!("0.{hundredths:02}");
+        let side = |trade: &pmax::exchange::Trade| if trade.side == OrderSide::Buy { 0 } else { 1 };
+        let wish = match what {
+            2 | 3 if !adopted.is_empty() => {
+                let trade = &adopted[pick(adopted.len())];
+                let hundredths = trade.volume.nanos() / 10_000_000;
+                let part = if away && hundredths > 1 { hundredths - 1 } else { hundredths };
+                (side(trade), 2, trade.symbol.clone(), lots(part), "1.0".to_owned(), "0".to_owned(), trade.position)
+            }
+            4 => {
+                let price = self.level(id, if cmd == 0 { -10 } else { 10 });
+                (i64::try_from(cmd).unwrap() + 2, 0, symbol.to_owned(), lots(1), price.to_string(), "0".to_owned(), 0)
+            }
+            5 if !waiting.is_empty() => {
+                let trade = &waiting[pick(waiting.len())];
+                (side(trade) + 2, 4, trade.symbol.clone(), lots(1), "1.0".to_owned(), "0".to_owned(), trade.order)
+            }
+            6 | 7 if !positions.is_empty() => {
+                let trade = positions[pick(positions.len())].clone();
+                let id = TRADED.into_iter().find(|(_, symbol, ..)| *symbol == trade.symbol).unwrap().0;
+                let level = self.level(id, if trade.side == OrderSide::Buy { -18 } else { 18 });
+                let stop = if away { "0".to_owned() } else { level.to_string() };
+                (side(&trade), 3, trade.symbol.clone(), trade.volume.to_string(), "1.0".to_owned(), stop, trade.position)
+            }
+            _ => {
+                let hundredths = i64::try_from(pick(3)).unwrap() + 1;
+                (i64::try_from(cmd).unwrap(), 0, symbol.to_owned(), lots(hundredths), "1.0".to_owned(), "0".to_owned(), 0)
+            }
         };
+        let (cmd, kind, symbol, volume, price, stop, order) = wish;
         let id = self.simulator.connect(self.now, Port::Main, "127.0.0.1");
-        let cmd = self.dice.below(2);
         let login = r#"{"command":"login","arguments":{"userId":"20001","password":"secret"}}"#;
         let trade = format!(
-            r#"{{"command":"tradeTransaction","arguments":{{"tradeTransInfo":{{"cmd":{cmd},"type":{kind},"symbol":"{symbol}","volume":{volume},"price":1.0,"sl":0,"tp":0,"offset":0,"order":{order},"expiration":0,"customComment":""}}}}}}"#
+            r#"{{"command":"tradeTransaction","arguments":{{"tradeTransInfo":{{"cmd":{cmd},"type":{kind},"symbol":"{symbol}","volume":{volume},"price":{price},"sl":{stop},"tp":0,"offset":0,"order":{order},"expiration":0,"customComment":""}}}}}}"#
         );
         for text in [login, &trade] {
             self.simulator.receive(self.now, id, text, &mut self.sent);
@@ -397,10 +428,28 @@ impl World {
         if self.dice.happens(self.strangers) {
             return self.stranger();
         }
+        if self.dice.below(80) == 0 {
+            self.command(Command::Kill { why: "campaign".to_owned() });
+            if self.dice.below(2) == 0 {
+                self.command(Command::Flatten);
+            }
+        }
         let snapshot = self.engine.snapshot(&SnapshotRequest::default());
         let pick = |dice: &mut Dice, count: usize| usize::try_from(dice.below(count as u64)).unwrap();
-        match self.dice.below(10) {
+        match self.dice.below(11) {
             0..=4 => self.open(),
+            10 => {
+                let is_waiting = |row: &&std::sync::Arc<TrackedOrder>| {
+                    row.state.is_modifiable() && row.order.request.closes.is_none() && row.order.request.named_price().is_some()
+                };
+                let waiting: Vec<_> = snapshot.orders.iter().filter(is_waiting).collect();
+                if !waiting.is_empty() {
+                    let order = waiting[pick(&mut self.dice, waiting.len())].order;
+                    let size = TRADED.into_iter().find(|(id, ..)| *id == order.request.instrument.0).unwrap().3;
+                    let quantity = Quantity::from_nanos(size * 10_000_000 * (i64::try_from(self.dice.below(3)).unwrap() + 1));
+                    self.command(Command::ModifyOrder { order: order.id, quantity, kind: order.request.kind });
+                }
+            }
             5 | 6 => {
                 if !snapshot.positions.is_empty() {
                     let row = &snapshot.positions[pick(&mut self.dice, snapshot.positions.len())];
@@ -479,26 +528,73 @@ impl World {
         panic!("the link never came back");
     }
 
-    /// Positions by our number, as the simulator holds them: those that carry our mark.
+    /// Positions by our number, as the simulator holds them. What carries no mark may have been renumbered meanwhile: it counts by
+    /// instrument and side.
     fn theirs(&self) -> BTreeMap<u64, i64> {
         let mut held = BTreeMap::new();
         for trade in self.simulator.dealer().positions().values() {
-            let ours = trade.mark.strip_prefix("pmax-").map(|mark| mark.rsplit('-').next().unwrap().parse().unwrap());
-            let order: u64 = ours.unwrap_or_else(|| adopted_number(trade.position));
-            let (_, _, _, size) = TRADED.into_iter().find(|(_, symbol, ..)| *symbol == trade.symbol).unwrap();
+            let (id, _, _, size) = TRADED.into_iter().find(|(_, symbol, ..)| *symbol == trade.symbol).unwrap();
+            let order = own_number(&trade.mark).unwrap_or_else(|| elsewhere(id, trade.side));
             *held.entry(order).or_insert(0) += trade.volume.nanos() * size;
         }
         held
     }
 
+    /// What waits to open and the stops of our own positions, as the simulator holds them.
+    fn their_orders(&self) -> Vec<String> {
+        let dealer = self.simulator.dealer();
+        let mut lines = Vec::new();
+        for trade in dealer.waiting().values() {
+            let (id, _, _, size) = TRADED.into_iter().find(|(_, symbol, ..)| *symbol == trade.symbol).unwrap();
+            let order = own_number(&trade.mark).map_or_else(|| format!("elsewhere i{id}"), |order| format!("o{order}"));
+            lines.push(format!("{order} waits for {} at {}", trade.volume.nanos() * size, trade.open_price));
+        }
+        for trade in dealer.positions().values() {
+            if let (Some(order), Some(stop)) = (own_number(&trade.mark), trade.stop_loss) {
+                lines.push(format!("p{order} has its stop at {stop}"));
+            }
+        }
+        lines.sort();
+        lines
+    }
+
+    fn our_orders(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for tracked in self.engine.book().orders().open().values().filter(|tracked| tracked.order.request.closes.is_none()) {
+            let (order, request) = (tracked.order.id.0, tracked.order.request);
+            let name =
+                if order < OrderId::ADOPTED.0 { format!("o{order}") } else { format!("elsewhere i{}", request.instrument.0) };
+            let price = request.named_price().map_or_else(String::new, |price| price.to_string());
+            lines.push(format!("{name} waits for {} at {price}", request.quantity.nanos()));
+        }
+        for row in &self.engine.snapshot(&SnapshotRequest::default()).positions {
+            if let Some(stop) = row.protection.stop_loss.filter(|_| !row.id.is_adopted()) {
+                lines.push(format!("{} has its stop at {stop}", row.id));
+            }
+        }
+        lines.sort();
+        lines
+    }
+
     fn ours(&self) -> BTreeMap<u64, i64> {
-        self.engine.book().ledger().positions().values().map(|held| (held.id.0, held.quantity.nanos())).collect()
+        let mut held = BTreeMap::new();
+        for position in self.engine.book().ledger().positions().values() {
+            let side = position.side.closing().opposite();
+            let order = if position.id.is_adopted() { elsewhere(position.instrument.0, side) } else { position.id.0 };
+            *held.entry(order).or_insert(0) += position.quantity.nanos();
+        }
+        held
     }
 }
 
-/// The number an adopted position has here.
-fn adopted_number(position: i64) -> u64 {
-    OrderId::ADOPTED.0 + u64::try_from(position).unwrap() * 4
+/// The number of our order in a mark.
+fn own_number(mark: &str) -> Option<u64> {
+    mark.strip_prefix("pmax-").map(|mark| mark.rsplit('-').next().unwrap().parse().unwrap())
+}
+
+/// A number for everything of one instrument and side that was opened elsewhere.
+fn elsewhere(id: u32, side: OrderSide) -> u64 {
+    OrderId::ADOPTED.0 + u64::from(id) * 2 + u64::from(side == OrderSide::Sell)
 }
 
 /// Writes everything a life has decided into a ledger on disk: what the tables do not take would stop trading.
@@ -531,7 +627,12 @@ fn live(plan: &Plan) -> Result<World, String> {
     }
     // Calm: no more mishaps, no more wishes; everything has to settle.
     world.simulator.settings_mut().faults = Faults::default();
-    for _ in 0..1_600 {
+    for _ in 0..1_900 {
+        world.step();
+    }
+    // What has just traded still has to be looked at twice.
+    world.is_still = true;
+    for _ in 0..500 {
         world.step();
     }
     let mut wrong: Vec<String> = world.wrong.clone().into_iter().collect();
@@ -549,18 +650,47 @@ fn live(plan: &Plan) -> Result<World, String> {
     if world.engine.book().orders().unknown() > 0 {
         wrong.push(format!("{} orders are still UNKNOWN", world.engine.book().orders().unknown()));
     }
+    let is_pending =
+        |state: &OrderState| matches!(state, OrderState::Sending | OrderState::PendingCancel(_) | OrderState::PendingModify(_));
+    let orders = world.engine.book().orders().open();
+    if let Some(tracked) = orders.values().find(|tracked| is_pending(&tracked.state)) {
+        wrong.push(format!("order {} is still {}", tracked.order.id, tracked.state));
+    }
+    if world.our_orders() != world.their_orders() {
+        wrong.push(format!("orders differ: ours {:?}, theirs {:?}", world.our_orders(), world.their_orders()));
+    }
+    if matches!(world.engine.book().kill(), KillPhase::Cancelling | KillPhase::Flattening) {
+        wrong.push(format!("the kill switch never finished: {:?}", world.engine.book().kill()));
+    }
     if world.ours() != world.theirs() {
         wrong.push(format!("positions differ: ours {:?}, theirs {:?}", world.ours(), world.theirs()));
     }
     let ledger = world.engine.book().ledger();
     let booked = ledger.realised().nanos() - ledger.costs().nanos();
-    let balance = dealer.figures().balance - 100_000_000_000_000;
-    if booked != balance {
-        wrong.push(format!("results differ: ours {booked}, theirs {balance}"));
+    // All results of our own trades, and of what was adopted those since then. What began and ended elsewhere is not ours.
+    let of_us = |closed: &&pmax::exchange::ClosedTrade| {
+        own_number(&closed.trade.mark).is_some() || ledger.deals().contains(&DealId(closed.trade.order2.unsigned_abs()))
+    };
+    let results: i64 = dealer.closed().iter().filter(of_us).map(|closed| closed.profit + closed.trade.storage).sum();
+    if booked != results {
+        wrong.push(format!("results differ: ours {booked}, theirs {results}"));
     }
     if std::env::var("PMAX_SEED").is_ok() {
         for line in world.engine.snapshot(&SnapshotRequest::default()).activity.iter().rev() {
             println!("{} {}", line.at, line.text);
+        }
+        for tracked in world.engine.book().orders().open().values() {
+            println!("OPEN {} {} {:?}", tracked.order.id, tracked.state, tracked.history);
+        }
+        for trade in world.simulator.dealer().positions().values() {
+            println!("THERE {} {} {:?} {} at {}", trade.mark, trade.position, trade.side, trade.volume, trade.open_price);
+        }
+        for closed in world.simulator.dealer().closed().iter().filter(|closed| own_number(&closed.trade.mark).is_none()) {
+            let trade = &closed.trade;
+            println!(
+                "CLOSED THERE {} by {} {:?} {} at {}",
+                trade.position, trade.order2, trade.side, trade.volume, trade.open_price
+            );
         }
         for alert in world.engine.book().alerts() {
             println!("ALERT {} {}", alert.at, alert.text);
@@ -584,6 +714,7 @@ fn plan(seed: u64) -> Plan {
         truncated_list: rate(100),
         requote: rate(200),
         rejected: rate(200),
+        kept_pending: rate(60),
         silent_candles: true,
     };
     let (crashes, strangers) = (rate(15), rate(60));

@@ -379,6 +379,39 @@ fn one_bad_symbol_does_not_hide_the_others_and_the_list_comes_once() {
 }
 
 #[test]
+fn a_list_of_symbols_that_did_not_come_is_asked_for_again() {
+    let mut desk = Desk::new();
+    desk.special.push(("getAllSymbols", json!({"status": false, "errorCode": "BE004", "errorDescr": "Internal server error"})));
+    desk.tell(Input::Start);
+    desk.open();
+    assert!(desk.is_ready() && desk.count("getAllSymbols") == 1);
+    desk.special.clear();
+    desk.live(Duration::seconds(20));
+    assert_eq!(desk.count("getAllSymbols"), 2);
+    assert!(desk.events.iter().any(|event| matches!(event, ClientEvent::Symbols(_))));
+    desk.live(Duration::seconds(60));
+    assert_eq!(desk.count("getAllSymbols"), 2, "and not once it is there");
+}
+
+#[test]
+fn a_transaction_is_asked_about_and_one_that_is_not_known_there_is_told_as_that() {
+    let mut desk = Desk::ready();
+    desk.special.push((
+        "tradeTransactionStatus",
+        json!({"status": true, "returnData": {"order": 5, "requestStatus": 4, "message": "no"}}),
+    ));
+    desk.tell(Input::Ask(Ask::Transaction(5)));
+    desk.live(Duration::seconds(1));
+    assert!(desk.events.iter().any(|event| matches!(event, ClientEvent::Status(status) if status.order == 5)));
+    desk.special.clear();
+    desk.special
+        .push(("tradeTransactionStatus", json!({"status": false, "errorCode": "BE098", "errorDescr": "No such transaction"})));
+    desk.tell(Input::Ask(Ask::Transaction(6)));
+    desk.live(Duration::seconds(1));
+    assert!(desk.events.contains(&ClientEvent::NoTransaction(6)));
+}
+
+#[test]
 fn a_login_that_is_too_long_is_refused_here() {
     let settings = Settings::usual("2".repeat(1_000), Secret::new("secret"), 7);
     let mut desk = Desk { client: Client::new(settings), ..Desk::new() };

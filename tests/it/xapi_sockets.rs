@@ -51,8 +51,9 @@ fn desk() -> Desk {
     };
     let catalogue = Catalogue::shipped().unwrap();
     let market = |(id, symbol, _, size, _): (u32, &str, i64, i64, i64)| {
-        let [lot_min, _, lot_step] = catalogue.get(symbol).unwrap().lot;
-        (InstrumentId(id), Contract { symbol: symbol.to_owned(), contract_size: size, lot_min, lot_step, digits: 5 })
+        let listing = catalogue.get(symbol).unwrap();
+        let ([lot_min, _, lot_step], digits) = (listing.lot, listing.digits);
+        (InstrumentId(id), Contract { symbol: symbol.to_owned(), contract_size: size, lot_min, lot_step, digits })
     };
     let adapter = Adapter::new(TRADED.map(market).into_iter().collect());
     let listen = Listen { websocket: Some(0), ..Listen::default() };

@@ -16,7 +16,7 @@ use look::Draft;
 
 use crate::broker::xapi::errors::{Policy, may_log_in_again, meaning};
 use crate::broker::xapi::wire::{
-    Chart, Pushed, Reply, Symbol, TradeRequest, WireError, command, decode, decode_each, decode_pushed, decode_reply,
+    Chart, Pushed, Reply, Status, Symbol, TradeRequest, WireError, command, decode, decode_each, decode_pushed, decode_reply,
     stream_command, trade_command,
 };
 use crate::domain::{CleanText, Duration, WallTime};
@@ -27,6 +27,8 @@ const QUEUE: usize = 512;
 const OUTSTANDING: usize = 16;
 /// A list of all symbols may take so long; nothing else is asked for meanwhile.
 const SYMBOLS_WITHIN: Duration = Duration::seconds(30);
+/// Pause before the list of symbols is asked for again.
+const SYMBOLS_AGAIN: Duration = Duration::seconds(15);
 /// The rate of commands is told over this time.
 const RATE_OVER: Duration = Duration::seconds(10);
 /// Longest pause between attempts while there is no connection at all.
@@ -58,6 +60,7 @@ enum Job {
     OpenAgain,
     Margin,
     Chart(String, i64),
+    Transaction(i64),
 }
 
 #[derive(Debug)]
@@ -105,6 +108,8 @@ pub struct Client {
     look_at: Option<WallTime>,
     seen_until: Option<WallTime>,
     has_symbols: bool,
+    /// When the list of symbols is asked for again, after an answer that was none.
+    symbols_at: Option<WallTime>,
 }
 
 impl Client {
@@ -134,6 +139,7 @@ impl Client {
             look_at: None,
             seen_until: None,
             has_symbols: false,
+            symbols_at: None,
         }
     }
 
@@ -168,7 +174,7 @@ impl Client {
         let silence = self.is_streaming().then(|| self.stream_heard.plus(self.settings.silence_within));
         let ping = self.is_streaming().then_some(self.next_ping);
         let retry = if let Phase::Waiting(at) = self.phase { Some(at) } else { None };
-        [reply, slot, silence, ping, retry, self.look_at].into_iter().flatten().min()
+        [reply, slot, silence, ping, retry, self.look_at, self.symbols_at].into_iter().flatten().min()
     }
 
     /// Takes an input.
@@ -257,7 +263,8 @@ impl Client {
             }
             Ask::Snapshot if self.is_streaming() => self.ask_snapshot(),
             Ask::Chart(symbol, start) if self.is_streaming() => self.push(Class::Quotes, Job::Chart(symbol, start)),
-            Ask::Snapshot | Ask::Chart(..) => {}
+            Ask::Transaction(number) if self.is_streaming() => self.push(Class::Query, Job::Transaction(number)),
+            Ask::Snapshot | Ask::Chart(..) | Ask::Transaction(_) => {}
             Ask::Watch(symbols) => self.watch(symbols),
             Ask::Connect => self.connect(out),
         }
@@ -318,6 +325,7 @@ impl Client {
                 Job::History(start) => command("getTradesHistory", Some(json!({"start": start, "end": 0})), &tag),
                 Job::Margin => command("getMarginLevel", None, &tag),
                 Job::Chart(symbol, start) => chart_command(symbol, *start, &tag),
+                Job::Transaction(number) => command("tradeTransactionStatus", Some(json!({"order": number})), &tag),
             };
             match (text, &job) {
                 (Ok(text), job) => {
@@ -381,6 +389,10 @@ impl Client {
         if self.is_streaming() && self.look_at.is_some_and(|at| now >= at) {
             self.ask_snapshot();
         }
+        if self.is_streaming() && self.symbols_at.is_some_and(|at| now >= at) {
+            self.symbols_at = None;
+            self.push(Class::Query, Job::Symbols);
+        }
     }
 
     fn hear_main(&mut self, now: WallTime, text: &str, out: &mut Vec<Output>) {
@@ -412,7 +424,18 @@ impl Client {
                 if let Some((symbols, _)) = reply.outcome.ok().and_then(|data| decode_each::<Symbol>(&data).ok()) {
                     self.has_symbols = true;
                     out.push(Output::Event(ClientEvent::Symbols(symbols)));
+                } else {
+                    // Nothing is traded before the list is there, so orders do not wait behind it.
+                    self.symbols_at = Some(now.plus(SYMBOLS_AGAIN));
                 }
+            }
+            Job::Transaction(number) => {
+                let event = match reply.outcome {
+                    Ok(data) => decode::<Status>(&data).ok().map(ClientEvent::Status),
+                    Err(_) => Some(ClientEvent::NoTransaction(number)),
+                };
+                self.draft.iter_mut().for_each(|draft| draft.overtaken = true);
+                out.extend(event.map(Output::Event));
             }
             Job::Chart(symbol, _) => {
                 let chart = reply.outcome.ok().and_then(|data| decode::<Chart>(&data).ok());
@@ -509,7 +532,7 @@ impl Client {
             }
         }
         (self.session, self.draft, self.ready_since, self.again) = (None, None, None, false);
-        (self.look_at, self.unread) = (None, 0);
+        (self.look_at, self.unread, self.symbols_at) = (None, 0, None);
     }
 
     /// A number from 0 to `most` (SplitMix64: Steele, Lea and Flood 2014).

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::broker::xapi::client::{Ask, Client, ClientEvent, LinkState, Settings, Vitals};
 use crate::broker::xapi::link::{Address, Link};
-use crate::broker::xapi::wire::{Candle, Margin, Symbol, Tick};
+use crate::broker::xapi::wire::{Candle, Margin, Tick};
 use crate::broker::xapi::{Adapter, Decimal};
 use crate::broker::{AccountMoney, Broker, LinkView, Standing, Wake};
 use crate::domain::{
@@ -39,7 +39,6 @@ pub struct Demo {
     wake: Arc<OnceLock<Wake>>,
     view: LinkView,
     latencies: VecDeque<Duration>,
-    barred: BTreeMap<InstrumentId, String>,
     look_at: Option<WallTime>,
     /// What the market said, until it is taken; nothing where prices come from elsewhere.
     news: Option<Vec<VenueNews>>,
@@ -52,7 +51,7 @@ impl Demo {
     pub fn new(contracts: BTreeMap<InstrumentId, Contract>, settings: Settings, clock: fn() -> WallTime) -> Self {
         let view = LinkView { account: settings.user.clone(), words: "not connected".to_owned(), ..LinkView::default() };
         let adapter = Adapter::new(contracts.clone());
-        let (latencies, barred, wake) = (VecDeque::new(), BTreeMap::new(), Arc::default());
+        let (latencies, wake) = (VecDeque::new(), Arc::default());
         Self {
             adapter,
             contracts,
@@ -62,7 +61,6 @@ impl Demo {
             wake,
             view,
             latencies,
-            barred,
             look_at: None,
             news: None,
             known_until: BTreeMap::new(),
@@ -126,11 +124,11 @@ impl Demo {
             ClientEvent::Unread(why) => self.view.unread = Some(why.as_str().to_owned()),
             ClientEvent::Latency(took) => self.note_latency(*took),
             ClientEvent::Vitals(vitals) => self.note_vitals(vitals),
-            ClientEvent::Symbols(symbols) => self.compare_terms(symbols),
+            ClientEvent::Symbols(_) => {}
             ClientEvent::Tick(tick) => self.note_tick(tick),
             ClientEvent::Candles(symbol, candles) => self.note_candles(symbol, candles),
             ClientEvent::Written(_) | ClientEvent::Taken(..) | ClientEvent::Refused(..) | ClientEvent::Ambiguous(..) => {}
-            ClientEvent::NotSent(..) | ClientEvent::Status(_) | ClientEvent::Trade(_) => {}
+            ClientEvent::NotSent(..) | ClientEvent::NoTransaction(_) | ClientEvent::Status(_) | ClientEvent::Trade(_) => {}
         }
         self.adapter.hear(event);
         self.exchange();
@@ -165,7 +163,7 @@ impl Demo {
     fn ask_for_bars(&mut self) {
         let (Some(news), Some(link)) = (&mut self.news, &self.link) else { return };
         news.push(VenueNews::Back);
-        let traded = self.contracts.iter().filter(|(id, _)| !self.barred.contains_key(id));
+        let traded = self.contracts.iter().filter(|(id, _)| !self.adapter.differs(**id));
         let mut watched = BTreeSet::new();
         for (id, contract) in traded {
             watched.insert(contract.symbol.clone());
@@ -218,43 +216,6 @@ impl Demo {
         (view.main, view.stream, view.stream_heard) = (vitals.main, vitals.stream, vitals.stream_heard);
         (view.waiting, view.rate) = (vitals.waiting, (vitals.used, vitals.allowed));
     }
-
-    /// Holds the broker's terms against the table: a lot of another size would be another order.
-    fn compare_terms(&mut self, symbols: &[Symbol]) {
-        let mut barred = BTreeMap::new();
-        for (id, contract) in &self.contracts {
-            let listed = symbols.iter().find(|symbol| symbol.symbol == contract.symbol);
-            let difference = match listed {
-                None => Some(format!("{} is not listed there", contract.symbol)),
-                Some(symbol) => difference(contract, symbol),
-            };
-            if let Some(why) = difference {
-                barred.insert(*id, CleanText::from_outside(&why).as_str().to_owned());
-            }
-        }
-        self.view.mismatched = barred.values().cloned().collect();
-        self.barred.clone_from(&barred);
-        self.adapter.bar(barred);
-    }
-}
-
-/// What differs between the table's terms and the broker's, in words.
-fn difference(contract: &Contract, symbol: &Symbol) -> Option<String> {
-    let size = Decimal(contract.contract_size.saturating_mul(crate::domain::SCALE));
-    let numbers = [
-        ("units in a lot", size, symbol.contract_size),
-        ("least volume", Decimal(contract.lot_min.nanos()), symbol.lot_min),
-        ("step of volumes", Decimal(contract.lot_step.nanos()), symbol.lot_step),
-    ];
-    let name = &contract.symbol;
-    let other = |(what, ours, theirs): &(&str, Decimal, Decimal)| format!("{name}: {what} {theirs} there, {ours} here");
-    if symbol.currency_profit != Currency::USD.to_string() {
-        return Some(format!("{name} settles in {} there, in USD here", symbol.currency_profit));
-    }
-    if symbol.precision != i64::from(contract.digits) {
-        return Some(format!("{name}: {} decimals there, {} here", symbol.precision, contract.digits));
-    }
-    numbers.iter().find(|(_, ours, theirs)| ours != theirs).map(other)
 }
 
 fn money(margin: &Margin) -> Option<AccountMoney> {
@@ -264,9 +225,7 @@ fn money(margin: &Margin) -> Option<AccountMoney> {
 
 impl Broker for Demo {
     fn restore(&mut self, standing: Standing<'_>) {
-        self.adapter = Adapter::new(self.contracts.clone());
         self.adapter.restore(standing);
-        self.adapter.bar(self.barred.clone());
         self.query();
     }
 
@@ -326,7 +285,10 @@ impl Broker for Demo {
     }
 
     fn link(&self) -> Option<LinkView> {
-        Some(LinkView { strangers: self.adapter.strangers().to_vec(), ..self.view.clone() })
+        let (strangers, mismatched) = (self.adapter.strangers().to_vec(), self.adapter.mismatched());
+        // Amounts of another currency are not shown as dollars.
+        let money = self.view.money.filter(|_| self.adapter.is_booked_alike());
+        Some(LinkView { strangers, mismatched, money, ..self.view.clone() })
     }
 
     fn reconnect(&mut self) {

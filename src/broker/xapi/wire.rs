@@ -152,6 +152,18 @@ pub struct Status {
     pub message: Option<String>,
 }
 
+impl Status {
+    /// Where a transaction stands that was not dealt with yet.
+    pub const PENDING: i64 = 1;
+    /// Where one stands that was carried out.
+    pub const ACCEPTED: i64 = 3;
+
+    /// Whether it is the last word.
+    pub const fn is_final(&self) -> bool {
+        self.request_status != Self::PENDING
+    }
+}
+
 /// A quote.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Tick {

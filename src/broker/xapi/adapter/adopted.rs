@@ -2,11 +2,14 @@
 //!
 //! Its numbers are made from the broker's, so adopting it twice is adopting it once.
 
-use super::{Adapter, OPENED_APART, Waiting, units};
-use crate::broker::xapi::client::Ask;
+use std::collections::BTreeSet;
+
+use super::{Adapter, Held, OPENED_APART, Waiting, side_number, units};
+use crate::broker::xapi::client::{Ask, Snapshot};
 use crate::broker::xapi::wire::Trade;
 use crate::domain::{
-    AccountId, BrokerRef, BrokerReport, Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, Protection, TimeInForce,
+    AccountId, BrokerRef, BrokerReport, Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, PositionId, Protection,
+    Quantity, TimeInForce,
 };
 
 impl Adapter {
@@ -18,13 +21,17 @@ impl Adapter {
 
     fn adopted_number(&self, trade: &Trade) -> Option<OrderId> {
         self.instrument_of(trade.symbol.as_deref())?;
+        if let Some(order) = self.renumbered.get(&trade.position) {
+            return Some(*order);
+        }
         let number = u64::try_from(trade.position).ok().filter(|number| *number < 1 << 40)?;
         Some(OrderId(OrderId::ADOPTED.0 + number * OPENED_APART))
     }
 
-    /// Adopts a position or a waiting order of a complete look, if it is neither ours nor adopted already.
+    /// Adopts a position or a waiting order of a complete look, if it is neither ours nor adopted already. In an account of another
+    /// currency nothing is: its results could not be booked.
     pub(super) fn adopt(&mut self, trade: &Trade) {
-        if self.order_of(trade.mark.as_deref()).is_some() {
+        if self.order_of(trade.mark.as_deref()).is_some() || !self.is_booked_alike() {
             return;
         }
         let Some(order) = self.adopted_number(trade) else { return };
@@ -48,6 +55,72 @@ impl Adapter {
             expiration: trade.expiration.unwrap_or(0),
         };
         self.waiting.insert(order.id, waiting);
+    }
+
+    /// Parts of a position in the history that nobody has booked, the latest first.
+    fn unbooked<'a>(&'a self, position: PositionId, snapshot: &'a Snapshot) -> Vec<&'a Trade> {
+        let is_part = |trade: &&Trade| {
+            matches!(trade.cmd, 0 | 1)
+                && self.adopted_number(trade) == Some(OrderId(position.0))
+                && !self.deals.contains(&trade.order2.unsigned_abs())
+        };
+        let mut parts: Vec<&Trade> = snapshot.history.iter().filter(is_part).collect();
+        parts.sort_by_key(|trade| std::cmp::Reverse(trade.order2));
+        parts
+    }
+
+    /// Finds what is left of adopted positions under new numbers: in the history where parts of it closed meanwhile, and in the list of
+    /// what is open. It has the instrument, the side and the opening price of what it is a part of, and no more than its volume.
+    pub(super) fn follow_renumbered(&mut self, snapshot: &Snapshot) {
+        let is_position = |trade: &&Trade| matches!(trade.cmd, 0 | 1) && self.order_of(trade.mark.as_deref()).is_none();
+        let listed: BTreeSet<OrderId> =
+            snapshot.open.iter().filter(is_position).filter_map(|trade| self.adopted_number(trade)).collect();
+        let mut missing: Vec<(PositionId, Held)> = Vec::new();
+        for (id, held) in self.held.iter().filter(|(id, _)| id.is_adopted() && !listed.contains(&OrderId(id.0))) {
+            let parts: i64 = self.unbooked(*id, snapshot).iter().map(|part| part.volume.0).sum();
+            let lots = held.lots.minus(Quantity::from_nanos(parts)).unwrap_or(Quantity::ZERO);
+            missing.push((*id, Held { lots, ..held.clone() }));
+        }
+        if missing.is_empty() {
+            return;
+        }
+        let mut closed: Vec<&Trade> = snapshot.history.iter().filter(is_position).collect();
+        closed.sort_by_key(|trade| trade.order2);
+        let mut found = Vec::new();
+        for trade in closed.into_iter().chain(snapshot.open.iter().filter(is_position)) {
+            let is_known = self.adopted_number(trade).is_none_or(|order| self.opened.contains(&order));
+            let (instrument, volume) = (self.instrument_of(trade.symbol.as_deref()).map(|(id, _)| id), trade.volume.volume());
+            let is_of = |held: &Held| {
+                instrument == Some(held.instrument)
+                    && side_number(held.side) == trade.cmd
+                    && held.open_price == trade.open_price.price()
+                    && if trade.closed { volume <= held.lots } else { volume == held.lots }
+            };
+            if let Some((id, held)) = missing.iter_mut().find(|(_, held)| is_of(held)).filter(|_| !is_known) {
+                held.lots = held.lots.minus(volume).unwrap_or(Quantity::ZERO);
+                found.push((trade.position, OrderId(id.0)));
+            }
+        }
+        self.renumbered.extend(found);
+    }
+
+    /// Parts that closed before a position was adopted were never ours: of those nobody has booked only the latest count, as many as
+    /// are missing from what is held here.
+    pub(super) fn forget_older_parts(&mut self, snapshot: &Snapshot) {
+        let mut older = Vec::new();
+        for (id, held) in self.held.iter().filter(|(id, _)| id.is_adopted()) {
+            let open = snapshot.open.iter().filter(|trade| matches!(trade.cmd, 0 | 1));
+            let there: i64 = open.filter(|trade| self.owner_of(trade) == Some(OrderId(id.0))).map(|trade| trade.volume.0).sum();
+            let mut closed = held.lots.nanos().saturating_sub(there);
+            for part in self.unbooked(*id, snapshot) {
+                if part.volume.0 <= closed {
+                    closed -= part.volume.0;
+                } else {
+                    older.push(part.order2.unsigned_abs());
+                }
+            }
+        }
+        self.deals.extend(older);
     }
 
     fn adopted_request(&self, trade: &Trade) -> Option<OrderRequest> {

@@ -1,11 +1,11 @@
 //! How positions end: the exits the broker holds, and the closes it reports.
 
-use super::{Adapter, Held, Purpose, units};
+use super::{APART, Adapter, Doubtful, Held, Purpose, units};
 use crate::broker::xapi::client::Ask;
 use crate::broker::xapi::wire::Trade;
 use crate::domain::{
     AccountId, BrokerReport, CleanText, Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, PositionId, Price,
-    Protection, ProtectiveReason, Quantity, TimeInForce,
+    Protection, ProtectiveReason, Quantity, TimeInForce, WallTime,
 };
 
 impl Adapter {
@@ -101,9 +101,23 @@ impl Adapter {
         }
     }
 
+    /// Notes a closing order whose reply was lost: a close of its position without another owner is its own.
+    pub(super) fn doubt(&mut self, position: PositionId, order: OrderId) {
+        self.doubtful.push(Doubtful { position, order, looked: None });
+    }
+
+    /// A close that two looks, late enough apart, do not show never happened: what closes its position later is another's doing.
+    pub(super) fn settle_doubts(&mut self, began: WallTime) {
+        for doubtful in &mut self.doubtful {
+            doubtful.looked.get_or_insert(began);
+        }
+        self.doubtful.retain(|doubtful| doubtful.looked.is_none_or(|first| began.since(first).0 < APART.0));
+    }
+
     /// Which of our orders a close belongs to: the one that asked, an exit, one whose reply was lost; else the broker's own doing.
     fn closing_order(&mut self, trade: &Trade, position: PositionId, held: &Held, quantity: Quantity) -> OrderId {
-        if let Some(Purpose::Close(order, _)) = self.transactions.remove(&trade.order2) {
+        if let Some(Purpose::Close(order, _)) = self.transactions.get(&trade.order2).map(|transaction| transaction.purpose) {
+            self.transactions.remove(&trade.order2);
             return order;
         }
         let comment = trade.comment.as_deref().unwrap_or_default();
@@ -121,10 +135,10 @@ impl Adapter {
             self.asks.remove(&id);
             return order;
         }
-        if let Some(place) = self.doubtful.iter().position(|(about, _)| *about == position)
+        if let Some(place) = self.doubtful.iter().position(|doubtful| doubtful.position == position)
             && comment.is_empty()
         {
-            return self.doubtful.remove(place).1;
+            return self.doubtful.remove(place).order;
         }
         let id = OrderId(OrderId::FOREIGN.0 + trade.order2.unsigned_abs());
         let request = OrderRequest {

@@ -12,6 +12,7 @@ use crate::domain::{BrokerReport, BrokerState, CleanText, Evidence, OrderId, Pos
 const LOOKS: u8 = 2;
 /// The same while the stream speaks of trades between the question and the answer.
 const LOOKS_OVERTAKEN: u8 = 10;
+
 impl Adapter {
     /// The volume a position was opened with: all parts that closed and what is still there.
     fn whole_of(&self, trade: &Trade, snapshot: &Snapshot) -> Decimal {
@@ -22,25 +23,71 @@ impl Adapter {
 
     /// Everything there is: what opened, what closed, what waits, and then what the engine has to compare.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
+        self.terms.note_account(&snapshot.margin);
+        if !snapshot.is_overtaken {
+            self.follow_renumbered(snapshot);
+        }
         for trade in &snapshot.open {
-            if !snapshot.is_overtaken {
-                self.adopt(trade);
+            match trade.cmd {
+                0 | 1 => self.see_position(trade, snapshot),
+                2..=5 => self.see_waiting(trade, snapshot),
+                _ => {}
             }
-            self.trade(trade);
-            if (2..=5).contains(&trade.cmd) && !snapshot.is_overtaken {
-                self.learn(trade);
-            }
+        }
+        if !snapshot.is_overtaken {
+            self.forget_older_parts(snapshot);
         }
         // What opened and closed between two looks is known only from the history.
         let mut history: Vec<&Trade> = snapshot.history.iter().filter(|trade| matches!(trade.cmd, 0 | 1)).collect();
         history.sort_by_key(|trade| trade.order2);
         for trade in history {
-            let is_unseen = self.order_of(trade.mark.as_deref()).is_some_and(|order| !self.opened.contains(&order));
-            if is_unseen {
-                self.opened(&Trade { closed: false, volume: self.whole_of(trade, snapshot), ..trade.clone() });
+            self.see_unseen(trade, snapshot);
+            // Of what was opened elsewhere only a list that is not overtaken tells which parts are ours.
+            if !snapshot.is_overtaken || self.order_of(trade.mark.as_deref()).is_some() {
+                self.closed(trade);
             }
-            self.closed(trade);
         }
+        self.compare(snapshot);
+        if !snapshot.is_overtaken {
+            self.settle_doubts(snapshot.began);
+            self.ask_for_last_words(snapshot.began);
+        }
+    }
+
+    /// Ours that nobody told of is booked with all that it was opened with: what closed of it since is booked next.
+    fn see_unseen(&mut self, trade: &Trade, snapshot: &Snapshot) {
+        if let Some(order) = self.order_of(trade.mark.as_deref()).filter(|order| !self.opened.contains(order)) {
+            self.open(order, &Trade { closed: false, volume: self.whole_of(trade, snapshot), ..trade.clone() });
+        }
+    }
+
+    /// A list that was overtaken may be older than what is known of a position: its exits say nothing then.
+    fn see_position(&mut self, trade: &Trade, snapshot: &Snapshot) {
+        self.see_unseen(trade, snapshot);
+        if !snapshot.is_overtaken {
+            self.adopt(trade);
+            self.brought_up(trade);
+        }
+    }
+
+    fn see_waiting(&mut self, trade: &Trade, snapshot: &Snapshot) {
+        if !snapshot.is_overtaken {
+            self.adopt(trade);
+        }
+        self.placed(trade);
+        if !snapshot.is_overtaken {
+            self.learn(trade);
+        }
+    }
+
+    /// Number and exits of a position that is held already.
+    fn brought_up(&mut self, trade: &Trade) {
+        if let Some(order) = self.owner_of(trade).filter(|order| self.opened.contains(order)) {
+            self.open(order, trade);
+        }
+    }
+
+    fn compare(&mut self, snapshot: &Snapshot) {
         let numbers: BTreeSet<i64> = snapshot.open.iter().map(|trade| trade.order).collect();
         let is_missing = self.waiting.values().any(|waiting| !numbers.contains(&waiting.number));
         let needed = if snapshot.is_overtaken { LOOKS_OVERTAKEN } else { LOOKS };
@@ -50,7 +97,7 @@ impl Adapter {
         }
         let is_there = |trade: &&Trade| matches!(trade.cmd, 0 | 1);
         let (mut positions, mut strangers) = (Vec::new(), Vec::new());
-        let mut orders: Vec<OrderId> = self.waiting.keys().copied().collect();
+        let mut orders: Vec<OrderId> = self.waiting.keys().copied().chain(self.unconcluded()).collect();
         for trade in snapshot.open.iter().filter(is_there) {
             let position = self.owner_of(trade).map(|order| PositionId(order.0));
             let known = position.and_then(|position| Some((position, self.held.get(&position)?)));
@@ -72,6 +119,7 @@ impl Adapter {
         }
         self.strangers = strangers;
         orders.sort_unstable();
+        orders.dedup();
         positions.sort_unstable();
         let size = |held: &Held| self.markets.get(&held.instrument).map_or(1, |market| market.contract_size);
         let mine: Vec<(PositionId, Quantity)> = self.held.iter().map(|(id, held)| (*id, units(held.lots, size(held)))).collect();

@@ -1,6 +1,6 @@
 //! What the ledger knows already, taken over after a restart.
 
-use super::{Adapter, Held, Purpose, Waiting, command_number, expiration_of, price_of};
+use super::{Adapter, Held, Purpose, Transaction, Waiting, command_number, expiration_of, price_of};
 use crate::broker::Standing;
 use crate::broker::xapi::number::Decimal;
 use crate::domain::{OrderId, OrderKind, OrderRequest, Origin, Position, Price, ProtectiveReason, Quantity};
@@ -10,7 +10,15 @@ use crate::orders::{OrderManager, TrackedOrder};
 impl Adapter {
     /// Takes what the ledger knows already, so that a restart books nothing twice.
     pub fn restore(&mut self, standing: Standing<'_>) {
-        self.ledger = standing.ledger_id;
+        // What is known of the broker itself stays; numbers of requests are never used again.
+        *self = Self {
+            markets: std::mem::take(&mut self.markets),
+            terms: std::mem::take(&mut self.terms),
+            next_ask: self.next_ask,
+            now: self.now,
+            ledger: standing.ledger_id,
+            ..Self::default()
+        };
         self.deals = standing.ledger.deals().iter().map(|deal| deal.0).collect();
         let all = || standing.orders.open().values().chain(standing.orders.closed_newest_first());
         self.opened = all().filter(|tracked| tracked.filled.is_positive()).map(|tracked| tracked.order.id).collect();
@@ -19,21 +27,30 @@ impl Adapter {
             self.restore_position(position, standing.orders);
         }
         for tracked in standing.orders.open().values() {
-            let order = tracked.order.id;
-            if let Some(waiting) = self.restored_waiting(tracked) {
-                self.waiting.insert(order, waiting);
+            self.restore_order(tracked);
+        }
+    }
+
+    fn restore_order(&mut self, tracked: &TrackedOrder) {
+        let (order, wish) = (tracked.order.id, tracked.order.request);
+        let waiting = self.restored_waiting(tracked);
+        if let Some(waiting) = waiting {
+            self.waiting.insert(order, waiting);
+        }
+        if wish.closes.is_none()
+            && let Some(market) = self.markets.get(&wish.instrument)
+        {
+            self.wanted.insert(order, Quantity::from_nanos(wish.quantity.nanos() / market.contract_size.max(1)));
+        }
+        let purpose = wish.closes.map_or(Purpose::Open(order, waiting), |position| Purpose::Close(order, position));
+        let is_leg = wish.origin.is_protective() && wish.kind != OrderKind::Market;
+        match (tracked.broker_ref, wish.closes) {
+            (Some(number), _) => {
+                let number = i64::try_from(number.0).unwrap_or(0);
+                self.transactions.insert(number, Transaction { purpose, is_concluded: false, looked: None });
             }
-            match (tracked.order.request.closes, tracked.broker_ref, tracked.order.request.origin.is_protective()) {
-                (Some(position), Some(number), _) => {
-                    let number = i64::try_from(number.0).unwrap_or(0);
-                    self.transactions.insert(number, Purpose::Close(order, position));
-                }
-                (Some(position), None, false) => self.doubtful.push((position, order)),
-                (Some(position), None, true) if tracked.order.request.kind == OrderKind::Market => {
-                    self.doubtful.push((position, order))
-                }
-                (Some(_), None, true) | (None, ..) => {}
-            }
+            (None, Some(position)) if !is_leg => self.doubt(position, order),
+            (None, _) => {}
         }
     }
 

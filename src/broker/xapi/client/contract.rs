@@ -65,6 +65,8 @@ pub enum Ask {
     },
     /// Everything that is open, what was closed lately, and the account.
     Snapshot,
+    /// Where the transaction of this number stands; the answer is a [`ClientEvent::Status`] or a [`ClientEvent::NoTransaction`].
+    Transaction(i64),
     /// Candles of one minute of this symbol from this instant in milliseconds on.
     Chart(String, i64),
     /// Quotes of these symbols, and of no others.
@@ -155,6 +157,8 @@ pub enum ClientEvent {
     NotSent(AskId, CleanText),
     /// A transaction has moved on.
     Status(Status),
+    /// The broker does not know a transaction of this number.
+    NoTransaction(i64),
     /// A trade has opened, changed or closed.
     Trade(Box<Trade>),
     /// A quote.

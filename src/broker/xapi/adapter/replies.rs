@@ -1,0 +1,158 @@
+//! What comes back about requests: taken, refused, lost, and the statuses of what was taken.
+//!
+//! A last word that never came is asked for at the next look; what the broker does not tell by then is answered as unknown, so that
+//! nothing waits for ever.
+
+use super::{APART, Adapter, EARLY, Purpose, Transaction, Waiting, price_of};
+use crate::broker::xapi::client::{Ask, AskId};
+use crate::broker::xapi::wire::Status;
+use crate::domain::{BrokerRef, BrokerReport, CleanText, OrderId, Quantity, WallTime};
+
+/// So many transactions are asked about after one look.
+const ASKED_ABOUT: usize = 16;
+
+impl Adapter {
+    pub(super) fn taken(&mut self, id: AskId, number: i64) {
+        let Some(purpose) = self.asks.remove(&id) else { return };
+        if let Purpose::Open(order, ..) | Purpose::Close(order, _) = purpose {
+            self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(number.unsigned_abs()) });
+        }
+        // The reply may be quicker than the stream: the order can be cancelled from now on.
+        if let Purpose::Open(order, Some(waiting)) = purpose
+            && !self.opened.contains(&order)
+        {
+            self.waiting.insert(order, Waiting { number, ..waiting });
+        }
+        self.transactions.insert(number, Transaction { purpose, is_concluded: false, looked: None });
+        if let Some(place) = self.early.iter().position(|status| status.order == number)
+            && let Some(status) = self.early.remove(place)
+        {
+            self.status(&status);
+        }
+    }
+
+    pub(super) fn refused(&mut self, id: AskId, why: &CleanText) {
+        if let Some(purpose) = self.asks.remove(&id) {
+            self.deny(purpose, why.clone());
+        }
+    }
+
+    /// Answers that nothing came of a request.
+    pub(super) fn deny(&mut self, purpose: Purpose, reason: CleanText) {
+        if let Purpose::Open(order, ..) = purpose {
+            self.waiting.remove(&order);
+            self.wanted.remove(&order);
+        }
+        self.reports.push(match purpose {
+            Purpose::Open(order, ..) | Purpose::Close(order, _) => BrokerReport::Rejected { order, reason },
+            Purpose::Cancel(order) => BrokerReport::CancelRefused { order, reason },
+            Purpose::Modify(order, ..) => BrokerReport::ModifyRefused { order, reason },
+            Purpose::Protect(position) => BrokerReport::ProtectRefused { position, reason },
+        });
+    }
+
+    /// The order or the exits stand as they were or as they were to be: the list that is asked for tells, and its terms are taken over.
+    fn give_up(&mut self, purpose: Purpose, why: &str) {
+        let why = format!("what became of it is not known ({why}); the broker is asked");
+        self.deny(purpose, CleanText::from_outside(&why));
+    }
+
+    /// Nothing is sent again; what is open is asked for.
+    pub(super) fn ambiguous(&mut self, id: AskId, why: &CleanText) {
+        let Some(purpose) = self.asks.remove(&id) else { return };
+        match purpose {
+            Purpose::Open(order, ..) => self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() }),
+            Purpose::Close(order, position) => {
+                self.doubt(position, order);
+                self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() });
+            }
+            Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_) => self.give_up(purpose, why.as_str()),
+        }
+        self.requests.push(Ask::Snapshot);
+    }
+
+    pub(super) fn status(&mut self, status: &Status) {
+        let Some(transaction) = self.transactions.get_mut(&status.order) else {
+            if status.is_final() {
+                self.early.push_back(status.clone());
+            }
+            if self.early.len() > EARLY {
+                self.early.pop_front();
+            }
+            return;
+        };
+        match status.request_status {
+            Status::PENDING => {}
+            Status::ACCEPTED => {
+                transaction.is_concluded = true;
+                let purpose = transaction.purpose;
+                self.accepted(status.order, purpose);
+            }
+            _ => {
+                let purpose = transaction.purpose;
+                self.transactions.remove(&status.order);
+                let words = status.message.as_deref().unwrap_or("refused without a word");
+                self.deny(purpose, CleanText::from_outside(words));
+            }
+        }
+    }
+
+    fn accepted(&mut self, number: i64, purpose: Purpose) {
+        match purpose {
+            // What it opened is told by its trade; what it closed too, and that names this number.
+            Purpose::Close(..) => return,
+            Purpose::Open(..) | Purpose::Protect(_) => {}
+            Purpose::Modify(order, quantity, kind) => {
+                if let (Some(waiting), Some(price)) = (self.waiting.get_mut(&order), price_of(kind)) {
+                    let size = self.markets.get(&waiting.instrument).map_or(1, |market| market.contract_size.max(1));
+                    (waiting.lots, waiting.price) = (Quantity::from_nanos(quantity.nanos() / size), price);
+                    self.wanted.insert(order, waiting.lots);
+                }
+                self.reports.push(BrokerReport::Modified { order, quantity, kind });
+            }
+            Purpose::Cancel(order) => {
+                self.waiting.remove(&order);
+                if !self.opened.contains(&order) {
+                    self.wanted.remove(&order);
+                    self.reports.push(BrokerReport::Cancelled { order, reason: CleanText::from("as asked") });
+                }
+            }
+        }
+        self.transactions.remove(&number);
+    }
+
+    /// The broker does not know the transaction of this number: then only lists and trades tell.
+    pub(super) fn forgotten(&mut self, number: i64) {
+        if let Some(transaction) = self.transactions.get_mut(&number) {
+            transaction.is_concluded = true;
+        }
+    }
+
+    /// Orders that the broker has taken and not spoken the last word on; they may be in no list, and yet they are not absent.
+    pub(super) fn unconcluded(&self) -> impl Iterator<Item = OrderId> {
+        let open = self.transactions.values().filter(|transaction| !transaction.is_concluded);
+        open.filter_map(|transaction| match transaction.purpose {
+            Purpose::Open(order, _) | Purpose::Close(order, _) => Some(order),
+            Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_) => None,
+        })
+    }
+
+    /// After a look: asks for last words that have not come, and gives up those that a second look, late enough, did not bring either.
+    pub(super) fn ask_for_last_words(&mut self, began: WallTime) {
+        let mut open: Vec<(i64, Purpose, bool)> = Vec::new();
+        for (number, transaction) in self.transactions.iter_mut().filter(|(_, transaction)| !transaction.is_concluded) {
+            let first = *transaction.looked.get_or_insert(began);
+            open.push((*number, transaction.purpose, began.since(first).0 >= APART.0));
+        }
+        for (number, purpose, is_over) in open.iter().copied() {
+            let is_told_by_trades = matches!(purpose, Purpose::Open(..) | Purpose::Close(..));
+            if is_over && !is_told_by_trades {
+                self.transactions.remove(&number);
+                self.give_up(purpose, "the broker never said");
+            }
+        }
+        let still = open.iter().map(|(number, ..)| *number).filter(|number| self.transactions.contains_key(number));
+        let asked: Vec<Ask> = still.take(ASKED_ABOUT).map(Ask::Transaction).collect();
+        self.requests.extend(asked);
+    }
+}

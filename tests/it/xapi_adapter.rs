@@ -1,0 +1,345 @@
+//! The adapter alone: what the client tells goes in, what the engine hears comes out. One test per way in which a broker's word was
+//! once taken for more, or for less, than it is.
+
+use std::collections::BTreeMap;
+
+use pmax::broker::xapi::{Adapter, Ask, AskId, ClientEvent, Margin, Snapshot, Status, Symbol, Trade};
+use pmax::domain::{
+    AccountId, BrokerReport, CleanText, Contract, Evidence, InstrumentId, MarketTime, Order, OrderId, OrderKind, OrderRequest,
+    OrderSide, Origin, PositionId, Price, Protection, Quantity, TimeInForce, WallTime,
+};
+use pmax::exchange::LegIds;
+use serde_json::{Value, json};
+
+const EURO: InstrumentId = InstrumentId(6);
+const SECOND: i64 = 1_000_000_000;
+
+struct Desk {
+    adapter: Adapter,
+    asked: Vec<Ask>,
+    seconds: i64,
+}
+
+fn symbol(contract_size: i64) -> Symbol {
+    let listed = json!({"symbol": "EURUSD", "currencyProfit": "USD", "contractSize": contract_size, "precision": 5,
+                        "lotMin": 0.01, "lotMax": 100.0, "lotStep": 0.01});
+    serde_json::from_value(listed).unwrap()
+}
+
+fn margin(currency: &str) -> Margin {
+    serde_json::from_value(json!({"balance": 1000.0, "equity": 1000.0, "margin": 0.0, "currency": currency})).unwrap()
+}
+
+/// A record of the protocol: one hundredth of a lot of euro, changed as told.
+fn trade(changes: Value) -> Trade {
+    let mut record = json!({"order": 7, "order2": 7, "position": 7, "symbol": "EURUSD", "cmd": 0, "volume": 0.01, "open_price": 1.1,
+                            "close_price": 1.1, "closed": false, "sl": 0.0, "tp": 0.0, "customComment": null});
+    record.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    serde_json::from_value(record).unwrap()
+}
+
+fn order(id: u64, kind: OrderKind, closes: Option<PositionId>) -> Order {
+    let request = OrderRequest {
+        instrument: EURO,
+        side: if closes.is_some() { OrderSide::Sell } else { OrderSide::Buy },
+        quantity: "1000".parse().unwrap(),
+        kind,
+        time_in_force: TimeInForce::GoodTillCancelled,
+        protection: Protection::default(),
+        closes,
+        origin: Origin::Ticket,
+    };
+    Order { id: OrderId(id), account: AccountId(1), request, created_at: MarketTime(0), reference: Some(price("1.1")) }
+}
+
+fn price(text: &str) -> Price {
+    text.parse().unwrap()
+}
+
+const fn position(id: u64) -> PositionId {
+    PositionId(id)
+}
+
+impl Desk {
+    /// Nothing is known of the broker yet.
+    fn strange() -> Self {
+        let (lot_min, lot_step) = ("0.01".parse().unwrap(), "0.01".parse().unwrap());
+        let contract = Contract { symbol: "EURUSD".to_owned(), contract_size: 100_000, lot_min, lot_step, digits: 5 };
+        Self { adapter: Adapter::new(BTreeMap::from([(EURO, contract)])), asked: Vec::new(), seconds: 100 }
+    }
+
+    /// Contracts and currency are as they should be.
+    fn new() -> Self {
+        let mut desk = Self::strange();
+        desk.hear(ClientEvent::Symbols(vec![symbol(100_000)]));
+        assert_eq!(desk.look(Vec::new(), Vec::new()), []);
+        desk
+    }
+
+    fn hear(&mut self, event: ClientEvent) -> Vec<BrokerReport> {
+        self.adapter.hear(&event);
+        self.said()
+    }
+
+    fn said(&mut self) -> Vec<BrokerReport> {
+        self.asked.extend(self.adapter.requests());
+        let mut reports = Vec::new();
+        self.adapter.reports(&mut reports);
+        reports
+    }
+
+    /// The number of the last request that trades.
+    fn last_ask(&self) -> AskId {
+        let of = |ask: &Ask| if let Ask::Trade { id, .. } = ask { Some(*id) } else { None };
+        self.asked.iter().rev().find_map(of).unwrap()
+    }
+
+    fn submit(&mut self, order: Order) -> Vec<BrokerReport> {
+        self.adapter.submit(order);
+        self.said()
+    }
+
+    /// Submits a waiting order that the broker takes under this number and places.
+    fn place(&mut self, id: u64, number: i64) {
+        self.submit(order(id, OrderKind::Limit(price("1.05")), None));
+        self.hear(ClientEvent::Taken(self.last_ask(), number));
+        self.hear(ClientEvent::Status(status(number, 3)));
+    }
+
+    /// A look that is not overtaken, eleven seconds after the last; only what is said besides the comparison of both sides.
+    fn look(&mut self, open: Vec<Trade>, history: Vec<Trade>) -> Vec<BrokerReport> {
+        self.look_in_full(open, history).into_iter().filter(|report| !matches!(report, BrokerReport::State(_))).collect()
+    }
+
+    fn look_in_full(&mut self, open: Vec<Trade>, history: Vec<Trade>) -> Vec<BrokerReport> {
+        self.seconds += 11;
+        let began = WallTime(self.seconds * SECOND);
+        self.look_at(Snapshot { began, open, history, margin: margin("USD"), is_overtaken: false })
+    }
+
+    fn look_at(&mut self, snapshot: Snapshot) -> Vec<BrokerReport> {
+        self.hear(ClientEvent::Snapshot(Box::new(snapshot)))
+    }
+
+    /// Orders that a look says are there.
+    fn there(&mut self, open: Vec<Trade>) -> Vec<OrderId> {
+        let said = self.look_in_full(open, Vec::new());
+        let state = said.iter().find_map(|report| if let BrokerReport::State(state) = report { Some(state) } else { None });
+        assert!(matches!(state.unwrap().evidence, Evidence::Snapshot { .. }));
+        state.unwrap().orders.clone()
+    }
+
+    fn mark(&self, id: u64) -> String {
+        self.adapter.mark(OrderId(id))
+    }
+}
+
+fn status(order: i64, request_status: i64) -> Status {
+    serde_json::from_value(json!({"order": order, "requestStatus": request_status, "message": null})).unwrap()
+}
+
+fn is_refusal(said: &[BrokerReport], words: &str) -> bool {
+    matches!(said, [BrokerReport::Rejected { reason, .. }] if reason.as_str().contains(words))
+}
+
+#[test]
+fn nothing_is_opened_before_contracts_and_currency_are_known_to_fit() {
+    let mut desk = Desk::strange();
+    let wish = || order(1, OrderKind::Market, None);
+    assert!(is_refusal(&desk.submit(wish()), "currency yet"));
+    desk.look(Vec::new(), Vec::new());
+    assert!(is_refusal(&desk.submit(wish()), "not compared"));
+    desk.hear(ClientEvent::Symbols(vec![symbol(10_000)]));
+    assert!(is_refusal(&desk.submit(wish()), "units in a lot"));
+    desk.hear(ClientEvent::Symbols(Vec::new()));
+    assert!(is_refusal(&desk.submit(wish()), "not listed"));
+    assert!(desk.asked.iter().all(|ask| !matches!(ask, Ask::Trade { .. })), "nothing left: {:?}", desk.asked);
+    desk.hear(ClientEvent::Symbols(vec![symbol(100_000)]));
+    assert_eq!(desk.submit(wish()), []);
+    assert!(matches!(desk.asked.last(), Some(Ask::Trade { .. })));
+}
+
+#[test]
+fn an_account_in_another_currency_is_neither_traded_nor_taken_over() {
+    let mut desk = Desk::strange();
+    desk.hear(ClientEvent::Symbols(vec![symbol(100_000)]));
+    let began = WallTime(SECOND);
+    let open = vec![trade(json!({}))];
+    let said = desk.look_at(Snapshot { began, open, history: Vec::new(), margin: margin("EUR"), is_overtaken: false });
+    assert!(said.iter().all(|report| matches!(report, BrokerReport::State(_))), "nothing is adopted: {said:?}");
+    assert!(is_refusal(&desk.submit(order(1, OrderKind::Market, None)), "kept in EUR"));
+    assert!(desk.adapter.mismatched().iter().any(|line| line.contains("EUR")));
+    assert_eq!(desk.adapter.strangers().len(), 1, "what is there is shown");
+}
+
+#[test]
+fn a_last_word_that_never_came_is_asked_for_and_then_given_up() {
+    let mut desk = Desk::new();
+    desk.place(1, 70);
+    let waits = |desk: &Desk| {
+        vec![trade(json!({"order": 70, "order2": 70, "position": 70, "cmd": 2, "open_price": 1.05,
+                                               "customComment": desk.mark(1)}))]
+    };
+    desk.adapter.cancel(OrderId(1));
+    desk.said();
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 71));
+    let open = waits(&desk);
+    assert_eq!(desk.look(open.clone(), Vec::new()), []);
+    assert!(desk.asked.contains(&Ask::Transaction(71)), "the broker is asked what became of the cancel");
+    let said = desk.look(open.clone(), Vec::new());
+    assert!(
+        matches!(&said[..], [BrokerReport::CancelRefused { order: OrderId(1), reason }] if reason.as_str().contains("not known"))
+    );
+
+    desk.adapter.cancel(OrderId(1));
+    desk.said();
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 72));
+    desk.look(open, Vec::new());
+    let said = desk.hear(ClientEvent::Status(status(72, 3)));
+    assert!(matches!(&said[..], [BrokerReport::Cancelled { order: OrderId(1), .. }]), "{said:?}");
+}
+
+#[test]
+fn a_change_whose_last_word_never_came_is_read_from_the_list() {
+    let mut desk = Desk::new();
+    desk.place(1, 70);
+    desk.adapter.modify(OrderId(1), "2000".parse().unwrap(), OrderKind::Limit(price("1.06")));
+    desk.said();
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 71));
+    let changed = trade(json!({"order": 70, "order2": 71, "position": 70, "cmd": 2, "open_price": 1.06, "volume": 0.02,
+                               "customComment": desk.mark(1)}));
+    let mut said = desk.look(vec![changed.clone()], Vec::new());
+    said.extend(desk.look(vec![changed.clone()], Vec::new()));
+    said.extend(desk.look(vec![changed], Vec::new()));
+    let is_told = |report: &BrokerReport| matches!(report, BrokerReport::Modified { order: OrderId(1), .. });
+    assert!(said.iter().any(is_told), "{said:?}");
+}
+
+#[test]
+fn what_the_broker_has_not_dealt_with_is_not_absent() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    for _ in 0..5 {
+        assert_eq!(desk.there(Vec::new()), [OrderId(1)]);
+        desk.hear(ClientEvent::Status(status(70, 1)));
+    }
+    assert!(desk.asked.contains(&Ask::Transaction(70)));
+    desk.hear(ClientEvent::NoTransaction(70));
+    assert_eq!(desk.there(Vec::new()), [], "the broker does not know it any more");
+}
+
+#[test]
+fn exits_that_were_not_set_are_said() {
+    let mut desk = Desk::new();
+    let protection = Protection { stop_loss: Some(price("1.0")), take_profit: None };
+    let legs = LegIds { stop: OrderId(8), target: OrderId(9) };
+    let is_said = |said: &[BrokerReport]| matches!(said, [BrokerReport::ProtectRefused { position: PositionId(1), .. }]);
+    desk.adapter.protect(position(1), protection, legs);
+    assert!(is_said(&desk.said()), "the position is not held");
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    let mark = desk.mark(1);
+    desk.hear(ClientEvent::Trade(Box::new(trade(json!({"order": 70, "position": 70, "type": 0, "customComment": mark})))));
+    for event in [
+        |id: AskId| ClientEvent::NotSent(id, CleanText::from("the link is down")),
+        |id: AskId| ClientEvent::Refused(id, CleanText::from("BE009: no")),
+        |id: AskId| ClientEvent::Ambiguous(id, CleanText::from("no reply")),
+    ] {
+        desk.adapter.protect(position(1), protection, legs);
+        assert_eq!(desk.said(), []);
+        let id = desk.last_ask();
+        assert!(is_said(&desk.hear(event(id))));
+    }
+    desk.adapter.protect(position(1), protection, legs);
+    desk.said();
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 90));
+    assert!(is_said(&desk.hear(ClientEvent::Status(status(90, 4)))));
+}
+
+/// What was opened and closed: so much for each fill.
+fn fills(said: &[BrokerReport]) -> Vec<(bool, Quantity)> {
+    let of =
+        |report: &BrokerReport| if let BrokerReport::Filled(fill) = report { Some((fill.closes, fill.quantity)) } else { None };
+    said.iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_part_that_closed_before_the_first_look_is_booked_once() {
+    let (whole, part) = ("3000".parse().unwrap(), "1000".parse().unwrap());
+    let rest = json!({"order": 70, "order2": 70, "position": 70, "volume": 0.02});
+    let closed =
+        json!({"order": 70, "order2": 75, "position": 70, "volume": 0.01, "closed": true, "profit": 1.0, "close_price": 1.2});
+    let with = |record: &Value, mark: Option<String>| {
+        let mut record = record.clone();
+        record["customComment"] = json!(mark);
+        trade(record)
+    };
+
+    let mut desk = Desk::new();
+    let mark = Some(desk.mark(1));
+    let mut wish = order(1, OrderKind::Market, None);
+    wish.request.quantity = whole;
+    desk.submit(wish);
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    let said = desk.hear(ClientEvent::Trade(Box::new(with(&rest, mark.clone()))));
+    assert_eq!(fills(&said), [], "the stream speaks of the rest only: the history is asked first");
+    assert_eq!(desk.asked.last(), Some(&Ask::Snapshot));
+    let said = desk.look(vec![with(&rest, mark.clone())], vec![with(&closed, mark)]);
+    assert_eq!(fills(&said), [(false, whole), (true, part)]);
+
+    let mut desk = Desk::new();
+    let said = desk.look(vec![with(&rest, None)], vec![with(&closed, None)]);
+    assert_eq!(fills(&said), [(false, "2000".parse().unwrap())], "what closed before it was adopted is not ours");
+    assert_eq!(fills(&desk.look(vec![with(&rest, None)], vec![with(&closed, None)])), []);
+}
+
+#[test]
+fn the_rest_of_an_adopted_position_under_new_numbers_is_the_same_position() {
+    let mut desk = Desk::new();
+    let said = desk.look(vec![trade(json!({"volume": 0.03}))], Vec::new());
+    assert_eq!(fills(&said), [(false, "3000".parse().unwrap())]);
+    let closed = |number: i64, deal: i64| {
+        trade(json!({"order": number, "order2": deal, "position": number, "closed": true, "profit": 1.0, "close_price": 1.2}))
+    };
+    let (first, second) = (closed(7, 20), closed(21, 22));
+    let said = desk.look(vec![trade(json!({"order": 23, "order2": 23, "position": 23}))], vec![first, second]);
+    assert_eq!(fills(&said), [(true, "1000".parse().unwrap()), (true, "1000".parse().unwrap())]);
+    let said = desk.look(Vec::new(), vec![closed(23, 24)]);
+    assert_eq!(fills(&said), [(true, "1000".parse().unwrap())]);
+}
+
+#[test]
+fn a_list_that_was_overtaken_says_nothing_about_exits() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    let with = |sl: f64, desk: &Desk| trade(json!({"order": 70, "position": 70, "sl": sl, "customComment": desk.mark(1)}));
+    let now = with(1.0, &desk);
+    desk.hear(ClientEvent::Trade(Box::new(now.clone())));
+    let old = with(0.0, &desk);
+    let look = |open| Snapshot { began: WallTime(1), open, history: Vec::new(), margin: margin("USD"), is_overtaken: true };
+    let said = desk.look_at(look(vec![old.clone()]));
+    assert!(!said.iter().any(|report| matches!(report, BrokerReport::Cancelled { .. })), "{said:?}");
+    let said = desk.look(vec![old], Vec::new());
+    assert!(said.iter().any(|report| matches!(report, BrokerReport::Cancelled { order: OrderId(2), .. })), "{said:?}");
+    let said = desk.look(vec![now], Vec::new());
+    assert!(said.iter().any(|report| matches!(report, BrokerReport::LegPlaced { .. })), "and set again it is shown: {said:?}");
+}
+
+#[test]
+fn a_close_that_never_happened_is_not_credited_with_another() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    let open = trade(json!({"order": 70, "order2": 70, "position": 70, "customComment": desk.mark(1)}));
+    desk.hear(ClientEvent::Trade(Box::new(open.clone())));
+    desk.submit(order(4, OrderKind::Market, Some(position(1))));
+    desk.hear(ClientEvent::Ambiguous(desk.last_ask(), CleanText::from("no reply")));
+    desk.look(vec![open.clone()], Vec::new());
+    desk.look(vec![open], Vec::new());
+    let closed = json!({"order": 70, "order2": 99, "position": 70, "closed": true, "profit": 1.0, "customComment": desk.mark(1)});
+    let said = desk.look(Vec::new(), vec![trade(closed)]);
+    let by = said.iter().find_map(|report| if let BrokerReport::Filled(fill) = report { Some(fill.order) } else { None });
+    assert_eq!(by, Some(OrderId(OrderId::FOREIGN.0 + 99)), "{said:?}");
+}
