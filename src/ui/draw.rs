@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::widgets::{Block, BorderType, Widget};
+use unicode_width::UnicodeWidthStr;
 
 use crate::domain::{Duration, Mode, WallTime};
 use crate::engine::Snapshot;
@@ -45,10 +46,11 @@ impl Picture<'_> {
         self.theme.style(role)
     }
 
-    /// Writes text, cut at the area's right edge.
+    /// Writes text; what does not fit ends in `…`, and no number is shown in part.
     pub fn text(&self, buffer: &mut Buffer, area: Rect, line: u16, text: &str, role: Role) {
         if line < area.height && area.width > 0 {
-            buffer.set_stringn(area.x, area.y + line, text, usize::from(area.width), self.style(role));
+            let width = usize::from(area.width);
+            buffer.set_stringn(area.x, area.y + line, format::cut(text, width), width, self.style(role));
         }
     }
 }
@@ -129,11 +131,13 @@ fn extra(picture: &Picture<'_>, pane: Pane) -> String {
 pub fn boxed(picture: &Picture<'_>, title: &str, right: &str, is_focused: bool, place: Rect, buffer: &mut Buffer) -> Rect {
     let (border, heading) = if is_focused { (Role::Focus, Role::Focus) } else { (Role::Muted, Role::Accent) };
     let mark = if is_focused { "● " } else { "" };
+    let room = usize::from(place.width.saturating_sub(4 + u16::from(is_focused) * 2));
+    let title = format::cut(title, room);
     let mut block = Block::bordered()
         .border_type(BorderType::Rounded)
         .border_style(picture.style(border))
         .title(ratatui::text::Span::styled(format!(" {mark}{title} "), picture.style(heading)));
-    if !right.is_empty() && place.width > 40 {
+    if !right.is_empty() && title.width() + right.width() + 3 <= room {
         let right = ratatui::text::Line::styled(format!(" {right} "), picture.style(Role::Muted)).alignment(Alignment::Right);
         block = block.title(right);
     }

@@ -109,26 +109,43 @@ pub fn wall_time(at: WallTime) -> String {
     at.timestamp().strftime("%H:%M:%S").to_string()
 }
 
-/// Cuts or pads text to exactly `width` cells; a cut ends in `…`.
-pub fn fit(text: &str, width: usize) -> String {
-    let needed = text.width();
-    if needed <= width {
-        return format!("{text}{}", " ".repeat(width - needed));
+/// Cuts text to at most `width` cells; a cut ends in `…`. A word with a digit in it stays whole or goes whole, since a part of a
+/// number is another number.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
     }
-    let (mut out, mut used) = (String::new(), 0);
+    let text = text.trim_end();
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let (mut end, mut used) = (0, 0);
     for character in text.chars() {
-        let cells = character.width().unwrap_or(0);
-        if used + cells + 1 > width {
+        used += character.width().unwrap_or(0);
+        if used + 1 > width {
             break;
         }
-        used += cells;
-        out.push(character);
+        end += character.len_utf8();
     }
-    if width > 0 {
-        out.push('…');
-        used += 1;
+    let (kept, rest) = text.split_at(end);
+    let begun = kept.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
+    let word = kept.get(begun..).unwrap_or_default().chars().chain(rest.chars()).take_while(|letter| !letter.is_whitespace());
+    let is_inside = !rest.starts_with(char::is_whitespace);
+    let kept = if is_inside && word.into_iter().any(|letter| letter.is_ascii_digit()) { kept.get(..begun) } else { Some(kept) };
+    format!("{}{}", kept.unwrap_or_default(), if width > 0 { "…" } else { "" })
+}
+
+/// Joins phrases that stay or go whole: the one of the highest number goes first, of several the last.
+pub fn phrases(parts: &[(u8, String)], between: &str, width: usize) -> String {
+    let mut kept: Vec<&(u8, String)> = parts.iter().collect();
+    loop {
+        let line = kept.iter().map(|part| part.1.as_str()).collect::<Vec<_>>().join(between);
+        let last = (0..kept.len()).max_by_key(|index| kept.get(*index).map(|part| part.0));
+        match last {
+            Some(last) if line.width() > width && kept.len() > 1 => drop(kept.remove(last)),
+            Some(_) | None => return line,
+        }
     }
-    format!("{out}{}", " ".repeat(width.saturating_sub(used)))
 }
 
 /// Breaks text into lines of at most `width` cells at spaces.
@@ -158,10 +175,19 @@ mod tests {
         assert_eq!(grouped("1234567.891"), "1,234,567.891");
         assert_eq!(grouped("-123.4"), "-123.4");
         assert_eq!(grouped("+1000"), "+1,000");
-        assert_eq!(fit("abcdef", 4), "abc…");
-        assert_eq!(fit("ab", 4), "ab  ");
-        assert_eq!(fit("日本語", 4), "日… ");
-        assert_eq!(fit("abc", 0), "");
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("ab", 4), "ab");
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("abc", 0), "");
+        assert_eq!(cut("costs 6,543.21 so far", 9), "costs …");
+        assert_eq!(cut("costs 6,543.21 so far", 14), "costs …");
+        assert_eq!(cut("costs 6,543.21 so far", 15), "costs 6,543.21…");
+        assert_eq!(cut("-1,234.56%", 6), "…");
+        assert_eq!(cut("abc   ", 3), "abc");
+        let parts = [(0, "a 1".to_owned()), (2, "b 2".to_owned()), (1, "c 3".to_owned())];
+        assert_eq!(phrases(&parts, "  ", 13), "a 1  b 2  c 3");
+        assert_eq!(phrases(&parts, "  ", 12), "a 1  c 3");
+        assert_eq!(phrases(&parts, "  ", 2), "a 1");
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(age(Duration::seconds(99)), "99s");
         assert_eq!(age(Duration::seconds(86_400 * 5)), "5d");

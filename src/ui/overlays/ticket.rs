@@ -18,7 +18,7 @@ pub fn draw(picture: &Picture<'_>, form: &Form, problem: Option<&str>, area: Rec
         Purpose::Modify(order) => format!("Change order {order} — {symbol}"),
         Purpose::Protect(position) => format!("Exits of position {position} — {symbol}"),
     };
-    let inner = window(picture, &title, (62, 17), area, buffer);
+    let inner = window(picture, &title, (68, 17), area, buffer);
     price_line(picture, form, inner, buffer);
     let fields = form.fields();
     for (line, field) in (2..).zip(&fields) {
@@ -37,8 +37,10 @@ pub fn draw(picture: &Picture<'_>, form: &Form, problem: Option<&str>, area: Rec
     if let Some(problem) = problem {
         picture.text(buffer, inner, below + 1, problem, Role::Warn);
     }
-    let keys = "Tab next field · Left/Right choose · Enter preview · Esc leave";
-    picture.text(buffer, inner, inner.height.saturating_sub(1), keys, Role::Muted);
+    let keys = [(1, "Tab next field"), (2, "Left/Right choose"), (0, "Enter preview"), (0, "Esc leave")];
+    let keys = keys.map(|(priority, text)| (priority, text.to_owned()));
+    let keys = format::phrases(&keys, " · ", usize::from(inner.width));
+    picture.text(buffer, inner, inner.height.saturating_sub(1), &keys, Role::Muted);
 }
 
 fn price_line(picture: &Picture<'_>, form: &Form, inner: Rect, buffer: &mut Buffer) {

@@ -20,13 +20,12 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let [left_part, right_part] = Layout::horizontal([Constraint::Min(30), Constraint::Length(44)]).areas(area);
     let inner = boxed(picture, "Equity", "by risk day, 17:00 New York", true, left_part, buffer);
     let account = &snapshot.account;
-    let summary = format!(
-        " {} {} · largest drawdown {:.2} % · since the account was opened with {}",
-        format::money(account.equity),
-        account.equity.currency(),
-        account.max_drawdown,
-        format::money(account.starting_capital)
-    );
+    let summary = [
+        (0, format!("{} {}", format::money(account.equity), account.equity.currency())),
+        (1, format!("largest drawdown {:.2} %", account.max_drawdown)),
+        (2, format!("since the account was opened with {}", format::money(account.starting_capital))),
+    ];
+    let summary = format!(" {}", format::phrases(&summary, " · ", usize::from(inner.width.saturating_sub(1))));
     picture.text(buffer, inner, 0, &summary, Role::Text);
     let values: Vec<f64> = snapshot.days.iter().map(|day| day.closed.to_f64()).collect();
     let label = |day: Option<&DayResult>| day.map_or_else(String::new, |day| day.date.to_string());
