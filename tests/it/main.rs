@@ -8,6 +8,7 @@
     reason = "a test that meets the impossible should stop there"
 )]
 
+mod amounts;
 mod bad_input;
 mod crash;
 mod dialogs;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::domain::{Money, OrderKind, OrderSide, Price};
+use crate::domain::{Money, OrderKind, OrderRequest, OrderSide};
 use crate::engine::{PositionRow, Snapshot};
 use crate::orders::{OrderState, TrackedOrder};
 use crate::ui::draw::Picture;
@@ -43,37 +43,40 @@ pub const fn kind_choice(kind: OrderKind) -> KindChoice {
     }
 }
 
-const POSITIONS: [Column; 8] = [
+/// What protects a position outlives its value and entry when the pane is narrow.
+const POSITIONS: [Column; 9] = [
     left("held", 7, 0),
     left("side", 7, 0),
-    right("quantity", 9, 1),
-    right("entry", 10, 3),
-    right("value", 11, 4),
+    right("quantity", 9, 3),
+    right("entry", 10, 7),
+    right("value", 11, 6),
     right("open P&L", 10, 0),
-    right("", 9, 2),
-    left("stop / target", 22, 5),
+    right("", 9, 5),
+    right("stop", 8, 1),
+    right("target", 8, 4),
 ];
 const ORDERS: [Column; 6] = [
     left("orders", 7, 0),
     left("side", 6, 0),
-    right("quantity", 9, 0),
-    left("type", 15, 1),
+    right("quantity", 9, 1),
+    right("type", 13, 2),
     left("state", 14, 0),
-    left("origin", 11, 2),
+    left("origin", 11, 3),
 ];
 
 /// Draws the pane.
 pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let snapshot = &picture.live.snapshot;
     let account = &snapshot.account;
-    let totals = format!(
-        " cash {}  open {}  closed {}  costs {}",
-        format::money(account.cash),
-        format::signed_money(account.open_profit),
-        format::signed_money(account.realised),
-        format::money(account.costs)
-    );
-    picture.text(buffer, area, 0, &totals, Role::Text);
+    let totals = [
+        (0, format!("equity {}", format::money(account.equity))),
+        (1, format!("open {}", format::signed_money(account.open_profit))),
+        (4, format!("closed {}", format::signed_money(account.realised))),
+        (3, format!("costs {}", format::money(account.costs))),
+        (2, format!("cash {}", format::money(account.cash))),
+    ];
+    let totals = format::phrases(&totals, "  ", usize::from(area.width.saturating_sub(1)));
+    picture.text(buffer, area, 0, &format!(" {totals}"), Role::Text);
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let count = snapshot.positions.len();
     let row = picture.state.row(Pane::Positions);
@@ -115,11 +118,11 @@ fn position_cells(picture: &Picture<'_>, row: &PositionRow) -> Vec<Cell> {
     };
     let amount = |value: Option<Money>| value.map_or_else(|| format::NOT_AVAILABLE.to_owned(), format::money);
     let signed = |value: Option<Money>| value.map_or_else(|| format::NOT_AVAILABLE.to_owned(), format::signed_money);
-    let exit = match (row.protection.stop_loss, row.protection.take_profit) {
-        (None, None) => Cell::new("NO STOP", Role::Danger),
-        (None, target) => Cell::new(format!("NO STOP / {}", level(target, decimals)), Role::Danger),
-        (stop, target) => Cell::new(format!("{} / {}", level(stop, decimals), level(target, decimals)), Role::Muted),
+    let stop = match row.protection.stop_loss {
+        Some(stop) => Cell::new(format::price(Some(stop), decimals), Role::Text),
+        None => Cell::new("NO STOP", Role::Danger),
     };
+    let target = row.protection.take_profit.map_or_else(|| "—".to_owned(), |target| format::price(Some(target), decimals));
     vec![
         Cell::new(picture.context.instruments.symbol(row.instrument), Role::Text),
         side,
@@ -128,12 +131,16 @@ fn position_cells(picture: &Picture<'_>, row: &PositionRow) -> Vec<Cell> {
         Cell::new(amount(row.value), Role::Text),
         Cell::new(signed(row.open_profit), gain(row.open_profit)),
         Cell::new(format::change(row.open_return), gain(row.open_profit)),
-        exit,
+        stop,
+        Cell::new(target, Role::Muted),
     ]
 }
 
-fn level(price: Option<Price>, decimals: u8) -> String {
-    price.map_or_else(|| "—".to_owned(), |price| format::price(Some(price), decimals))
+/// Market, or at which price.
+fn kind(picture: &Picture<'_>, request: &OrderRequest) -> String {
+    let decimals = picture.context.instruments.get(request.instrument).map_or(2, |known| known.decimals);
+    let word = kind_choice(request.kind).word();
+    request.named_price().map_or_else(|| word.to_owned(), |price| format!("{word} {}", format::price(Some(price), decimals)))
 }
 
 fn order_cells(picture: &Picture<'_>, tracked: &Arc<TrackedOrder>) -> Vec<Cell> {
@@ -154,7 +161,7 @@ fn order_cells(picture: &Picture<'_>, tracked: &Arc<TrackedOrder>) -> Vec<Cell> 
         Cell::new(picture.context.instruments.symbol(request.instrument), quiet),
         Cell::new(side, quiet),
         Cell::new(format::quantity(request.quantity), quiet),
-        Cell::new(request.kind.to_string(), quiet),
+        Cell::new(kind(picture, request), quiet),
         Cell::new(tracked.state.word(), role),
         Cell::new(request.origin.word(), Role::Muted),
     ]

@@ -23,8 +23,8 @@ const COLUMNS: [Column; 8] = [
     left("closes", 12, 4),
 ];
 
-/// Width of the columns that stay beside the sparkline in a narrow pane.
-const OTHERS: u16 = 39;
+/// Place of the sparkline among the columns.
+const CLOSES: usize = 7;
 
 /// What the frame says: group, filter, order.
 pub fn subtitle(picture: &Picture<'_>) -> String {
@@ -52,15 +52,22 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let snapshot = picture.snapshot();
     let shown = picture.state.visible_quotes(snapshot, picture.context);
     let selected = picture.state.selected_instrument(snapshot, picture.context);
-    let spark = usize::from(area.width.saturating_sub(OTHERS)).clamp(12, 20);
-    let rows: Vec<Vec<Cell>> = shown
+    let mut rows: Vec<Vec<Cell>> = shown
         .iter()
         .filter_map(|id| snapshot.quotes.iter().find(|row| row.instrument == *id))
-        .map(|row| cells(picture, row, spark))
+        .map(|row| cells(picture, row))
         .collect();
     if rows.is_empty() {
         picture.text(buffer, area, 0, " nothing matches; Esc clears the filter, g changes the group", Role::Muted);
         return;
+    }
+    // The line of closes fills what the numbers leave, so that its newest close is always the one at the right edge.
+    let width = Table { columns: &COLUMNS, rows: &rows, selected: None, offset: 0 }.width_of(CLOSES, area.width);
+    for (cells, id) in rows.iter_mut().zip(&shown) {
+        let closes = snapshot.quotes.iter().find(|row| row.instrument == *id).map(|row| closes(row, usize::from(width)));
+        if let (Some(cell), Some(closes)) = (cells.get_mut(CLOSES), closes) {
+            cell.text = closes;
+        }
     }
     let selected = shown.iter().position(|id| Some(*id) == selected);
     let visible = usize::from(area.height.saturating_sub(2));
@@ -68,10 +75,12 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let body = Rect { height: area.height.saturating_sub(1), ..area };
     Table { columns: &COLUMNS, rows: &rows, selected, offset }.draw(body, buffer, picture.theme);
     let note = if picture.live.playback.is_live() {
-        "last is the bid   ✕ stale   n/a not said yet"
+        "last is the bid|✕ stale|n/a not said yet"
     } else {
-        "~ synthesised from bars   ✕ stale   n/a not in this source"
+        "~ synthesised from bars|✕ stale|n/a not in this source"
     };
+    let note: Vec<(u8, String)> = (0..).zip(note.split('|').map(str::to_owned)).collect();
+    let note = format::phrases(&note, "   ", usize::from(area.width.saturating_sub(1)));
     picture.text(
         buffer,
         Rect { y: area.y + area.height.saturating_sub(1), height: 1, ..area },
@@ -81,7 +90,12 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     );
 }
 
-fn cells(picture: &Picture<'_>, row: &QuoteRow, spark: usize) -> Vec<Cell> {
+fn closes(row: &QuoteRow, width: usize) -> String {
+    let closes: Vec<f64> = row.bars.last(width).iter().map(|bar| bar.close.to_f64()).collect();
+    sparkline(&closes, width)
+}
+
+fn cells(picture: &Picture<'_>, row: &QuoteRow) -> Vec<Cell> {
     let known = picture.context.instruments.get(row.instrument);
     let decimals = known.map_or(2, |known| known.decimals);
     let symbol = picture.context.instruments.symbol(row.instrument);
@@ -101,7 +115,6 @@ fn cells(picture: &Picture<'_>, row: &QuoteRow, spark: usize) -> Vec<Cell> {
     let age = row
         .last
         .map_or_else(|| format::NOT_AVAILABLE.to_owned(), |_| format::age(picture.snapshot().market_now.since(row.known_at)));
-    let closes: Vec<f64> = row.bars.last(spark).iter().map(|bar| bar.close.to_f64()).collect();
     vec![
         Cell::new(symbol, plain),
         Cell::new(format::price(row.last, decimals), plain),
@@ -110,6 +123,6 @@ fn cells(picture: &Picture<'_>, row: &QuoteRow, spark: usize) -> Vec<Cell> {
         Cell::new(mark, Role::Warn),
         Cell::new(format::price(row.bid, decimals), quiet),
         Cell::new(format::price(row.ask, decimals), quiet),
-        Cell::new(sparkline(&closes, spark), quiet),
+        Cell::new("", quiet),
     ]
 }
