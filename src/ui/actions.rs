@@ -49,8 +49,8 @@ actions! {
     Open, "open", Trade, ["enter"], "open what is selected: chart, proposal, order";
     Buy, "buy", Trade, ["b"], "write a buy ticket for the selected instrument";
     Sell, "sell", Trade, ["s"], "write a sell ticket for the selected instrument";
-    Close, "close", Trade, ["x"], "close the selected position or cancel the selected order";
-    Modify, "modify", Trade, ["m"], "change the selected order, or the exits of the selected position";
+    Close, "close", Trade, ["x"], "under Positions (4): close the selected position, cancel the selected order";
+    Modify, "modify", Trade, ["m"], "under Positions (4): change the selected order, or the exits of the position";
     Decline, "decline", Trade, ["d"], "decline the selected proposal";
     NextProposal, "proposal", Trade, ["n"], "preview the oldest waiting proposal";
     Flatten, "flatten", Trade, ["shift-f"], "after the kill switch: close every position";
@@ -89,7 +89,7 @@ actions! {
     Palette, "palette", Program, ["ctrl-k", "f2"], "find an action by name";
     Reconnect, "reconnect", Program, [], "connect to the broker now, also after a refused login";
     CommandLine, "command", Program, [":"], "command line";
-    Help, "help", Program, ["?", "f1"], "help; type to filter";
+    Help, "help", Program, ["?", "f1"], "help; type to filter, arrows and page keys scroll";
     Colours, "colours", Program, ["shift-c"], "next palette";
     Quit, "quit", Program, ["q", "ctrl-c"], "quit";
 }

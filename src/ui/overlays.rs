@@ -17,7 +17,7 @@ use crate::ui::state::Overlay;
 pub fn draw(picture: &Picture<'_>, area: Rect, body: Rect, buffer: &mut Buffer) {
     for overlay in &picture.state.overlays {
         match overlay {
-            Overlay::Help { filter } => help::draw(picture, filter.value(), body, buffer),
+            Overlay::Help { filter, row } => help::draw(picture, filter.value(), *row, body, buffer),
             Overlay::Palette { input, selected } => palette::draw(picture, input.value(), *selected, body, buffer),
             Overlay::Command { input } => prompts::command(picture, input.value(), area, buffer),
             Overlay::Filter { input } => prompts::filter(picture, input.value(), area, buffer),

@@ -80,6 +80,8 @@ pub enum Overlay {
     Help {
         /// The filter.
         filter: Input,
+        /// The first line shown.
+        row: usize,
     },
     /// The palette.
     Palette {

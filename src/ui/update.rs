@@ -139,7 +139,7 @@ fn paste(state: &mut UiState, text: &str) {
         }
     };
     match state.overlays.last_mut() {
-        Some(Overlay::Help { filter: input } | Overlay::Command { input } | Overlay::Palette { input, .. }) => {
+        Some(Overlay::Help { filter: input, .. } | Overlay::Command { input } | Overlay::Palette { input, .. }) => {
             fill(input, |_| true)
         }
         Some(Overlay::Filter { input }) => {

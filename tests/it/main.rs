@@ -17,6 +17,7 @@ mod exchange;
 mod faults;
 mod house;
 mod journal;
+mod keys;
 mod oracles;
 mod properties;
 mod reconcile;

@@ -105,14 +105,14 @@ pub fn notice(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         ("  F12 F12     or Ctrl+X twice: the kill switch, from every screen", Role::Accent),
         ("  Space + -   pause, faster, slower;  ?  help;  Ctrl+K  find an action", Role::Accent),
         ("", Role::Text),
-        ("Any key closes this notice.", Role::Muted),
+        ("Enter closes this notice. Keys that do not trade act at once.", Role::Muted),
     ];
     let narrow = [
         ("Replayed history: nothing is live.", Role::Text),
         ("No advice; rules are NOT PROVEN.", Role::Text),
         ("You start READ-ONLY.", Role::Text),
         ("F12 F12 is the kill switch.", Role::Accent),
-        ("Any key closes this notice.", Role::Muted),
+        ("Enter closes this notice.", Role::Muted),
     ];
     let lines: &[(&str, Role)] = if inner.width < 70 || inner.height < 12 { &narrow } else { &lines };
     for (line, (text, role)) in (0..).zip(lines) {

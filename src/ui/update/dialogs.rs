@@ -6,10 +6,11 @@ use tui_input::backend::crossterm::EventHandler;
 use crate::engine::Command;
 use crate::risk::Acknowledged;
 use crate::runtime::TapeControl;
-use crate::ui::actions::ActionId;
+use crate::ui::actions::{ActionId, Section};
 use crate::ui::commandline;
 use crate::ui::intent::{Blocked, GUARD, Intent, Preview, PreviewPhase};
 use crate::ui::layout::{Class, class_of};
+use crate::ui::overlays::help;
 use crate::ui::overlays::palette::matches;
 use crate::ui::state::{Overlay, UiState};
 use crate::ui::ticket::Form;
@@ -29,12 +30,11 @@ pub(super) fn overlay_key(
     let leaves = key.code == KeyCode::Esc;
     match overlay {
         Overlay::Preview(preview) => preview_key(state, preview, key, scene, effects),
-        Overlay::Notice => {}
+        Overlay::Notice => notice_key(state, key, action, scene, effects),
         _ if leaves => {}
-        Overlay::Help { mut filter } => {
+        Overlay::Help { filter, row } => {
             if !matches!(action, Some(ActionId::Help)) || key.code == KeyCode::Char('?') && !filter.value().is_empty() {
-                filter.handle_event(&crossterm::event::Event::Key(key));
-                state.overlays.push(Overlay::Help { filter });
+                state.overlays.push(help_key(filter, row, key, scene));
             }
         }
         Overlay::Palette { input, selected } => palette_key(state, input, selected, key, scene, effects),
@@ -74,6 +74,31 @@ pub(super) fn overlay_key(
                 open_preview(state, Intent::Cancel(order), scene);
             }
         }
+    }
+}
+
+/// The arrows and page keys scroll, everything else is typed into the filter.
+fn help_key(mut filter: tui_input::Input, row: usize, key: KeyEvent, scene: Scene<'_>) -> Overlay {
+    let (last, page) = help::reach(scene.context, filter.value(), scene.size);
+    let row = match key.code {
+        KeyCode::Up => row.saturating_sub(1),
+        KeyCode::Down => (row + 1).min(last),
+        KeyCode::PageUp => row.saturating_sub(page),
+        KeyCode::PageDown => (row + page).min(last),
+        _ => {
+            filter.handle_event(&crossterm::event::Event::Key(key));
+            0
+        }
+    };
+    Overlay::Help { filter, row }
+}
+
+/// Any key closes the notice and does what it always does, but none that leads to a trade: that one is pressed again, knowingly.
+fn notice_key(state: &mut UiState, key: KeyEvent, action: Option<ActionId>, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    let Some(action) = action.filter(|_| !matches!(key.code, KeyCode::Enter | KeyCode::Esc)) else { return };
+    match action.info().section {
+        Section::Trade => toast(state, "the notice is closed; press the key again if you mean it", false, scene.now),
+        Section::Tape | Section::View | Section::Program => perform(state, action, scene, effects),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{Alert, BrokerKind, Instrument, InstrumentId, Mode, OrderSide, Price, TradingState};
-use crate::engine::{Command, PositionRow, Snapshot};
+use crate::engine::{Command, Snapshot};
 use crate::runtime::{Palette, TapeControl};
 use crate::ui::actions::ActionId;
 use crate::ui::intent::Intent;
@@ -61,7 +61,7 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::AcknowledgeAll => drop(ask(state, Command::AcknowledgeAll, effects)),
         ActionId::Palette => state.overlays.push(Overlay::Palette { input: tui_input::Input::default(), selected: 0 }),
         ActionId::CommandLine => state.overlays.push(Overlay::Command { input: tui_input::Input::default() }),
-        ActionId::Help => state.overlays.push(Overlay::Help { filter: tui_input::Input::default() }),
+        ActionId::Help => state.overlays.push(Overlay::Help { filter: tui_input::Input::default(), row: 0 }),
         ActionId::Colours => state.palette = next_palette(state.palette),
         ActionId::Quit => open_preview(state, Intent::Quit, scene),
     }
@@ -162,21 +162,19 @@ pub(in crate::ui) fn write_ticket(state: &mut UiState, instrument: &Instrument, 
     state.overlays.push(Overlay::Ticket { form: Box::new(form), problem: None });
 }
 
+/// What closing and changing say where the row they would act on is not in sight.
+const ELSEWHERE: &str = "closing and changing act on the row selected under Positions: go there first (4)";
+
+/// Whether the cursor of the positions pane is what the person looks at.
+fn is_at_positions(state: &UiState) -> bool {
+    state.view == View::Panes && state.focus == Pane::Positions
+}
+
 fn close(state: &mut UiState, scene: Scene<'_>) {
-    let snapshot = &scene.frame.snapshot;
-    let held = match state.view {
-        View::Detail(id) => snapshot.positions.iter().find(|row| row.instrument == id).map(panes::positions::Item::Position),
-        View::Panes if state.focus == Pane::Quotes => {
-            let shown = state.selected_instrument(snapshot, scene.context);
-            let of = |row: &&PositionRow| Some(row.instrument) == shown;
-            snapshot.positions.iter().find(of).map(panes::positions::Item::Position)
-        }
-        View::Panes if state.focus == Pane::Positions => panes::positions::under_cursor(state, snapshot),
-        View::Panes | View::Equity | View::Activity | View::Broker => {
-            return toast(state, "select a position or an order first (4)", true, scene.now);
-        }
-    };
-    match held {
+    if !is_at_positions(state) {
+        return toast(state, ELSEWHERE, false, scene.now);
+    }
+    match panes::positions::under_cursor(state, &scene.frame.snapshot) {
         Some(panes::positions::Item::Position(row)) => open_preview(state, Intent::Close(row.id), scene),
         Some(panes::positions::Item::Order(order)) => open_preview(state, Intent::Cancel(order.order.id), scene),
         None => toast(state, "nothing is open to close or cancel", true, scene.now),
@@ -184,16 +182,11 @@ fn close(state: &mut UiState, scene: Scene<'_>) {
 }
 
 fn modify(state: &mut UiState, scene: Scene<'_>) {
-    let snapshot = &scene.frame.snapshot;
+    if !is_at_positions(state) {
+        return toast(state, ELSEWHERE, false, scene.now);
+    }
     let text = |value: Option<String>| tui_input::Input::from(value.unwrap_or_default());
-    let selected = match (state.view, state.focus) {
-        (View::Detail(id), _) => snapshot.positions.iter().find(|row| row.instrument == id).map(panes::positions::Item::Position),
-        (View::Panes, Pane::Positions) => panes::positions::under_cursor(state, snapshot),
-        (View::Panes | View::Equity | View::Activity | View::Broker, _) => {
-            return toast(state, "select a position or an order first (4)", true, scene.now);
-        }
-    };
-    let form = match selected {
+    let form = match panes::positions::under_cursor(state, &scene.frame.snapshot) {
         Some(panes::positions::Item::Position(row)) => {
             let mut form = Form::new(Purpose::Protect(row.id), row.instrument, row.side.closing().opposite());
             form.stop_loss = text(row.protection.stop_loss.map(|price| price.to_string()));
@@ -218,7 +211,7 @@ fn modify(state: &mut UiState, scene: Scene<'_>) {
 
 fn decline(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
     match state.under_cursor.get(&Pane::Signals) {
-        Some(RowKey::Proposal(proposal)) if state.focus == Pane::Signals => {
+        Some(RowKey::Proposal(proposal)) if state.view == View::Panes && state.focus == Pane::Signals => {
             let proposal = *proposal;
             ask(state, Command::DeclineProposal { proposal }, effects);
         }
