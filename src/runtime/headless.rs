@@ -19,6 +19,7 @@ pub struct Headless {
     outcome: Outcome,
     records: u64,
     wall: WallTime,
+    heard: Option<WallTime>,
     /// Reports not handled yet: first come, first served, as in the engine thread.
     waiting: VecDeque<BrokerReport>,
     is_reporting: bool,
@@ -40,6 +41,7 @@ impl Headless {
             outcome: Outcome::default(),
             records: 0,
             wall: WallTime(quiet_until.0),
+            heard: None,
             waiting: VecDeque::new(),
             is_reporting: false,
             answers: VecDeque::new(),
@@ -95,6 +97,7 @@ impl Headless {
     /// Plays one event. Returns whether there was one.
     pub fn play_one(&mut self) -> bool {
         let Some(event) = self.player.next() else { return false };
+        self.heard = Some(self.wall);
         self.broker.on_market(&event);
         self.engine.handle(&Event::Market(event), &mut self.outcome);
         self.follow_up();
@@ -134,6 +137,7 @@ impl Headless {
                 speed: Speed::Times(3_600),
                 is_at_end: self.player.next_at().is_none(),
                 position: Some((self.player.position(), self.player.len())),
+                heard: self.heard,
             },
             journal: JournalHealth { last_seq: self.records, waiting: 0, last_commit: std::time::Duration::ZERO, failure: None },
             link: None,

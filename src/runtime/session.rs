@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::broker::{Broker, Paper, Standing, Wake};
-use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, TradingState, VenueNews};
+use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, TradingState, VenueNews, WallTime};
 use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, SnapshotRequest};
 use crate::market::Silences;
 use crate::runtime::journal::{Batch, Journal};
@@ -207,6 +207,8 @@ struct Running {
     pace: Pace,
     show: SnapshotRequest,
     is_paused: bool,
+    /// When the source gave its latest event.
+    heard: Option<WallTime>,
     jump: Option<MarketTime>,
     /// The shots of the kill switch that were handled.
     handled_shots: u64,
@@ -254,6 +256,7 @@ impl Running {
                 speed: wiring.speed,
                 is_at_end: false,
                 position: source.position(),
+                heard: None,
             },
             journal: JournalHealth { last_seq: 0, waiting: 0, last_commit: Duration::ZERO, failure: None },
             link: broker.link(),
@@ -278,6 +281,7 @@ impl Running {
             pace: Pace::new(wiring.speed),
             show,
             is_paused: false,
+            heard: None,
             jump: None,
             handled_shots: 0,
             journal_failed: false,
@@ -547,6 +551,7 @@ impl Running {
 
     fn play_one(&mut self) {
         let Some(event) = self.source.take() else { return };
+        self.heard = Some(wall_now());
         if self.source.is_live() {
             self.unrecorded.push(event);
         }

@@ -63,11 +63,14 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let banner = panes::status::banner(picture, area.width);
-    let places_of = frame(area, u16::from(banner.is_some()));
+    let (words, role) = banner.unwrap_or((String::new(), Role::Text));
+    let most = if class == Class::Tiny { 3 } else { 2 };
+    let lines = format::wrap_at_most(&words, usize::from(area.width.saturating_sub(2)), most);
+    let places_of = frame(area, u16::try_from(lines.len()).unwrap_or(0));
     panes::status::draw(picture, places_of.status, buffer);
-    if let Some((text, role)) = banner {
-        buffer.set_style(places_of.banner, picture.style(role));
-        picture.text(buffer, places_of.banner, 0, &format!(" {text}"), role);
+    buffer.set_style(places_of.banner, picture.style(role));
+    for (line, text) in (0..).zip(&lines) {
+        picture.text(buffer, places_of.banner, line, &format!(" {text}"), role);
     }
     if class == Class::Tiny {
         panes::status::tiny(picture, places_of.body, buffer);
@@ -154,10 +157,17 @@ fn too_small(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         Mode::Paper => "PAPER",
         Mode::Demo => "DEMO",
     };
-    picture.text(buffer, area, 0, &format!("{mode} {}", snapshot.state), Role::Warn);
-    picture.text(buffer, area, 1, "too small; F12 twice halts", Role::Text);
-    if let Some((text, role)) = panes::status::banner(picture, area.width) {
-        picture.text(buffer, area, 2, &text, role);
+    let banner = panes::status::banner(picture, area.width);
+    let said = [
+        (format!("{mode} {}", snapshot.state), Role::Warn),
+        ("F12 twice halts.".to_owned(), Role::Text),
+        banner.unwrap_or((String::new(), Role::Text)),
+        ("No pane fits: totals need 40x10, panes 80x24.".to_owned(), Role::Muted),
+    ];
+    let width = usize::from(area.width.max(1));
+    let lines = said.iter().flat_map(|(text, role)| format::wrap(text, width).into_iter().map(|line| (line, *role)));
+    for (line, (text, role)) in (0..area.height).zip(lines) {
+        picture.text(buffer, area, line, &text, role);
     }
 }
 
@@ -174,7 +184,7 @@ pub fn pretty(key: &str) -> String {
             "ctrl" => "Ctrl".to_owned(),
             "shift" => "Shift".to_owned(),
             "alt" => "Alt".to_owned(),
-            "" => "-".to_owned(),
+            "" | "hyphen" => "-".to_owned(),
             one if one.len() == 1 && key.starts_with("shift-") => one.to_uppercase(),
             one if one.len() == 1 => one.to_owned(),
             word => {

@@ -166,6 +166,16 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The same in at most so many lines: the last one holds all the rest, to be cut where it is written.
+pub fn wrap_at_most(text: &str, width: usize, most: usize) -> Vec<String> {
+    let mut lines = wrap(text, width);
+    if lines.len() > most {
+        let rest = lines.split_off(most.saturating_sub(1)).join(" ");
+        lines.push(rest);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +199,8 @@ mod tests {
         assert_eq!(phrases(&parts, "  ", 12), "a 1  c 3");
         assert_eq!(phrases(&parts, "  ", 2), "a 1");
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap_at_most("one two three", 7, 1), ["one two three"]);
+        assert_eq!(wrap_at_most("one two three", 7, 2), ["one two", "three"]);
         assert_eq!(age(Duration::seconds(99)), "99s");
         assert_eq!(age(Duration::seconds(86_400 * 5)), "5d");
     }

@@ -39,7 +39,7 @@ pub const fn class_of(width: u16, height: u16) -> Class {
 pub struct Frame {
     /// Always at the top: mode, state, tape, ages.
     pub status: Rect,
-    /// Kill switch, freeze, staleness: one line, present only when there is something to say.
+    /// Kill switch, freeze, staleness: a line or two, present only when there is something to say.
     pub banner: Rect,
     /// Panes.
     pub body: Rect,
@@ -47,10 +47,9 @@ pub struct Frame {
     pub hints: Rect,
 }
 
-/// Splits the screen; the banner takes a line only when it is needed.
-pub fn frame(area: Rect, with_banner: u16) -> Frame {
-    let rows =
-        Layout::vertical([Constraint::Length(1), Constraint::Length(with_banner), Constraint::Min(0), Constraint::Length(1)]);
+/// Splits the screen; the banner takes the lines it needs.
+pub fn frame(area: Rect, banner: u16) -> Frame {
+    let rows = Layout::vertical([Constraint::Length(1), Constraint::Length(banner), Constraint::Min(0), Constraint::Length(1)]);
     let [status, banner, body, hints] = rows.areas(area);
     Frame { status, banner, body, hints }
 }

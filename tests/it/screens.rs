@@ -26,6 +26,35 @@ fn whole_screens() {
 }
 
 #[test]
+fn the_status_line_tells_ages_alerts_and_the_clock() {
+    for size in [(80, 24), (100, 30), (120, 40), (160, 45), (200, 60)] {
+        let mut stage = Stage::new(lived(), size, Palette::GreenRed);
+        stage.world.wait(Duration::seconds(12));
+        let status = stage.text().lines().next().unwrap_or_default().to_owned();
+        for part in ["PAPER", "ACTIVE", "53 alerts", "engine ok", "crash-2020"] {
+            assert!(status.contains(part), "{size:?}: {part}: {status}");
+        }
+        assert!(size.0 < 100 || status.contains("heard 12s ago"), "{size:?}: {status}");
+        assert!(size.0 < 120 || status.contains(":12 UTC"), "{size:?}: {status}");
+        stage.world.command(Command::AcknowledgeAll);
+        assert!(stage.text().contains("0 alerts"), "{}", stage.text());
+    }
+}
+
+#[test]
+fn the_smallest_screens_say_what_is_missing_and_still_halt() {
+    for size in [(79, 23), (60, 16), (40, 12), (39, 9), (24, 8)] {
+        let mut stage = Stage::new(lived(), size, Palette::GreenRed);
+        let text = stage.text();
+        assert!(text.contains("F12 twice halts.") && text.contains("80x24"), "{size:?}\n{text}");
+        assert!(!text.contains('…'), "{size:?}: a word is cut\n{text}");
+        stage.press(KeyCode::F(12));
+        assert!(stage.press(KeyCode::F(12)).contains(&Effect::Kill));
+        assert!(stage.text().contains("HALTED"), "{size:?}\n{}", stage.text());
+    }
+}
+
+#[test]
 fn overlays_and_views() {
     for (name, keys) in [("help", "?"), ("equity", "e"), ("log", "l"), ("ticket", "jb12"), ("signals", "3jj"), ("positions", "4")]
     {

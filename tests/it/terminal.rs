@@ -560,9 +560,7 @@ fn no_color_means_no_colour_anywhere() {
 
 #[test]
 fn a_terminal_too_small_still_halts() {
-    for (cols, rows, words) in
-        [(39, 9, ["READ-ONLY ACTIVE", "too small; F12 twice halts"]), (70, 20, ["equity", "F12 twice halts"])]
-    {
+    for (cols, rows, words) in [(39, 9, ["READ-ONLY ACTIVE", "F12 twice halts"]), (70, 20, ["equity", "F12 twice halts"])] {
         let home = home();
         let mut terminal = Terminal::spawn(launch(home.path()).size(cols, rows));
         wait_status(&terminal, &["READ-ONLY", "ACTIVE"]);

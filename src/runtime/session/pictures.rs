@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::broker::LinkView;
+use crate::domain::WallTime;
 use crate::engine::Snapshot;
 use crate::runtime::Speed;
 use crate::runtime::session::{FRAME_EVERY, HOLD_AT_MOST, Running};
@@ -22,6 +23,8 @@ pub struct Playback {
     pub is_at_end: bool,
     /// Events given out, of how many; nothing for a live feed, which has no end and cannot be paused.
     pub position: Option<(usize, usize)>,
+    /// When the latest market event was heard or played, on the wall clock; nothing while this process has had none.
+    pub heard: Option<WallTime>,
 }
 
 /// How the journal is.
@@ -89,6 +92,7 @@ impl Running {
                 speed: self.pace.speed(),
                 is_at_end: self.source.next_at().is_none() && !self.source.is_live(),
                 position: self.source.position(),
+                heard: self.heard,
             },
             journal: self.health(),
             link: self.broker.link(),

@@ -18,9 +18,43 @@ use crate::ui::update::KILL_WINDOW;
 /// A heartbeat older than this is a warning; a frozen screen must be distinguishable from a quiet market.
 const LATE: Duration = Duration::seconds(1);
 
-/// Draws the status line. Parts drop out whole, from the right, when it is narrow; mode and state never do.
+/// A live feed that has said nothing for so long is worth a look.
+const QUIET_FEED: Duration = Duration::seconds(60);
+
+/// A part of the status line. Parts drop out whole where they do not all fit: those of the highest number first, 0 never.
+struct Part {
+    priority: u8,
+    text: String,
+    role: Role,
+}
+
+impl Part {
+    fn new(priority: u8, text: impl Into<String>, role: Role) -> Self {
+        Self { priority, text: text.into(), role }
+    }
+}
+
+/// Draws the status line.
 pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
-    let snapshot = &picture.live.snapshot;
+    let mut parts = parts(picture);
+    let needed = |parts: &[Part]| parts.iter().map(|part| part.text.width() + 2).sum::<usize>().saturating_sub(2);
+    while needed(&parts) > usize::from(area.width) {
+        let last = (0..parts.len()).max_by_key(|index| parts.get(*index).map(|part| part.priority));
+        match last.filter(|index| parts.get(*index).is_some_and(|part| part.priority > 0)) {
+            Some(last) => drop(parts.remove(last)),
+            None => break,
+        }
+    }
+    let mut x = area.x;
+    for part in parts {
+        let rest = Rect { x, width: area.right().saturating_sub(x), ..area };
+        picture.text(buffer, rest, 0, &part.text, part.role);
+        x = x.saturating_add(u16::try_from(part.text.width() + 2).unwrap_or(u16::MAX));
+    }
+}
+
+fn parts(picture: &Picture<'_>) -> Vec<Part> {
+    let (snapshot, journal) = (&picture.live.snapshot, &picture.live.journal);
     let badge = match snapshot.mode {
         Mode::ReadOnly => Role::ReadOnly,
         Mode::Paper | Mode::Demo => Role::Paper,
@@ -30,26 +64,22 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         TradingState::Reducing => Role::Warn,
         TradingState::Halted => Role::Danger,
     };
-    let mut parts = vec![(format!(" {} ", snapshot.mode.badge()), badge), (format!("{}", snapshot.state), state)];
-    parts.extend(alert_part(picture));
-    parts.push((
-        format!("engine {}", heartbeat(picture.heartbeat)),
-        if picture.heartbeat > LATE { Role::Danger } else { Role::Muted },
-    ));
+    let mut parts =
+        vec![Part::new(0, format!(" {} ", snapshot.mode.badge()), badge), Part::new(0, snapshot.state.to_string(), state)];
+    let alerts = if snapshot.unacknowledged > 0 { Role::Warn } else { Role::Muted };
+    parts.push(Part::new(2, format::count(snapshot.unacknowledged, "alert"), alerts));
+    let engine = if picture.heartbeat > LATE { Role::Danger } else { Role::Muted };
+    parts.push(Part::new(1, format!("engine {}", heartbeat(picture.heartbeat)), engine));
     parts.extend(link_part(picture));
-    parts.extend(tape_parts(picture));
-    parts.push((format!("equity {}", format::money(snapshot.account.equity)), Role::Text));
-    parts.push((journal(picture), if picture.live.journal.failure.is_some() { Role::Danger } else { Role::Muted }));
-    parts.push((format!("{} UTC", format::wall_time(picture.now)), Role::Muted));
-    let (mut x, end) = (area.x, area.x + area.width);
-    for (text, role) in parts {
-        let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
-        if x + width > end {
-            break;
-        }
-        buffer.set_string(x, area.y, &text, picture.style(role));
-        x += width + 2;
-    }
+    parts.extend(source_parts(picture));
+    parts.push(Part::new(7, format!("equity {}", format::money(snapshot.account.equity)), Role::Text));
+    let (written, role) = match journal.failure {
+        Some(_) => ("journal FAILED".to_owned(), Role::Danger),
+        None => (format!("journal #{}", journal.last_seq), Role::Muted),
+    };
+    parts.push(Part::new(if journal.failure.is_some() { 1 } else { 8 }, written, role));
+    parts.push(Part::new(6, format!("{} UTC", format::wall_time(picture.now)), Role::Muted));
+    parts
 }
 
 fn heartbeat(age: Duration) -> String {
@@ -57,12 +87,7 @@ fn heartbeat(age: Duration) -> String {
     if millis < 1_000 { "ok".to_owned() } else { format!("silent {}", format::age(age)) }
 }
 
-fn alert_part(picture: &Picture<'_>) -> Option<(String, Role)> {
-    let count = picture.live.snapshot.unacknowledged;
-    (count > 0).then(|| (format!("⚑ {count}"), Role::Warn))
-}
-
-fn link_part(picture: &Picture<'_>) -> Option<(String, Role)> {
+fn link_part(picture: &Picture<'_>) -> Option<Part> {
     let link = picture.live.link.as_ref()?;
     let (mark, role) = broker::standing(link);
     let word = match (link.is_ready, link.latency) {
@@ -70,11 +95,22 @@ fn link_part(picture: &Picture<'_>) -> Option<(String, Role)> {
         (true, None) => "ready".to_owned(),
         (false, _) => link.words.split(':').next().unwrap_or_default().to_owned(),
     };
-    Some((format!("xapi {mark} {word}"), role))
+    Some(Part::new(2, format!("xapi {mark} {word}"), role))
 }
 
-fn tape_parts(picture: &Picture<'_>) -> Vec<(String, Role)> {
+/// The tape or feed, how long ago it was last heard, and its market time.
+fn source_parts(picture: &Picture<'_>) -> Vec<Part> {
     let (snapshot, playback) = (&picture.live.snapshot, &picture.live.playback);
+    let age = playback.heard.map(|at| picture.now.since(at));
+    let heard = age.map_or_else(|| "not heard yet".to_owned(), |age| format!("heard {} ago", format::age(age)));
+    let time = Part::new(5, format!("{} NY", format::market_time(snapshot.market_now)), Role::Text);
+    if playback.is_live() {
+        let is_quiet = age.is_none_or(|age| age > QUIET_FEED);
+        let role = if is_quiet { Role::Warn } else { Role::Muted };
+        let mut parts = vec![Part::new(3, snapshot.tape.clone(), Role::Accent), Part::new(4, heard, role)];
+        parts.extend((snapshot.consumed > 0).then_some(time));
+        return parts;
+    }
     let (sign, role) = if playback.is_at_end {
         ("■ end", Role::Warn)
     } else if snapshot.is_quiet {
@@ -82,27 +118,12 @@ fn tape_parts(picture: &Picture<'_>) -> Vec<(String, Role)> {
     } else if playback.is_held {
         ("❚❚ held", Role::Warn)
     } else if playback.is_paused {
-        ("❚❚", Role::Warn)
+        ("❚❚ paused", Role::Warn)
     } else {
         ("▶", Role::Accent)
     };
-    if playback.is_live() {
-        let time = if snapshot.consumed == 0 {
-            ("no prices yet".to_owned(), Role::Warn)
-        } else {
-            (format!("{} NY", format::market_time(snapshot.market_now)), Role::Text)
-        };
-        return vec![(snapshot.tape.clone(), Role::Accent), time];
-    }
-    vec![
-        (format!("tape {} {sign} {}", snapshot.tape, playback.speed.label()), role),
-        (format!("{} NY", format::market_time(snapshot.market_now)), Role::Text),
-    ]
-}
-
-fn journal(picture: &Picture<'_>) -> String {
-    let journal = &picture.live.journal;
-    if journal.failure.is_some() { "journal FAILED".to_owned() } else { format!("journal #{}", journal.last_seq) }
+    let tape = format!("{} {sign} {}", snapshot.tape, playback.speed.label());
+    vec![Part::new(3, tape, role), Part::new(4, heard, Role::Muted), time]
 }
 
 /// The one line that says what is extraordinary now, most important first.
@@ -252,17 +273,19 @@ fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
     now
 }
 
-/// What is left below 80x24: the total and the way to halt.
+/// What is left below 80x24: the totals, the way to halt, and what has no room.
 pub fn tiny(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let account = &picture.live.snapshot.account;
-    let lines = [
+    let totals = [
         (format!("equity     {:>16}", format::money(account.equity)), Role::Text),
         (format!("open P&L   {:>16}", format::signed_money(account.open_profit)), Role::Text),
         (format!("positions  {:>16}", picture.live.snapshot.positions.len()), Role::Text),
         (format!("orders     {:>16}", picture.live.snapshot.open_orders), Role::Text),
-        ("panes need 80x24; F12 twice halts".to_owned(), Role::Muted),
     ];
-    for (line, (text, role)) in (0..).zip(lines) {
+    let words = ["F12 twice halts.", "Not shown: the six panes, charts and everything that sends an order. They need 80x24."];
+    let width = usize::from(area.width.max(1));
+    let words = words.into_iter().flat_map(|text| format::wrap(text, width)).map(|line| (line, Role::Muted));
+    for (line, (text, role)) in (0..).zip(totals.into_iter().chain(words)) {
         picture.text(buffer, area, line, &text, role);
     }
 }
