@@ -148,9 +148,17 @@ impl Series {
         self.last_print.is_none_or(|last| now < last)
     }
 
-    /// Change since the last close before this risk day.
+    /// Change since the last close before this risk day. A daily bar that has closed stands against the close before it until the
+    /// next one opens: its own close would be the yardstick from the turn of the day on, and the change nothing.
     pub fn change(&self) -> Option<Ratio> {
-        self.last()?.change_from(self.day_reference?)
+        let is_daily = self.period >= Duration::seconds(86_400);
+        let reference = match self.bars.iter().next_back() {
+            Some(closed) if is_daily && self.forming.is_none() && self.last() == Some(closed.close) => {
+                self.bars.iter().nth_back(1).map(|before| before.close)
+            }
+            Some(_) | None => self.day_reference,
+        };
+        self.last()?.change_from(reference?)
     }
 
     fn on_bar(&mut self, bar: &Bar, calendar: Calendar) {

@@ -5,6 +5,7 @@ use std::fs;
 
 use bytes::Bytes;
 use pmax::domain::{MarketEvent, Price, QuoteOrigin};
+use pmax::engine::SnapshotRequest;
 use pmax::market::{self, BUNDLED, Player, Tape};
 
 use crate::support::shared;
@@ -104,4 +105,21 @@ fn tapes_equal_their_sources() {
     let jpm = tape.meta.series.iter().find(|series| series.symbol == "JPM").unwrap().instrument;
     let ours: Vec<Price> = tape.bars.iter().filter(|bar| bar.instrument.0 == jpm).map(|bar| bar.close).collect();
     assert_eq!(ours, source);
+}
+
+#[test]
+fn a_daily_close_stands_against_the_close_before_until_the_next_bar() {
+    // A Friday's evening, a Sunday, and an hour after Monday's close: the risk day turns at 17:00 New York, after the bars have closed.
+    for at in ["2020-03-06T23:00:00Z", "2020-03-09T00:00:00Z", "2020-03-09T21:30:00Z"] {
+        let world = crate::world::lived_until(at);
+        let snapshot = world.engine().snapshot(&SnapshotRequest::default());
+        let daily = snapshot.quotes.iter().filter(|row| !row.capabilities.has_range && row.forming.is_none());
+        let mut rows = 0;
+        for row in daily {
+            let closes: Vec<_> = row.bars.last(2).iter().map(|bar| bar.close).collect();
+            assert_eq!(row.change, closes[1].change_from(closes[0]), "{at} {:?}", row.instrument);
+            rows += usize::from(row.change != Some(pmax::domain::Ratio::ZERO));
+        }
+        assert!(rows >= 15, "{at}: {rows} rows moved");
+    }
 }
