@@ -7,5 +7,5 @@
 mod manager;
 mod state;
 
-pub use manager::{HistoryEntry, OrderManager, StepError, TrackedOrder};
+pub use manager::{Confirmation, HistoryEntry, OrderManager, StepError, TrackedOrder};
 pub use state::{IllegalStep, OpenState, OrderState, OrderStep, next};

@@ -15,7 +15,7 @@ use crate::engine::record::{
     AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
 };
 use crate::engine::{Proposal, TapeRef, wording};
-use crate::orders::{OpenState, OrderManager, OrderState, OrderStep, TrackedOrder};
+use crate::orders::{Confirmation, OpenState, OrderManager, OrderState, OrderStep, TrackedOrder};
 use crate::portfolio::{Ledger, Performance, Valuation};
 use crate::risk::Breakers;
 use crate::signals::{Commentary, Scorecard, Tracker};
@@ -412,11 +412,12 @@ impl Book {
 
     fn apply_order(&mut self, record: &OrderRecord, now: MarketTime) {
         match record {
-            OrderRecord::Confirmed { order, .. } => {
+            OrderRecord::Confirmed { order, who, wall, .. } => {
                 let opens = order.request.opens_exposure();
                 self.next_order = OrderId(order.id.0 + if opens { 3 } else { 1 });
                 self.trades_today += u32::from(opens);
                 self.orders.insert(*order, OrderState::Confirmed, now);
+                self.orders.set_confirmation(order.id, Confirmation { who: *who, wall: *wall });
                 self.note_on_order(order.id);
             }
             OrderRecord::Stepped { order, step, at, note, to: _ } => self.take_step(*order, *step, *at, note),

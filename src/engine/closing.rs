@@ -50,27 +50,57 @@ impl Engine {
         if request.quantity != before {
             return Some("a stop or a target covers its whole position; close a part of the position instead");
         }
-        let mut levels = self.working_exits().get(&id).copied().unwrap_or_default();
-        match reason {
-            ProtectiveReason::StopLoss => levels.stop_loss = request.named_price(),
-            ProtectiveReason::TakeProfit => levels.take_profit = request.named_price(),
-            ProtectiveReason::KillSwitch | ProtectiveReason::Broker => return None,
-        }
+        let levels = self.exits_with(id, reason, request)?;
         let position = self.book.ledger.position(id)?;
         (!self.fits(position, levels))
             .then_some("the stop belongs on the losing and the target on the winning side, on whole ticks")
     }
 
+    /// The exits of a position as they would be with this leg; nothing for what is neither stop nor target.
+    fn exits_with(&self, id: PositionId, reason: ProtectiveReason, leg: &OrderRequest) -> Option<Protection> {
+        let mut levels = self.working_exits().get(&id).copied().unwrap_or_default();
+        match reason {
+            ProtectiveReason::StopLoss => levels.stop_loss = leg.named_price(),
+            ProtectiveReason::TakeProfit => levels.take_profit = leg.named_price(),
+            ProtectiveReason::KillSwitch | ProtectiveReason::Broker => return None,
+        }
+        Some(levels)
+    }
+
+    /// The checks of exits that a stop or target brings with it; none for another order.
+    pub(super) fn checks_of_leg(&self, leg: &OrderRequest) -> Vec<risk::CheckResult> {
+        let (Some(id), Origin::Protective(reason)) = (leg.closes, leg.origin) else { return Vec::new() };
+        let levels = self.exits_with(id, reason, leg);
+        self.book.ledger.position(id).zip(levels).map_or_else(Vec::new, |(held, levels)| self.checks_of_exits(held, levels))
+    }
+
     /// Whether the levels lie on whole ticks and on their sides of the market.
     fn fits(&self, position: &Position, levels: Protection) -> bool {
+        let matters = |check| matches!(check, Check::Price | Check::Protection);
+        let checks = self.checks_of_exits(position, levels);
+        checks.iter().all(|result| result.outcome == CheckOutcome::Pass || !matters(result.check))
+    }
+
+    /// The checks that exit levels are held against.
+    pub(super) fn checks_of_exits(&self, position: &Position, levels: Protection) -> Vec<risk::CheckResult> {
         let mut probe = closing_request(position, position.quantity, Origin::Ticket);
         (probe.side, probe.protection) = (position.side.closing().opposite(), levels);
-        let situation = self.situation(&probe);
-        let matters = |check| matches!(check, Check::Price | Check::Protection);
-        risk::assess(&probe, &situation).iter().all(|result| result.outcome == CheckOutcome::Pass || !matters(result.check))
+        let matters = |check| matches!(check, Check::Mode | Check::State | Check::Price | Check::Protection);
+        let mut checks = risk::assess(&probe, &self.situation(&probe));
+        checks.retain(|result| matters(result.check));
+        checks
     }
 
     fn refusal_of_change(&self, request: &OrderRequest, before: &OrderRequest) -> Option<String> {
+        let results = self.checks_of_change(request, before);
+        results
+            .iter()
+            .find(|result| result.outcome != CheckOutcome::Pass)
+            .map(|result| format!("{} not met: {}", result.check.code(), result.check.sentence()))
+    }
+
+    /// The checks that a change is held against, as if the order as it was were gone.
+    pub(super) fn checks_of_change(&self, request: &OrderRequest, before: &OrderRequest) -> Vec<risk::CheckResult> {
         let mut situation = self.situation(request);
         situation.trades_today = situation.trades_today.saturating_sub(1);
         let price = before.named_price();
@@ -87,12 +117,11 @@ impl Engine {
             }
         }
         // A change is confirmed by its key alone, so what would ask for the typed symbol is refused: a new ticket asks.
-        let failed = |result: &risk::CheckResult| result.outcome != CheckOutcome::Pass;
-        let results = risk::assess(request, &situation);
-        results
-            .iter()
-            .find(|result| failed(result))
-            .map(|result| format!("{} not met: {}", result.check.code(), result.check.sentence()))
+        let refused = |result: risk::CheckResult| match result.outcome {
+            CheckOutcome::Pass => result,
+            CheckOutcome::Precaution | CheckOutcome::Fail => risk::CheckResult { outcome: CheckOutcome::Fail, ..result },
+        };
+        risk::assess(request, &situation).into_iter().map(refused).collect()
     }
 
     pub(super) fn close_position(&mut self, actor: Actor, id: PositionId, quantity: Option<Quantity>, outcome: &mut Outcome) {

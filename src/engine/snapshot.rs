@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::PositionSide;
 use crate::domain::{
-    Alert, BrokerKind, Capabilities, InstrumentId, MarketTime, Mode, Money, OrderRequest, PositionId, Price, ProposalId,
-    Protection, Quantity, QuoteOrigin, Ratio, RunId, SignalSource, TradingState, WallTime,
+    Alert, BrokerKind, Capabilities, InstrumentId, MarketTime, Mode, Money, OrderId, OrderKind, OrderRequest, PositionId, Price,
+    ProposalId, Protection, Quantity, QuoteOrigin, Ratio, RunId, SignalSource, TradingState, WallTime,
 };
 use crate::engine::history::Forming;
 use crate::engine::{Activity, BarHistory, KillPhase, Proposal, SignalEntry, StateReason};
@@ -35,6 +35,22 @@ pub enum PreviewSubject {
     Proposal(ProposalId),
     /// A hand-written order.
     Request(OrderRequest),
+    /// Another price or quantity for an order.
+    Change {
+        /// Which order.
+        order: OrderId,
+        /// Its new quantity.
+        quantity: Quantity,
+        /// Its new price.
+        kind: OrderKind,
+    },
+    /// Exit levels for a position.
+    Exits {
+        /// Which position.
+        position: PositionId,
+        /// The levels.
+        protection: Protection,
+    },
 }
 
 /// One instrument's row.

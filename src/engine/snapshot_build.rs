@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{Money, OrderRequest, OrderSide, Origin, Position, PositionId, Protection, ProtectiveReason, Ratio};
 use crate::engine::history::Series;
+use crate::engine::judging::closing_request;
 use crate::engine::snapshot::{
     AccountView, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot, SnapshotRequest,
 };
@@ -146,6 +147,15 @@ impl Engine {
                 (proposal.request, Some(self.proposal_row(proposal)))
             }
             PreviewSubject::Request(request) => (*request, None),
+            PreviewSubject::Change { order, quantity, kind } => {
+                let before = &self.book.orders.get(*order)?.order.request;
+                (OrderRequest { quantity: *quantity, kind: *kind, ..*before }, None)
+            }
+            PreviewSubject::Exits { position, protection } => {
+                let held = self.book.ledger.position(*position)?;
+                let request = closing_request(held, held.quantity, Origin::Ticket);
+                (OrderRequest { protection: *protection, ..request }, None)
+            }
         };
         let last = self.market.get(request.instrument).and_then(Series::last);
         let price = request.named_price().or(last);
@@ -161,8 +171,27 @@ impl Engine {
             share_of_equity: notional.and_then(|value| value.ratio_to(equity)),
             estimated_cost: notional.and_then(|value| value.times(allowance).ok()),
             loss_at_stop: price.and_then(|price| loss_at_stop(&request, price, equity)),
-            checks: risk::assess(&request, &self.situation(&request)),
+            checks: self.checks_of(subject, &request),
         })
+    }
+
+    /// What the engine will hold the subject against when it is confirmed.
+    fn checks_of(&self, subject: &PreviewSubject, request: &OrderRequest) -> Vec<risk::CheckResult> {
+        match subject {
+            PreviewSubject::Proposal(_) | PreviewSubject::Request(_) => risk::assess(request, &self.situation(request)),
+            PreviewSubject::Change { order, .. } => {
+                let before = self.book.orders.get(*order).map(|tracked| tracked.order.request);
+                let mut checks = before.map_or_else(Vec::new, |before| self.checks_of_change(request, &before));
+                // A stop or target is held against its position's side of the market too.
+                let exits = self.checks_of_leg(request);
+                checks.retain(|result| exits.iter().all(|exit| exit.check != result.check));
+                checks.into_iter().chain(exits).collect()
+            }
+            PreviewSubject::Exits { position, protection } => {
+                let held = self.book.ledger.position(*position);
+                held.map_or_else(Vec::new, |held| self.checks_of_exits(held, *protection))
+            }
+        }
     }
 }
 

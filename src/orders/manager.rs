@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::domain::{
-    BrokerRef, InstrumentId, MarketTime, Money, Order, OrderId, OrderKind, OrderRequest, OrderSide, Price, Quantity,
+    Actor, BrokerRef, InstrumentId, MarketTime, Money, Order, OrderId, OrderKind, OrderRequest, OrderSide, Price, Quantity,
+    WallTime,
 };
 use crate::orders::{IllegalStep, OrderState, OrderStep, next};
 
@@ -27,6 +28,15 @@ pub struct HistoryEntry {
     pub note: String,
 }
 
+/// Who confirmed an order, and when on the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confirmation {
+    /// Who.
+    pub who: Actor,
+    /// When.
+    pub wall: WallTime,
+}
+
 /// An order with its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackedOrder {
@@ -42,6 +52,9 @@ pub struct TrackedOrder {
     pub broker_ref: Option<BrokerRef>,
     /// What happened to it, oldest first.
     pub history: VecDeque<HistoryEntry>,
+    /// Who let it go; nothing for what the broker placed. Kept out of the hashed state, which older journals were written with.
+    #[serde(skip)]
+    pub confirmation: Option<Confirmation>,
 }
 
 /// Why a step was not taken.
@@ -99,7 +112,7 @@ impl OrderManager {
         }
         *self.alike.entry(likeness(&order.request)).or_default() += 1;
         let (filled, filled_value, broker_ref) = (Quantity::ZERO, None, None);
-        let tracked = TrackedOrder { order, state, filled, filled_value, broker_ref, history };
+        let tracked = TrackedOrder { order, state, filled, filled_value, broker_ref, history, confirmation: None };
         self.open.insert(order.id, Arc::new(tracked));
     }
 
@@ -140,6 +153,13 @@ impl OrderManager {
                 Some(sum) => sum.plus(value).ok(),
                 None => Some(value),
             };
+        }
+    }
+
+    /// Notes who confirmed an order, and when.
+    pub fn set_confirmation(&mut self, id: OrderId, confirmation: Confirmation) {
+        if let Some(tracked) = self.get_mut(id) {
+            tracked.confirmation = Some(confirmation);
         }
     }
 

@@ -188,6 +188,30 @@ impl OrderState {
     }
 }
 
+impl OrderStep {
+    /// What happened, as a person reads it in an order's history.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Send => "sent",
+            Self::Accept => "accepted by the broker",
+            Self::Trigger => "stop touched",
+            Self::FillPart => "filled in part",
+            Self::FillAll => "filled",
+            Self::AskModify => "change asked for",
+            Self::Modify => "changed",
+            Self::RefuseModify => "change refused by the broker",
+            Self::AskCancel => "cancel asked for",
+            Self::Cancel => "cancelled",
+            Self::RefuseCancel => "cancel refused by the broker",
+            Self::Expire => "expired",
+            Self::Reject => "rejected by the broker",
+            Self::LoseReply => "UNKNOWN: no reply came",
+            Self::FindUnsent => "never sent",
+            Self::ProveAbsent => "never reached the broker",
+        }
+    }
+}
+
 impl fmt::Display for OrderState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.word())

@@ -117,7 +117,13 @@ impl Intent {
                 let row = snapshot.positions.iter().find(|row| row.id == *position)?;
                 Some(PreviewSubject::Request(closing(row)))
             }
-            Self::Cancel(_) | Self::Modify { .. } | Self::Protect { .. } => None,
+            Self::Modify { order, quantity, kind } => {
+                Some(PreviewSubject::Change { order: *order, quantity: *quantity, kind: *kind })
+            }
+            Self::Protect { position, protection } => {
+                Some(PreviewSubject::Exits { position: *position, protection: *protection })
+            }
+            Self::Cancel(_) => None,
             Self::Flatten | Self::Reset(_) | Self::Jump(_) | Self::Quit => None,
         }
     }
@@ -150,9 +156,12 @@ impl Intent {
         }
     }
 
-    /// Whether the intent is about an order whose checks the preview shows.
+    /// Whether the engine holds the intent against checks, which the preview shows.
     pub const fn is_checked(&self) -> bool {
-        matches!(self, Self::Proposal { .. } | Self::Ticket(_) | Self::Close(_))
+        match self {
+            Self::Proposal { .. } | Self::Ticket(_) | Self::Close(_) | Self::Modify { .. } | Self::Protect { .. } => true,
+            Self::Cancel(_) | Self::Flatten | Self::Reset(_) | Self::Jump(_) | Self::Quit => false,
+        }
     }
 }
 

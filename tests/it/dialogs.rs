@@ -52,6 +52,83 @@ fn a_refusal_ends_the_dialog_and_says_why() {
     assert!(stage.text().contains("not reset: close all positions"), "{}", stage.text());
 }
 
+/// Puts the cursor under Positions on the first row about an order whose line holds these words.
+fn select(stage: &mut Stage, words: &str) {
+    stage.keys("4z");
+    for _ in 0..40 {
+        let text = stage.text();
+        if text.lines().any(|line| line.contains('▸') && line.contains(words)) {
+            return;
+        }
+        stage.keys("j");
+    }
+    panic!("no row with «{words}»\n{}", stage.text());
+}
+
+#[test]
+fn the_history_of_an_order_is_in_words_and_says_who_confirmed_it() {
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    select(&mut stage, "proposal");
+    stage.press(KeyCode::Enter);
+    let text = stage.text();
+    for words in ["confirmed by you on 2020-", "NY  sent", "NY  filled"] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    for name in ["Send", "FillAll", "Accept "] {
+        assert!(!text.contains(name), "{name} is no word for a person\n{text}");
+    }
+    insta::assert_snapshot!("history_120x40", stage.shot());
+    assert!(!text.contains("x cancels it"), "what is closed cannot be cancelled\n{text}");
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    select(&mut stage, "stop-loss");
+    stage.press(KeyCode::Enter);
+    assert!(stage.text().contains("came with the position it protects"), "{}", stage.text());
+    assert!(stage.text().contains("x cancels it"), "{}", stage.text());
+}
+
+#[test]
+fn a_change_shows_what_it_is_held_against_before_it_is_sent() {
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    select(&mut stage, "stop-loss");
+    stage.keys("m");
+    stage.press(KeyCode::Tab);
+    let form = |stage: &mut Stage, price: &str| {
+        (0..12).for_each(|_| drop(stage.press(KeyCode::Backspace)));
+        stage.keys(price);
+        stage.press(KeyCode::Enter);
+        stage.world.wait(Duration::seconds(1));
+    };
+    // The last price is 45.48: a stop above it protects nothing.
+    form(&mut stage, "47");
+    let text = stage.text();
+    assert!(text.contains("✗ NO stop and target") && text.contains("cannot be sent — PROTECTION"), "{text}");
+    assert!(
+        !stage.press(KeyCode::Char('y')).iter().any(|effect| matches!(effect, Effect::Ask(..))),
+        "a refused change is not sent"
+    );
+    stage.press(KeyCode::Esc);
+    form(&mut stage, "42");
+    let text = stage.text();
+    assert!(text.contains("✓ stop and target") && text.contains("y CHANGES it"), "{text}");
+    insta::assert_snapshot!("change_120x40", stage.shot());
+    assert!(stage.press(KeyCode::Char('y')).iter().any(|effect| matches!(effect, Effect::Ask(_, Command::ModifyOrder { .. }))));
+}
+
+#[test]
+fn exits_show_what_they_are_held_against() {
+    let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
+    stage.keys("4m");
+    (0..12).for_each(|_| drop(stage.press(KeyCode::Backspace)));
+    stage.keys("9000");
+    stage.press(KeyCode::Enter);
+    stage.world.wait(Duration::seconds(1));
+    let text = stage.text();
+    assert!(text.contains("✓ trading state") && text.contains("✗ NO stop and target"), "{text}");
+    assert!(text.contains("cannot be sent — PROTECTION"), "{text}");
+    stage.world.command(Command::Disarm);
+    assert!(stage.text().contains("✗ NO mode"), "{}", stage.text());
+}
+
 #[test]
 fn another_line_of_the_log_is_no_answer() {
     let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);

@@ -57,10 +57,18 @@ pub fn draw(picture: &Picture<'_>, preview: &Preview, area: Rect, buffer: &mut B
         Intent::Jump(_) => "Run the tape ahead".to_owned(),
         Intent::Quit => "Quit pmax".to_owned(),
     };
-    let height = if preview.intent.is_checked() { SIZE.1.min(area.height) } else { 14 };
+    let height = match &preview.intent {
+        Intent::Proposal { .. } | Intent::Ticket(_) | Intent::Close(_) => SIZE.1,
+        Intent::Modify { .. } | Intent::Protect { .. } => 20,
+        Intent::Cancel(_) | Intent::Flatten | Intent::Reset(_) | Intent::Jump(_) | Intent::Quit => 14,
+    };
     let inner = window(picture, &title, (SIZE.0.min(area.width), height), area, buffer);
     let mut page = Page { picture, inner, line: 0 };
     match preview.shown(&picture.live.snapshot) {
+        Some(shown) if matches!(preview.intent, Intent::Modify { .. } | Intent::Protect { .. }) => {
+            plain(&mut page, preview, buffer);
+            checks(&mut page, shown, buffer);
+        }
         Some(shown) => order(&mut page, shown, buffer),
         None if preview.intent.is_checked() => page.put(buffer, "asking the engine…", Role::Muted),
         None => plain(&mut page, preview, buffer),

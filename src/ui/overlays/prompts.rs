@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use crate::domain::OrderId;
+use crate::orders::TrackedOrder;
 use crate::ui::commandline;
 use crate::ui::draw::Picture;
 use crate::ui::format;
@@ -78,11 +79,30 @@ pub fn history(picture: &Picture<'_>, id: OrderId, area: Rect, buffer: &mut Buff
         format::market_time(tracked.order.created_at)
     );
     picture.text(buffer, inner, 1, &origin, Role::Text);
-    for (line, entry) in (3..inner.height.saturating_sub(1)).zip(&tracked.history) {
-        let text = format!("{} NY  {:<12} {}", format::market_time(entry.at), format!("{:?}", entry.step), entry.note);
+    picture.text(buffer, inner, 2, &confirmation(tracked), Role::Text);
+    let room = usize::from(inner.height.saturating_sub(5));
+    let older = tracked.history.len().saturating_sub(room);
+    if older > 0 {
+        let text = format!("{} before these; the journal has them", format::count(older, "step"));
+        picture.text(buffer, inner, 3, &text, Role::Muted);
+    }
+    for (line, entry) in (4..).zip(tracked.history.iter().skip(older).take(room)) {
+        let note = if entry.note.is_empty() { String::new() } else { format!(" ({})", entry.note) };
+        let text = format!("{} NY  {}{note}", format::market_time(entry.at), entry.step.words());
         picture.text(buffer, inner, line, &text, Role::Text);
     }
-    picture.text(buffer, inner, inner.height.saturating_sub(1), "x cancels it, any other key leaves", Role::Muted);
+    let keys = if tracked.state.is_closed() { "any key leaves" } else { "x cancels it, any other key leaves" };
+    picture.text(buffer, inner, inner.height.saturating_sub(1), keys, Role::Muted);
+}
+
+/// Who let the order go, and when.
+fn confirmation(tracked: &TrackedOrder) -> String {
+    if let Some(confirmation) = tracked.confirmation {
+        let at = confirmation.wall.timestamp().strftime("%Y-%m-%d %H:%M:%S");
+        return format!("confirmed by {} on {at} UTC", confirmation.who);
+    }
+    let is_exit = tracked.order.request.origin.is_protective();
+    if is_exit { "came with the position it protects" } else { "placed elsewhere; not confirmed here" }.to_owned()
 }
 
 /// What a person should know before the first look.
