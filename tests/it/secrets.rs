@@ -63,7 +63,7 @@ fn a_login_that_is_taken_leaves_no_trace_of_the_password() {
     let server = server(CANARY);
     let home = home(server.websocket.unwrap());
     let mut terminal = Terminal::spawn(launch(home.path()));
-    terminal.wait_text("Any key closes this notice.");
+    terminal.wait_text("Enter closes this notice.");
     terminal.key(Key::Esc);
     terminal.send("B");
     terminal.wait_text("● ready");
