@@ -208,6 +208,7 @@ impl OrderStep {
             Self::LoseReply => "UNKNOWN: no reply came",
             Self::FindUnsent => "never sent",
             Self::ProveAbsent => "never reached the broker",
+            Self::Reappear => "at the broker after all",
         }
     }
 }
