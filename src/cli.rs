@@ -17,6 +17,7 @@ use clap::Parser;
 
 use crate::cli::args::{Args, JournalVerb, SimVerb, Verb};
 use crate::runtime::{Trouble, complain};
+use crate::store::StoreError;
 
 /// Everything went well.
 pub const OK: u8 = 0;
@@ -55,11 +56,42 @@ pub fn main() -> ExitCode {
 /// How a command ends: an exit code, or trouble in words.
 pub type Done = Result<u8, Trouble>;
 
-/// Prints a line to standard output; a closed pipe ends quietly.
+/// Prints a line to standard output. Where nobody reads on, the program ends quietly; where it cannot be written, it says so.
 fn say(text: &str) {
     use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    if writeln!(out, "{text}").is_err() {
-        std::process::exit(i32::from(OK));
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+        let code = match ended(error) {
+            Ok(()) => OK,
+            Err(trouble) => {
+                complain(format_args!("{trouble}"));
+                TROUBLE
+            }
+        };
+        std::process::exit(i32::from(code));
+    }
+}
+
+/// What a failed write to standard output means: a reader that has seen enough (`pmax … | head`) is no trouble.
+fn ended(error: std::io::Error) -> Result<(), Trouble> {
+    if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(Trouble::from(StoreError::Output(error))) }
+}
+
+/// A number with its noun: `1 order`, `2 orders`, `3 entries`.
+fn counted(number: u64, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let words = [counted(1, "order"), counted(0, "order"), counted(2, "entry"), counted(1, "entry")];
+        assert_eq!(words, ["1 order", "0 orders", "2 entries", "1 entry"]);
     }
 }

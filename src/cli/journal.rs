@@ -1,8 +1,11 @@
 //! `pmax replay` and `pmax journal`.
 
+use std::io::Write;
+use std::path::PathBuf;
+
 use crate::cli::args::{Args, ExportAs, Format};
 use crate::cli::open::Base;
-use crate::cli::{DIFFERENT, Done, OK, say};
+use crate::cli::{DIFFERENT, Done, OK, counted, ended, say};
 use crate::domain::RunId;
 use crate::market::Player;
 use crate::runtime::{self, Market, ReplayReport, Trouble, complain};
@@ -10,15 +13,19 @@ use crate::store::{self, ExportFormat, LedgerFile, SegmentReader, StoreError};
 
 /// Opens the ledger beside a possibly running workstation.
 pub fn ledger(base: &Base) -> Result<LedgerFile, Trouble> {
+    Ok(LedgerFile::open_to_read(&existing_ledger(base)?)?)
+}
+
+fn existing_ledger(base: &Base) -> Result<PathBuf, Trouble> {
     let path = base.home.ledger_file();
-    if !path.exists() {
+    if !base.home.has_ledger() {
         return Err(Trouble::new(
             format!("There is no ledger at {} yet", path.display()),
             "Nothing was changed",
             "Start the workstation once, or name its folder with --home",
         ));
     }
-    Ok(LedgerFile::open_to_read(&path)?)
+    Ok(path)
 }
 
 /// Replays a run.
@@ -60,8 +67,10 @@ fn report(replayed: Result<ReplayReport, Trouble>, format: Format) -> Done {
             if format == Format::Json {
                 say(&serde_json::to_string(&report).unwrap_or_else(|error| error.to_string()));
             } else {
-                say(&format!("{}: {} market events, {} inputs", report.run, report.market_events, report.inputs));
-                say(&format!("{} decisions as recorded, {} checkpoints agree", report.decisions, report.checkpoints));
+                let (events, inputs) = (counted(report.market_events, "market event"), counted(report.inputs, "input"));
+                say(&format!("{}: {events}, {inputs}", report.run));
+                let checkpoints = counted(report.checkpoints, "checkpoint");
+                say(&format!("as recorded: {}, {checkpoints}", counted(report.decisions, "decision")));
                 say(&format!("state     {}", report.state));
                 say(&format!("recovered {}{}", report.recovered, if agrees { "" } else { "  DIFFERS" }));
             }
@@ -73,22 +82,45 @@ fn report(replayed: Result<ReplayReport, Trouble>, format: Format) -> Done {
 /// Walks the chain.
 pub fn verify_chain(args: &Args, format: Format) -> Done {
     let base = Base::open(args)?;
-    let verified = LedgerFile::open_to_read(&base.home.ledger_file()).and_then(|file| store::verify(&file));
+    let path = existing_ledger(&base)?;
+    let verified = LedgerFile::open_to_verify(&path).and_then(|file| store::verify(&file));
     match verified {
         Ok(report) if format == Format::Json => {
             say(&format!(r#"{{"holds":true,"entries":{},"head":"{}"}}"#, report.entries, report.head))
         }
-        Ok(report) => say(&format!("the chain holds: {} entries, head {}", report.entries, report.head)),
-        Err(error @ (StoreError::Chain { .. } | StoreError::Decode { .. } | StoreError::Damaged { .. })) => {
+        Ok(report) => say(&format!("the chain holds: {}, head {}", counted(report.entries, "entry"), report.head)),
+        Err(error) if is_break(&error) => {
             if format == Format::Json {
                 say(&format!(r#"{{"holds":false,"reason":{}}}"#, serde_json::json!(error.to_string())));
             }
-            complain(format_args!("{}", Trouble::from(error)));
+            complain(format_args!("{}", broken(error)));
             return Ok(DIFFERENT);
         }
         Err(error) => return Err(Trouble::from(error)),
     }
     Ok(OK)
+}
+
+/// Whether the journal is not what it was, rather than out of reach.
+const fn is_break(error: &StoreError) -> bool {
+    match error {
+        StoreError::Chain { .. } | StoreError::Decode { .. } | StoreError::Damaged { .. } => true,
+        StoreError::Lost { .. } | StoreError::Head { .. } => true,
+        StoreError::OldSqlite { .. } | StoreError::Sqlite(_) | StoreError::Io { .. } | StoreError::Pragma { .. } => false,
+        StoreError::NewerSchema { .. } | StoreError::NewerEntry { .. } | StoreError::Encode(_) => false,
+        StoreError::Segment { .. } | StoreError::NoRun(_) | StoreError::Output(_) => false,
+    }
+}
+
+fn broken(error: StoreError) -> Trouble {
+    let is_head = matches!(error, StoreError::Head { .. });
+    let trouble = Trouble::from(error);
+    if !is_head {
+        return trouble;
+    }
+    // The walk comes before the anchor is looked at.
+    let what = format!("{}; the chain itself holds", trouble.what);
+    Trouble::new(what, trouble.safe, "Move that file away and start again: the next start makes it anew")
 }
 
 /// Writes the entries.
@@ -100,6 +132,14 @@ pub fn export_run(args: &Args, run: Option<u64>, format: ExportAs) -> Done {
         ExportAs::Csv => ExportFormat::Csv,
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    store::export(&file, run, format, &mut out)?;
+    match store::export(&file, run, format, &mut out) {
+        Ok(_) => out.flush().or_else(ended)?,
+        Err(StoreError::Output(error)) => {
+            // What is left in the buffer cannot be written either.
+            let _ = out.into_parts();
+            ended(error)?;
+        }
+        Err(error) => return Err(Trouble::from(error)),
+    }
     Ok(OK)
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::args::{Args, Format};
 use crate::cli::journal::ledger;
 use crate::cli::open::Base;
-use crate::cli::{Done, OK, say};
+use crate::cli::{Done, OK, counted, say};
 use crate::runtime::{Home, KillLatch, Trouble};
 use crate::store::RunStatus;
 
@@ -34,7 +34,7 @@ pub fn status(args: &Args, format: Format) -> Done {
     let base = Base::open(args)?;
     let is_running = base.home.is_in_use();
     let is_killed = base.home.kill_file().exists();
-    if !base.home.ledger_file().exists() {
+    if !base.home.has_ledger() {
         match format {
             Format::Json => say(&json!({"running": is_running, "killed": is_killed, "runs": []}).to_string()),
             Format::Text => say("no ledger yet: start the workstation once"),
@@ -67,7 +67,7 @@ pub fn status(args: &Args, format: Format) -> Done {
     if is_killed {
         say("the kill switch has fired: trading is HALTED until a person re-arms it");
     }
-    say(&format!("journal: {} entries", file.last_seq()));
+    say(&format!("journal: {}", counted(file.last_seq().0, "entry")));
     for (run, positions, orders, status) in rows {
         say(&format!(
             "{:<8} {:<12} {status:<18} {}, {} open",
@@ -78,10 +78,6 @@ pub fn status(args: &Args, format: Format) -> Done {
         ));
     }
     Ok(OK)
-}
-
-fn counted(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// Where things are.

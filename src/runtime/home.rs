@@ -66,6 +66,12 @@ impl Home {
         self.state.join("ledger.db")
     }
 
+    /// Whether there is a ledger, or was one: its anchor lies beside it.
+    pub fn has_ledger(&self) -> bool {
+        let file = self.ledger_file();
+        file.exists() || file.with_extension("head").exists()
+    }
+
     /// The market events of a live run; makes their folder.
     pub fn segment_file(&self, run: RunId) -> std::io::Result<PathBuf> {
         let folder = self.state.join("live");

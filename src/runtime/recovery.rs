@@ -46,8 +46,11 @@ pub enum Feed<'a> {
 pub fn open_ledger(home: &Home) -> Result<LedgerFile, Trouble> {
     let path = home.ledger_file();
     LedgerFile::open(&path, fresh_ledger_id()).map_err(|error| {
-        let trouble = Trouble::from(error);
-        Trouble { what: format!("{} ({})", trouble.what, path.display()), ..trouble }
+        let (trouble, place) = (Trouble::from(error), path.display().to_string());
+        if trouble.what.contains(&place) {
+            return trouble;
+        }
+        Trouble { what: format!("{} ({place})", trouble.what), ..trouble }
     })
 }
 

@@ -1,5 +1,7 @@
 //! Replay: handles a run's inputs again and holds every decision against the journal.
 
+mod words;
+
 use serde::Serialize;
 
 use crate::domain::{MarketEvent, RunId};
@@ -87,7 +89,10 @@ impl Replayer {
         match &stored.entry.body {
             Body::Input(input) => {
                 if let Some(record) = self.decided.front() {
-                    return Err(differs(stored, &format!("this program decides something more before it: {record:?}")));
+                    return Err(differs(
+                        stored,
+                        &format!("this program decides one more thing before it: «{}»", words::kind(record)),
+                    ));
                 }
                 if opens_run(&input.body) && self.report.inputs > 0 {
                     return Err(differs(stored, "a run begins twice"));
@@ -102,8 +107,11 @@ impl Replayer {
                     self.report.decisions += 1;
                     Ok(())
                 }
-                Some(decided) => Err(differs(stored, &format!("this program decides {decided:?}"))),
-                None => Err(differs(stored, "this program decides nothing here")),
+                Some(decided) => Err(differs(stored, &words::difference(recorded, &decided))),
+                None => {
+                    let how = format!("the journal has «{}», this program decides nothing here", words::kind(recorded));
+                    Err(differs(stored, &how))
+                }
             },
         }
     }
@@ -117,7 +125,8 @@ impl Replayer {
         if let InputBody::Run(RunInput::Checkpoint { state }) = body {
             let found = self.engine.state_hash();
             if found != *state {
-                return Err(differs(stored, &format!("the state here is {found}, recorded was {state}")));
+                let how = "every decision so far is the same, but the state (cash, positions, orders, prices) is not";
+                return Err(differs(stored, &format!("{how}: its hash is {found} here and {state} in the journal")));
             }
             self.report.checkpoints += 1;
         }

@@ -43,6 +43,13 @@ impl From<StoreError> for Trouble {
                 "Keep the file, look at it with `pmax journal verify`, and start afresh with --home NEW_FOLDER; \
                  `pmax journal export` saves what is readable"
             }
+            StoreError::Lost { .. } => {
+                "Put the ledger back beside it, with its -wal and -shm, or start afresh with --home NEW_FOLDER"
+            }
+            StoreError::Head { .. } => {
+                "`pmax journal verify` walks the chain without it: if it holds, move that file away and start again"
+            }
+            StoreError::Output(_) => "Look where the output goes: a full disk, a closed file",
             StoreError::NoRun(_) => "`pmax status` lists the runs",
             StoreError::Sqlite(_) | StoreError::Io { .. } | StoreError::Pragma { .. } | StoreError::Encode(_) => {
                 "Check the disk and the folder's rights (`pmax info` prints where it is), or choose another with --home"

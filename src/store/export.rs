@@ -20,9 +20,8 @@ pub fn export(file: &LedgerFile, run: Option<u64>, format: ExportFormat, out: &m
                WHERE ?1 IS NULL OR run = ?1 ORDER BY seq";
     let mut statement = file.connection.prepare(sql)?;
     let mut rows = statement.query([run.map(super::ledger::signed)])?;
-    let broken = |source| StoreError::Io { path: "output".into(), source };
     if format == ExportFormat::Csv {
-        writeln!(out, "seq,run,market_index,market_at,kind,version,payload,hash").map_err(broken)?;
+        writeln!(out, "seq,run,market_index,market_at,kind,version,payload,hash").map_err(StoreError::Output)?;
     }
     let mut count = 0;
     while let Some(row) = rows.next()? {
@@ -39,7 +38,7 @@ pub fn export(file: &LedgerFile, run: Option<u64>, format: ExportFormat, out: &m
                 writeln!(out, "{seq},{run},{index},{at},{kind},{version},\"{quoted}\",{hash}")
             }
         }
-        .map_err(broken)?;
+        .map_err(StoreError::Output)?;
         count += 1;
     }
     Ok(count)

@@ -15,8 +15,8 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub fn open(database: &Path) -> Result<Self, StoreError> {
-        Ok(Self { path: database.with_extension("head") })
+    pub fn open(database: &Path) -> Self {
+        Self { path: database.with_extension("head") }
     }
 
     /// Entry number and hash, or `None` before the first anchor.
@@ -24,12 +24,13 @@ impl Head {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                return Err(StoreError::Head { path: self.path.clone() });
+            }
             Err(source) => return Err(StoreError::Io { path: self.path.clone(), source }),
         };
         let parsed = text.trim().split_once(' ').and_then(|(seq, hash)| Some((seq.parse().ok()?, from_hex(hash)?)));
-        parsed
-            .map(Some)
-            .ok_or_else(|| StoreError::Damaged { what: format!("its anchor file {} is unreadable", self.path.display()) })
+        parsed.map(Some).ok_or_else(|| StoreError::Head { path: self.path.clone() })
     }
 
     /// Replaces the anchor: a new file, flushed, then renamed over the old one.

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use thiserror::Error;
 
 use crate::domain::{Currency, DealId, LedgerId, MarketTime, Money, OrderId, RunId, Sequence};
 use crate::engine::TapeRef;
 use crate::store::codec::{self, HashedFields};
 use crate::store::head::Head;
-use crate::store::{Entry, RunRow, RunStatus, StoredEntry, projections, schema};
+use crate::store::{Entry, RunRow, RunStatus, StoredEntry, projections, schema, verify};
 
 /// The oldest SQLite that is trusted with the ledger: 3.51.3 fixed a rare loss in WAL mode.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -25,7 +25,7 @@ pub enum StoreError {
     },
     /// SQLite refused.
     #[error("the ledger database: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     /// The file system refused.
     #[error("{path}: {source}")]
     Io {
@@ -34,6 +34,9 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// What was asked for cannot be written out.
+    #[error("the output cannot be written: {0}")]
+    Output(std::io::Error),
     /// A pragma did not take.
     #[error("the database does not accept {pragma}: it says {found}")]
     Pragma {
@@ -59,6 +62,22 @@ pub enum StoreError {
         seq: i64,
         /// Its version.
         version: i64,
+    },
+    /// There is an anchor, but nothing it could belong to.
+    #[error("the ledger {path} is {how}, though ledger.head beside it says that it held {entries} entries")]
+    Lost {
+        /// Where it should be.
+        path: PathBuf,
+        /// Missing or empty.
+        how: &'static str,
+        /// How many entries there were.
+        entries: i64,
+    },
+    /// The anchor cannot be understood.
+    #[error("{path}, which holds the end of the journal's chain, cannot be read as that: it is damaged or was edited")]
+    Head {
+        /// Its file.
+        path: PathBuf,
     },
     /// SQLite's own check failed.
     #[error("the database file is damaged: {what}")]
@@ -96,6 +115,19 @@ pub enum StoreError {
     NoRun(RunId),
 }
 
+impl From<rusqlite::Error> for StoreError {
+    /// A file that SQLite cannot make sense of is damage, not a disk that is full or a lock that is held.
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { what: "its pages do not fit together; it was cut or overwritten".to_owned() }
+            }
+            Some(ErrorCode::NotADatabase) => Self::Damaged { what: "it is not an SQLite database".to_owned() },
+            Some(_) | None => Self::Sqlite(error),
+        }
+    }
+}
+
 /// The ledger database, opened by its one writer.
 #[derive(Debug)]
 pub struct LedgerFile {
@@ -114,20 +146,32 @@ impl LedgerFile {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(StoreError::OldSqlite { found: rusqlite::version().to_owned() });
         }
+        // Before anything is created or written: a database put in the place of a lost one must not look like it.
+        let head = Head::open(path);
+        check_presence(path, &head)?;
         let mut connection = Connection::open(path)?;
         configure(&connection)?;
         quick_check(&connection)?;
         schema::migrate(&mut connection)?;
         let ledger = ledger_id(&connection, fresh_id)?;
         let (last_seq, last_hash) = last_entry(&connection)?;
-        let head = Head::open(path)?;
-        let mut file = Self { connection, ledger, last_seq, last_hash, head };
+        let file = Self { connection, ledger, last_seq, last_hash, head };
         file.check_head()?;
+        verify::walk(&file.connection, verify::Payloads::Hashed)?;
         Ok(file)
     }
 
     /// Opens an existing ledger for reading only, beside its writer.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let file = Self::open_to_verify(path)?;
+        file.check_head()?;
+        Ok(file)
+    }
+
+    /// Opens an existing ledger for [`verify`](crate::store::verify), which itself holds the chain's end against its anchor.
+    pub fn open_to_verify(path: &Path) -> Result<Self, StoreError> {
+        let head = Head::open(path);
+        check_presence(path, &head)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
@@ -137,10 +181,7 @@ impl LedgerFile {
         }
         let ledger = ledger_id(&connection, LedgerId(0))?;
         let (last_seq, last_hash) = last_entry(&connection)?;
-        let head = Head::open(path)?;
-        let mut file = Self { connection, ledger, last_seq, last_hash, head };
-        file.check_head()?;
-        Ok(file)
+        Ok(Self { connection, ledger, last_seq, last_hash, head })
     }
 
     /// The ledger's number.
@@ -246,7 +287,8 @@ impl LedgerFile {
         Ok((positions.unsigned_abs(), orders.unsigned_abs()))
     }
 
-    fn check_head(&mut self) -> Result<(), StoreError> {
+    /// Holds the chain's end against its anchor.
+    pub(super) fn check_head(&self) -> Result<(), StoreError> {
         let Some((seq, hash)) = self.head.read()? else { return Ok(()) };
         if seq == 0 {
             return Ok(());
@@ -302,6 +344,24 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Refuses to take a new or empty file for the ledger that an anchor tells of.
+fn check_presence(path: &Path, head: &Head) -> Result<(), StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // What was committed last may still lie in SQLite's own log.
+    let has_log = std::fs::metadata(log).is_ok_and(|found| found.len() > 0);
+    let how = match std::fs::metadata(path) {
+        Ok(found) if found.len() > 0 || has_log => return Ok(()),
+        Ok(_) => "empty",
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "missing",
+        Err(source) => return Err(StoreError::Io { path: path.to_owned(), source }),
+    };
+    match head.read()? {
+        Some((entries, _)) if entries > 0 => Err(StoreError::Lost { path: path.to_owned(), how, entries }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn quick_check(connection: &Connection) -> Result<(), StoreError> {
