@@ -25,7 +25,7 @@ mod trouble;
 
 pub use crate::broker::{AccountMoney, LinkView, SocketView};
 pub use clock::wall_now;
-pub use config::{Config, Named, Palette, ScreenSettings, XapiSettings, load as load_config, settings_of};
+pub use config::{Config, Named, Palette, ScreenSettings, XapiSettings, load as load_config, nearest, settings_of};
 pub use files::write_atomically;
 pub use headless::Headless;
 pub use home::{Home, Lock};

@@ -11,8 +11,8 @@ use crate::domain::BrokerKind;
 /// Without a command it opens the workstation on real market history. Every start is READ-ONLY; `p` arms trading,
 /// F12 twice is the kill switch, `?` shows all keys. Nothing here is advice.
 ///
-/// Exit codes: 0 done · 1 trouble (one sentence says what, what is safe, what to do) · 2 wrong usage · 3 a verification or replay
-/// found a difference · 4 the engine did not stop in time · 128+n ended by signal n.
+/// Exit codes: 0 done, also where the reader of a pipe has seen enough · 1 trouble (one sentence says what, what is safe, what to do)
+/// · 2 wrong usage · 3 a verification or replay found a difference · 4 the engine did not stop in time · 128+n ended by signal n.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about, max_term_width = 110)]
 pub struct Args {

@@ -7,6 +7,7 @@ use crate::domain::{BrokerKind, Currency, InstrumentTable, MarketTime, Money};
 use crate::engine::Setup;
 use crate::market::{self, Tape};
 use crate::runtime::{self, Config, Home, Named, RunTerms, Speed, Trouble};
+use crate::ui::Keymap;
 
 /// Folders and settings.
 pub struct Base {
@@ -29,7 +30,30 @@ impl Base {
             config.tape.name.clone_from(tape);
         }
         let kind = args.broker.unwrap_or(config.broker.kind);
-        Self { home, config, instruments: Arc::default() }.trading_at(kind)
+        let base = Self { home, config, instruments: Arc::default() }.trading_at(kind)?;
+        base.check_groups()?;
+        Ok(base)
+    }
+
+    /// A symbol that no instrument has would be a group that silently lacks it.
+    fn check_groups(&self) -> Result<(), Trouble> {
+        for (group, symbols) in &self.config.groups {
+            if let Some(stranger) = symbols.iter().find(|symbol| self.instruments.by_symbol(symbol).is_none()) {
+                let known = runtime::nearest(stranger, self.instruments.iter().map(|known| known.symbol.as_str()));
+                let what = format!("«{stranger}» is not an instrument; did you mean {}?", known.unwrap_or_default());
+                return Err(self.config.refuse(&format!("groups.{group}"), &what));
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys with a person's overrides.
+    pub fn keymap(&self) -> Result<Keymap, Trouble> {
+        Keymap::new(&self.config.keys).map_err(|error| {
+            let text = error.to_string();
+            let (path, what) = text.split_once(": ").unwrap_or(("keys", &text));
+            self.config.refuse(path, what)
+        })
     }
 
     /// The same with another broker: instruments are traded in its lots.

@@ -10,8 +10,8 @@ use crate::cli::args::{Args, Render, RenderAs};
 use crate::cli::open::{Base, date};
 use crate::cli::{Done, OK, say};
 use crate::domain::{BrokerKind, Duration, MarketTime, WallTime};
-use crate::runtime::{Headless, Palette, Trouble};
-use crate::ui::{self, Context, Effect, Event, Keymap, Theme, UiState};
+use crate::runtime::{Headless, Palette, RunTerms, Trouble};
+use crate::ui::{self, Context, Effect, Event, Theme, UiState};
 
 /// Calm days before the picture, so that signals and comments are there to see.
 const LIVED_BEFORE: Duration = Duration::seconds(86_400 * 21);
@@ -26,9 +26,10 @@ pub fn run(args: &Args, render: &Render) -> Done {
         None => tape.start().unwrap_or_default(),
     };
     let quiet_until = MarketTime(at.0 - LIVED_BEFORE.0);
-    let mut world = Headless::with_usual_capital(&tape, &base.setup(&tape), quiet_until);
+    let RunTerms { seed, capital, .. } = base.terms(args)?;
+    let mut world = Headless::new(&tape, &base.setup(&tape), seed, capital, quiet_until);
     world.play_until(at);
-    let keymap = Keymap::new(&base.config.keys).map_err(|error| usage(&error.to_string()))?;
+    let keymap = base.keymap()?;
     let context =
         Context { instruments: Arc::clone(&base.instruments), keymap: Arc::new(keymap), groups: base.config.groups.clone() };
     let mut state = UiState { palette: base.config.screen.palette, ..UiState::default() };

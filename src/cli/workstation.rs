@@ -15,7 +15,7 @@ use crate::runtime::{
     self, Feed, HISTORY, KillLatch, Practice, Request, Session, Speed, Trouble, Wiring, complain, install_panic_hook, on_death,
     open_ledger, open_run, run_to_take_up, wall_now,
 };
-use crate::ui::{self, Context, Ended, Keymap, Overlay, ScreenFile, TerminalProblem, UiState};
+use crate::ui::{self, Context, Ended, Overlay, ScreenFile, TerminalProblem, UiState};
 
 /// How long the engine gets to stop in order.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -26,8 +26,7 @@ const LONGEST_GAP: i64 = 5 * 86_400_000_000_000;
 /// Opens the workstation.
 pub fn run(args: &Args) -> Done {
     let base = Base::open(args)?;
-    let keymap = Keymap::new(&base.config.keys)
-        .map_err(|error| Trouble::new(format!("Configuration: {error}"), "Nothing was started", "Mend that line under [keys]"))?;
+    let keymap = base.keymap()?;
     refuse_without_terminal()?;
     let _lock = base.home.lock()?;
     let _log = runtime::start_logging(&base.home.log_folder());

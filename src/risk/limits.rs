@@ -31,29 +31,3 @@ pub struct Limits {
     /// How far a limit or stop price may lie from the last price.
     pub price_collar: Ratio,
 }
-
-impl Limits {
-    /// Limits that contradict each other, in words.
-    pub fn contradiction(&self) -> Option<&'static str> {
-        let shares = [
-            self.max_position,
-            self.max_ticket_position,
-            self.max_sector,
-            self.drawdown_warn,
-            self.drawdown_act,
-            self.daily_loss,
-            self.weekly_loss,
-            self.price_collar,
-        ];
-        if shares.iter().any(|share| *share <= Ratio::ZERO || *share > Ratio::ONE) {
-            return Some("every share under [risk] must be above 0 and at most 1");
-        }
-        if self.max_gross <= Ratio::ZERO || self.volatility_warn <= Ratio::ZERO {
-            return Some("risk.max_gross and risk.volatility_warn must be above 0");
-        }
-        if self.max_position > self.max_ticket_position {
-            return Some("risk.max_position must not exceed risk.max_ticket_position");
-        }
-        (self.drawdown_warn > self.drawdown_act).then_some("risk.drawdown_warn must not exceed risk.drawdown_act")
-    }
-}

@@ -2,8 +2,10 @@
 //!
 //! The layers are merged as TOML tables and then read into [`Config`]. What does not fit is refused naming file, line and what is allowed.
 
+mod layers;
+mod rules;
+
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -14,11 +16,13 @@ use crate::engine::EngineSettings;
 use crate::exchange::Terms;
 use crate::risk::Limits;
 use crate::runtime::Trouble;
+use crate::runtime::config::layers::Origins;
+use crate::runtime::config::rules::Misfit;
 use crate::signals::{Gates, StrategySettings};
 
+pub use layers::nearest;
+
 const DEFAULTS: &str = include_str!("../../config/pmax.toml");
-/// Variables that are not settings.
-const NOT_SETTINGS: [&str; 4] = ["PMAX_HOME", "PMAX_CONFIG", "PMAX_LOG", "PMAX_XAPI_PASSWORD"];
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -48,6 +52,16 @@ pub struct Config {
     pub keys: BTreeMap<String, String>,
     /// Groups of the quotes pane.
     pub groups: BTreeMap<String, Vec<String>>,
+    /// Where its values were written.
+    #[serde(skip)]
+    origins: Origins,
+}
+
+impl Config {
+    /// Trouble with a setting that only somebody else can judge (an action, a symbol), naming the place it was written at.
+    pub fn refuse(&self, path: &str, what: &str) -> Trouble {
+        self.origins.blame(&Misfit(vec![(path.to_owned(), format!("{path}: {what}"))]))
+    }
 }
 
 /// `[tape]`
@@ -105,25 +119,26 @@ impl XapiSettings {
         matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1")
     }
 
-    fn contradiction(&self) -> Option<&'static str> {
+    /// A setting that cannot be as it is, and why.
+    fn contradiction(&self) -> Option<(&'static str, &'static str)> {
         let is_host = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
         if CLOSED_HOSTS.contains(&self.host.as_str()) {
-            return Some("xapi.host was closed by XTB on 2025-03-14; X Open Hub serves the same protocol at ws.xapi.pro");
+            return Some(("xapi.host", "XTB closed that host on 2025-03-14; X Open Hub serves the same protocol at ws.xapi.pro"));
         }
         if !is_host(&self.host) {
-            return Some("xapi.host must be the name or number of a host, without a scheme, port or path");
+            return Some(("xapi.host", "it must be the name or number of a host, without a scheme, port or path"));
         }
         // There is no override: a host is only ever asked for its demo accounts.
         if self.path != "/demo" {
-            return Some("xapi.path must be \"/demo\": this program trades with demo accounts only");
+            return Some(("xapi.path", "it must be \"/demo\": this program trades with demo accounts only"));
         }
         if !self.account.bytes().all(|byte| byte.is_ascii_digit()) || self.account.len() > 20 {
-            return Some("xapi.account must be the account's number, at most 20 digits; it is not an e-mail address");
+            return Some(("xapi.account", "it must be the account's number, at most 20 digits; it is not an e-mail address"));
         }
         if self.host.is_empty() || self.is_local() || self.tls {
             return None;
         }
-        Some("xapi.tls must be true for a host that is not this machine: a password would travel in the clear")
+        Some(("xapi.tls", "it must be true for a host that is not this machine: a password would travel in the clear"))
     }
 }
 
@@ -162,14 +177,6 @@ pub struct ScreenSettings {
     pub bell: bool,
 }
 
-/// One layer of settings and where it comes from.
-struct Layer {
-    name: String,
-    /// The file's text, for line numbers; empty where there is no file.
-    text: String,
-    table: Table,
-}
-
 /// The settings the engine depends on.
 pub fn settings_of(config: &Config) -> EngineSettings {
     EngineSettings {
@@ -185,22 +192,33 @@ pub fn settings_of(config: &Config) -> EngineSettings {
 
 /// Reads all layers. `file` must exist if `is_named` (given on the command line); `sets` are `section.key=value`.
 pub fn load(file: &Path, named: Named, environment: &[(String, String)], sets: &[String]) -> Result<Config, Trouble> {
-    let defaults: Table = DEFAULTS.parse().map_err(|error| refuse("config/pmax.toml", &format!("{error}")))?;
+    let defaults: Table = DEFAULTS.parse().map_err(|error| {
+        Trouble::new(format!("config/pmax.toml: {error}"), "Nothing was started", "Mend that file and build again")
+    })?;
     let mut layers = Vec::new();
-    layers.extend(file_layer(file, named)?);
-    layers.extend(environment_layer(environment, &defaults)?);
-    layers.extend(command_line_layer(sets, &defaults)?);
+    layers.extend(layers::of_file(file, named)?);
+    layers.extend(layers::of_environment(environment, &defaults)?);
+    layers.extend(layers::of_command_line(sets, &defaults)?);
     let mut merged = defaults.clone();
     for layer in &layers {
-        check_known(layer, &defaults)?;
+        layer.check_known(&defaults)?;
         merge(&mut merged, &layer.table);
     }
-    let config: Config = serde_path_to_error::deserialize(Value::Table(merged)).map_err(|error| {
+    let origins = Origins(layers);
+    if let Some(misfit) = rules::misfit(&merged) {
+        return Err(origins.blame(&misfit));
+    }
+    let read: Result<Config, _> = serde_path_to_error::deserialize(Value::Table(merged.clone()));
+    let mut config = read.map_err(|error| {
         let path = error.path().to_string();
-        let what = error.into_inner().to_string();
-        blame(&layers, &path, what.lines().next().unwrap_or(""))
+        let what = format!("{path}: {}", error.into_inner().to_string().lines().next().unwrap_or(""));
+        origins.blame(&Misfit(vec![(path, what)]))
     })?;
-    contradiction(&config).map_or(Ok(config), |what| Err(blame(&layers, what.split(' ').next().unwrap_or(""), what)))
+    if let Some((path, what)) = config.xapi.contradiction() {
+        return Err(origins.blame(&Misfit::of(path, layers::lookup(&merged, path), what)));
+    }
+    config.origins = origins;
+    Ok(config)
 }
 
 /// Whether a person named the configuration file.
@@ -210,164 +228,6 @@ pub enum Named {
     ByPerson,
     /// The usual place: it may be missing.
     ByDefault,
-}
-
-fn contradiction(config: &Config) -> Option<&'static str> {
-    let terms = &config.exchange;
-    let small = |ratio: Ratio| ratio < Ratio::ZERO || ratio > Ratio::ONE;
-    if small(terms.slippage) || small(terms.cost_per_side) || small(terms.participation) {
-        return Some("every value under [exchange] must be between 0 and 1");
-    }
-    if config.paper.capital == 0 || config.paper.capital > 1_000_000_000 {
-        return Some("paper.capital must be 1 to 1,000,000,000");
-    }
-    if config.tape.speed > 1_000_000_000 {
-        return Some("tape.speed must be at most 1,000,000,000");
-    }
-    if small(config.trading.confirm_tolerance) || config.trading.alert_deviations <= Ratio::ZERO {
-        return Some("trading.confirm_tolerance must be between 0 and 1 and trading.alert_deviations above 0");
-    }
-    config
-        .xapi
-        .contradiction()
-        .or_else(|| config.risk.contradiction())
-        .or_else(|| config.strategies.contradiction())
-        .or_else(|| config.gates.contradiction())
-}
-
-fn refuse(place: &str, what: &str) -> Trouble {
-    Trouble::new(
-        format!("{place}: {what}"),
-        "Nothing was started and nothing was changed",
-        "Mend that line; config/pmax.toml in the source shows every setting with its default",
-    )
-}
-
-/// Names the layer and line a path was set at.
-fn blame(layers: &[Layer], path: &str, what: &str) -> Trouble {
-    let of_layer = |layer: &&Layer| lookup(&layer.table, path).is_some();
-    let Some(layer) = layers.iter().rev().find(of_layer).or_else(|| layers.last()) else {
-        return refuse("config/pmax.toml", &format!("{path}: {what}"));
-    };
-    let place = line_of(&layer.text, path).map_or_else(|| layer.name.clone(), |line| format!("{}, line {line}", layer.name));
-    refuse(&place, &format!("{path}: {what}"))
-}
-
-fn lookup<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
-    let mut parts = path.split('.');
-    let mut value = table.get(parts.next()?)?;
-    for part in parts {
-        value = value.as_table()?.get(part)?;
-    }
-    Some(value)
-}
-
-/// The line on which `section.key` is set, counted from 1.
-fn line_of(text: &str, path: &str) -> Option<usize> {
-    let (section, key) = path.split_once('.').unwrap_or((path, ""));
-    let mut current = "";
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-            current = name.trim();
-            if current == section && key.is_empty() {
-                return Some(index + 1);
-            }
-        }
-        let named = line.split('=').next().unwrap_or("").trim();
-        if !line.starts_with('#') && ((current == section && named == key) || named == path) {
-            return Some(index + 1);
-        }
-    }
-    None
-}
-
-fn file_layer(file: &Path, named: Named) -> Result<Option<Layer>, Trouble> {
-    let name = file.display().to_string();
-    let text = match fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named == Named::ByDefault => return Ok(None),
-        Err(error) => return Err(refuse(&name, &error.to_string())),
-    };
-    let table = text.parse::<Table>().map_err(|error| {
-        let line = error.span().map(|span| text.get(..span.start).unwrap_or("").lines().count().max(1));
-        let place = line.map_or_else(|| name.clone(), |line| format!("{name}, line {line}"));
-        refuse(&place, error.message())
-    })?;
-    Ok(Some(Layer { name, text, table }))
-}
-
-/// `PMAX_RISK_DAILY_LOSS=0.03` sets `risk.daily_loss`.
-fn environment_layer(environment: &[(String, String)], defaults: &Table) -> Result<Vec<Layer>, Trouble> {
-    let mut layers = Vec::new();
-    for (name, value) in environment {
-        if !name.starts_with("PMAX_") || NOT_SETTINGS.contains(&name.as_str()) {
-            continue;
-        }
-        let of_section = |(section, value): (&String, &Value)| {
-            let keys = value.as_table().into_iter().flat_map(Table::keys);
-            keys.map(|key| (section.clone(), key.clone())).collect::<Vec<_>>()
-        };
-        let keys: Vec<(String, String)> = defaults.iter().flat_map(of_section).collect();
-        let spelt = |section: &str, key: &str| format!("PMAX_{section}_{key}").to_uppercase();
-        let Some((section, key)) = keys.iter().find(|(section, key)| spelt(section, key) == *name) else {
-            let nearest = keys.iter().map(|(section, key)| spelt(section, key)).min_by_key(|known| distance(known, name));
-            let hint = nearest.map_or_else(String::new, |known| format!("; did you mean {known}?"));
-            return Err(refuse("environment", &format!("{name} is not a setting{hint}")));
-        };
-        layers.push(Layer {
-            name: format!("environment variable {name}"),
-            text: String::new(),
-            table: nested(section, key, value, defaults),
-        });
-    }
-    Ok(layers)
-}
-
-fn command_line_layer(sets: &[String], defaults: &Table) -> Result<Vec<Layer>, Trouble> {
-    let layer = |set: &String| {
-        let parts = set.split_once('=').and_then(|(path, value)| Some((path.split_once('.')?, value)));
-        let ((section, key), value) =
-            parts.ok_or_else(|| refuse("--set", &format!("«{set}» is not of the form section.key=value")))?;
-        Ok(Layer { name: format!("--set {set}"), text: String::new(), table: nested(section, key, value, defaults) })
-    };
-    sets.iter().map(layer).collect()
-}
-
-/// A table with one key. The value is read as TOML where it is TOML, else as text; where text is expected, a number is text too.
-fn nested(section: &str, key: &str, value: &str, defaults: &Table) -> Table {
-    let wants_text = lookup(defaults, &format!("{section}.{key}")).is_some_and(Value::is_str);
-    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-    let parsed = parsed.filter(|parsed| !wants_text || parsed.is_str());
-    let mut inner = Table::new();
-    inner.insert(key.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())));
-    let mut outer = Table::new();
-    outer.insert(section.to_owned(), Value::Table(inner));
-    outer
-}
-
-fn check_known(layer: &Layer, defaults: &Table) -> Result<(), Trouble> {
-    let free = ["keys", "groups"];
-    for (section, value) in &layer.table {
-        let Some(known) = defaults.get(section).and_then(Value::as_table) else {
-            let sections: Vec<&str> = defaults.keys().map(String::as_str).collect();
-            return Err(blame(
-                std::slice::from_ref(layer),
-                section,
-                &format!("is not a section; there are {}", sections.join(", ")),
-            ));
-        };
-        let Some(table) = value.as_table() else {
-            return Err(blame(std::slice::from_ref(layer), section, "is a section; write it as [section]"));
-        };
-        let is_free = free.contains(&section.as_str());
-        if let Some(key) = table.keys().find(|key| !is_free && !known.contains_key(*key)) {
-            let nearest = known.keys().min_by_key(|known| distance(known, key)).map_or("", String::as_str);
-            let what = format!("is not a setting; did you mean {section}.{nearest}?");
-            return Err(blame(std::slice::from_ref(layer), &format!("{section}.{key}"), &what));
-        }
-    }
-    Ok(())
 }
 
 fn merge(into: &mut Table, from: &Table) {
@@ -381,28 +241,10 @@ fn merge(into: &mut Table, from: &Table) {
     }
 }
 
-/// Edit distance (Levenshtein), for "did you mean".
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, a) in left.chars().enumerate() {
-        let mut diagonal = index;
-        let mut before = index + 1;
-        for (b, cell) in right.iter().zip(row.iter_mut().skip(1)) {
-            let substitute = diagonal + usize::from(a != *b);
-            diagonal = *cell;
-            *cell = substitute.min(before + 1).min(diagonal + 1);
-            before = *cell;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = index + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn load_text(text: &str, environment: &[(&str, &str)], sets: &[&str]) -> Result<Config, String> {
