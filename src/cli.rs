@@ -3,8 +3,10 @@
 mod args;
 mod broker;
 mod drill;
+mod examples;
 mod journal;
 mod open;
+mod rehearsal;
 mod render;
 mod sim;
 mod status;
@@ -39,9 +41,9 @@ pub fn main() -> ExitCode {
         Some(Verb::Replay { run, format }) => journal::replay_run(&args, *run, *format),
         Some(Verb::Journal { verb: JournalVerb::Verify { format } }) => journal::verify_chain(&args, *format),
         Some(Verb::Journal { verb: JournalVerb::Export { run, format } }) => journal::export_run(&args, *run, *format),
-        Some(Verb::Kill { why }) => status::kill(&args, why),
+        Some(Verb::Kill { why, format }) => status::kill(&args, why, *format),
         Some(Verb::Status { format }) => status::status(&args, *format),
-        Some(Verb::Info) => status::info(&args),
+        Some(Verb::Info { format }) => status::info(&args, *format),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),
         Some(Verb::Broker { verb }) => broker::run(&args, verb),

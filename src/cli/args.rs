@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::cli::examples;
+use crate::cli::rehearsal::Rehearsal;
 use crate::domain::BrokerKind;
 
 /// pmax — a trading workstation that lives in a terminal.
@@ -14,7 +16,7 @@ use crate::domain::BrokerKind;
 /// Exit codes: 0 done, also where the reader of a pipe has seen enough · 1 trouble (one sentence says what, what is safe, what to do)
 /// · 2 wrong usage · 3 a verification or replay found a difference · 4 the engine did not stop in time · 128+n ended by signal n.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about, max_term_width = 110)]
+#[command(version, about, long_about, max_term_width = 110, after_help = examples::WORKSTATION)]
 pub struct Args {
     /// Folder for configuration, ledger and logs [default: the system's usual places]
     #[arg(long, value_name = "DIR", env = "PMAX_HOME", global = true)]
@@ -34,12 +36,15 @@ pub struct Args {
     /// Begin a new run with fresh capital instead of taking up the last one
     #[arg(long)]
     pub new: bool,
-    /// Where a new run begins to play, e.g. 2020-03-09; earlier history is warm-up
+    /// Where a new run begins to play, e.g. 2020-03-09 or 2020-03-09T14:30 (UTC); earlier history is warm-up
     #[arg(long, value_name = "DATE")]
     pub from: Option<String>,
     /// Speed: market seconds per wall second, or `max`
     #[arg(long, value_name = "N|max")]
     pub speed: Option<String>,
+    /// Something goes wrong on purpose
+    #[arg(long, value_enum, hide = true)]
+    pub rehearse: Option<Rehearsal>,
     /// What to do instead of opening the workstation
     #[command(subcommand)]
     pub verb: Option<Verb>,
@@ -49,12 +54,14 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// List the bundled tapes with their coverage
+    #[command(after_help = examples::TAPES)]
     Tapes {
         /// For people or for scripts
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
     /// Handle a run's inputs again and compare every decision and the state hash (exit 3 on a difference)
+    #[command(after_help = examples::REPLAY)]
     Replay {
         /// Number of the run; `pmax status` lists them
         run: u64,
@@ -63,40 +70,55 @@ pub enum Verb {
         format: Format,
     },
     /// Look after the journal
+    #[command(after_help = examples::JOURNAL)]
     Journal {
         /// What to do
         #[command(subcommand)]
         verb: JournalVerb,
     },
     /// Fire the kill switch of a running workstation, or keep the next start halted
+    #[command(after_help = examples::KILL)]
     Kill {
         /// Why, for the journal
         #[arg(default_value = "pmax kill")]
         why: String,
+        /// For people or for scripts
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Say whether a workstation runs, and what its ledger holds
+    #[command(after_help = examples::STATUS)]
     Status {
         /// For people or for scripts
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
     /// Say where configuration, ledger and logs are, and what this program is made of
-    Info,
+    #[command(after_help = examples::INFO)]
+    Info {
+        /// For people or for scripts
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
     /// Draw the real screen without a terminal
+    #[command(after_help = examples::RENDER)]
     Render(Render),
     /// Hosts to choose from, and the password of a demo account
+    #[command(after_help = examples::BROKER)]
     Broker {
         /// What to do
         #[command(subcommand)]
         verb: BrokerVerb,
     },
     /// Run a broker to practise with
+    #[command(after_help = examples::SIM)]
     Sim {
         /// Which protocol
         #[command(subcommand)]
         verb: SimVerb,
     },
     /// Trade at random on paper and print every acknowledged order: a drill for `kill -9` and what comes after
+    #[command(after_help = examples::DRILL)]
     Drill {
         /// Orders per second to aim at
         #[arg(long, default_value_t = 20)]
@@ -108,14 +130,17 @@ pub enum Verb {
 #[derive(Debug, Subcommand)]
 pub enum BrokerVerb {
     /// List hosts with what to write under `[xapi]` for each
+    #[command(after_help = examples::PRESETS)]
     Presets,
     /// Ask for the account's password and keep it: in the keyring, or in a private file where there is none
+    #[command(after_help = examples::LOGIN)]
     Login {
         /// The account's number [default: xapi.account]
         #[arg(long, value_name = "NUMBER")]
         account: Option<String>,
     },
     /// Forget the account's password
+    #[command(after_help = examples::LOGOUT)]
     Logout {
         /// The account's number [default: xapi.account]
         #[arg(long, value_name = "NUMBER")]
@@ -127,6 +152,7 @@ pub enum BrokerVerb {
 #[derive(Debug, Subcommand)]
 pub enum SimVerb {
     /// A broker that speaks xAPI 2.5.0, on this machine only
+    #[command(after_help = examples::SIM)]
     Xapi(SimXapi),
 }
 
@@ -186,12 +212,14 @@ fn two_ports(text: &str) -> Result<(u16, u16), String> {
 #[derive(Debug, Subcommand)]
 pub enum JournalVerb {
     /// Walk the hash chain from the first entry to the last (exit 3 when it does not hold)
+    #[command(after_help = examples::VERIFY)]
     Verify {
         /// For people or for scripts
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
     /// Write the entries to standard output
+    #[command(after_help = examples::EXPORT)]
     Export {
         /// Only this run
         #[arg(long)]
@@ -208,7 +236,7 @@ pub struct Render {
     /// Columns and rows
     #[arg(long, value_name = "WxH", default_value = "160x45")]
     pub size: String,
-    /// Market time of the picture [default: the tape's start]
+    /// Market time of the picture, e.g. 2020-03-12T15:30 (UTC) [default: the tape's start]
     #[arg(long, value_name = "DATE")]
     pub at: Option<String>,
     /// Layout of the output

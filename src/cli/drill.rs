@@ -38,6 +38,9 @@ pub fn run(args: &Args, orders_per_second: u32) -> Done {
     let session = start_session(&base, args)?;
     let mut dice = Dice(wall_now().0.unsigned_abs() | 1);
     let mut acknowledged = BTreeSet::new();
+    if session.frames.borrow().playback.is_paused {
+        let _: bool = session.request(Request::Tape(TapeControl::TogglePause));
+    }
     let pause = Duration::from_micros(1_000_000 / u64::from(orders_per_second.max(1)));
     if args.speed.is_none() {
         let _: bool = session.request(Request::Tape(TapeControl::Set(Speed::Times(43_200))));

@@ -105,6 +105,20 @@ impl Base {
         Ok(RunTerms { seed: u64::from(self.config.tape.seed), capital, fresh, start })
     }
 
+    /// How a new run on this tape begins: not where the tape has ended.
+    pub fn terms_on(&self, args: &Args, tape: &Tape) -> Result<RunTerms, Trouble> {
+        let terms = self.terms(args)?;
+        let Some((start, (first, last))) = terms.start.zip(tape.span()) else { return Ok(terms) };
+        if start < last {
+            return Ok(terms);
+        }
+        Err(Trouble::new(
+            format!("--from {start} is past the end of tape {}, which covers {first} to {last}", tape.meta.name),
+            "Nothing was started and your ledger was not touched",
+            "Choose an earlier date, or another tape (`pmax tapes` lists what each covers)",
+        ))
+    }
+
     /// The speed: the command line's, the configuration's, or the tape's own.
     pub fn speed(&self, args: &Args, tape: &Tape) -> Result<Speed, Trouble> {
         match (args.speed.as_deref(), self.config.tape.speed) {

@@ -1,5 +1,7 @@
 //! `pmax kill`, `pmax status` and `pmax info`.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::cli::args::{Args, Format};
@@ -10,7 +12,7 @@ use crate::runtime::{Home, KillLatch, Trouble};
 use crate::store::RunStatus;
 
 /// Fires the kill switch through its file. Needs no configuration, so that a damaged one cannot be in the way.
-pub fn kill(args: &Args, why: &str) -> Done {
+pub fn kill(args: &Args, why: &str, format: Format) -> Done {
     let home = Home::find(args.home.as_deref())?;
     let is_running = home.is_in_use();
     let latch = KillLatch::new(home.kill_file());
@@ -21,7 +23,10 @@ pub fn kill(args: &Args, why: &str) -> Done {
             "Press F12 twice in the workstation, or stop the process",
         )
     })?;
-    if is_running {
+    if format == Format::Json {
+        let file = home.kill_file().display().to_string();
+        say(&json!({"fired": true, "running": is_running, "why": why, "file": file}).to_string());
+    } else if is_running {
         say("kill switch fired: the running workstation halts and cancels its orders");
     } else {
         say("no workstation runs here; the next start will be HALTED until a person re-arms it");
@@ -42,13 +47,14 @@ pub fn status(args: &Args, format: Format) -> Done {
         return Ok(OK);
     }
     let file = ledger(&base)?;
-    let runs = file.runs()?;
+    let (runs, at_work) = (file.runs()?, file.run_at_work()?);
     let mut rows = Vec::new();
     for run in &runs {
         let (positions, orders) = file.count_open(run.run)?;
         let status = match run.status {
             RunStatus::Suspended => "suspended",
-            RunStatus::Running => "running or killed",
+            RunStatus::Running if is_running && at_work == Some(run.run) => "running",
+            RunStatus::Running => "killed",
         };
         rows.push((run, positions, orders, status));
     }
@@ -70,7 +76,7 @@ pub fn status(args: &Args, format: Format) -> Done {
     say(&format!("journal: {}", counted(file.last_seq().0, "entry")));
     for (run, positions, orders, status) in rows {
         say(&format!(
-            "{:<8} {:<12} {status:<18} {}, {} open",
+            "{:<8} {:<12} {status:<9} {}, {} open",
             run.run.to_string(),
             run.tape.name,
             counted(positions, "position"),
@@ -81,20 +87,28 @@ pub fn status(args: &Args, format: Format) -> Done {
 }
 
 /// Where things are.
-pub fn info(args: &Args) -> Done {
+pub fn info(args: &Args, format: Format) -> Done {
     let home = Home::find(args.home.as_deref())?;
     let config = args.config.clone().unwrap_or_else(|| home.config_file());
-    let exists = |path: &std::path::Path| if path.exists() { "" } else { " (not there)" };
-    say(&format!("pmax          {}", env!("CARGO_PKG_VERSION")));
-    say(&format!("SQLite        {}", rusqlite::version()));
-    for (name, path) in [
+    let (version, sqlite) = (env!("CARGO_PKG_VERSION"), rusqlite::version());
+    let places = [
         ("configuration", config),
         ("ledger", home.ledger_file()),
         ("kill file", home.kill_file()),
         ("screen", home.screen_file()),
         ("logs", home.log_folder()),
-    ] {
-        say(&format!("{name:<13} {}{}", path.display(), exists(&path)));
+    ];
+    if format == Format::Json {
+        let place = |path: &Path| json!({"path": path.display().to_string(), "exists": path.exists()});
+        let files: serde_json::Map<_, _> = places.iter().map(|(name, path)| (name.replace(' ', "_"), place(path))).collect();
+        say(&json!({"version": version, "sqlite": sqlite, "files": files}).to_string());
+        return Ok(OK);
+    }
+    say(&format!("pmax          {version}"));
+    say(&format!("SQLite        {sqlite}"));
+    for (name, path) in places {
+        let exists = if path.exists() { "" } else { " (not there)" };
+        say(&format!("{name:<13} {}{exists}", path.display()));
     }
     Ok(OK)
 }

@@ -7,18 +7,22 @@ use crate::broker::Broker;
 use crate::cli::args::Args;
 use crate::cli::broker::{balance_of, open_demo};
 use crate::cli::open::Base;
+use crate::cli::rehearsal::rehearsed;
 use crate::cli::{Done, OK, UNCLEAN};
 use crate::domain::{BrokerKind, InstrumentTable, MarketTime, PositionSide, Price, TradingState};
 use crate::engine::Snapshot;
 use crate::orders::OrderState;
 use crate::runtime::{
-    self, Feed, HISTORY, KillLatch, Practice, Request, Session, Speed, Trouble, Wiring, complain, install_panic_hook, on_death,
+    self, Feed, HISTORY, KillLatch, Practice, Session, Speed, Trouble, Wiring, complain, install_panic_hook, on_death,
     open_ledger, open_run, run_to_take_up, wall_now,
 };
-use crate::ui::{self, Context, Ended, Overlay, ScreenFile, TerminalProblem, UiState};
+use crate::ui::{self, Context, Ended, Keeper, Overlay, ScreenFile, Start, TerminalProblem, UiState};
 
 /// How long the engine gets to stop in order.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// How a program ends whose terminal has gone: as by the signal that says so.
+const HUNG_UP: u8 = 129;
 
 /// A run that was left for longer does not ask for all the bars it missed: five days.
 const LONGEST_GAP: i64 = 5 * 86_400_000_000_000;
@@ -32,11 +36,7 @@ pub fn run(args: &Args) -> Done {
     let _log = runtime::start_logging(&base.home.log_folder());
     install_panic_hook(ui::restore_now);
     let session = start_session(&base, args)?;
-    let requester = session.requester();
-    on_death(move |death| {
-        let what = format!("the task «{}» failed ({}); trading is halted", death.task, death.message);
-        drop(requester.try_send(Request::Died(what)));
-    });
+    on_death(session.mourner());
     let remembered = ScreenFile::load(&base.home.screen_file());
     let mut state = UiState::default();
     remembered.restore(&mut state, base.config.screen.palette);
@@ -48,7 +48,9 @@ pub fn run(args: &Args) -> Done {
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Trouble::new(format!("The screen's loop cannot start: {error}"), "Nothing was sent", "Free some memory and try again")
     })?;
-    let ran = executor.block_on(ui::run(state, context, session, base.config.screen.bell));
+    let keeper = Keeper::start(base.home.screen_file(), remembered);
+    let start = Start { state, context, rings: base.config.screen.bell, keeper };
+    let ran = executor.block_on(ui::run(start, session));
     executor.shutdown_background();
     finish(&base, ran)
 }
@@ -79,10 +81,11 @@ pub fn start_session(base: &Base, args: &Args) -> Result<Session, Trouble> {
         return start_live(base, args);
     }
     let tape = base.tape()?;
+    let terms = base.terms_on(args, &tape)?;
     let file = open_ledger(&base.home)?;
-    let opened = open_run(file, &Feed::Tape(&tape), &base.setup(&tape), &base.terms(args)?)?;
+    let opened = open_run(file, &Feed::Tape(&tape), &base.setup(&tape), &terms)?;
     let (latch, speed) = (KillLatch::new(base.home.kill_file()), base.speed(args, &tape)?);
-    Session::start(opened, Wiring { analyst: None, broker: broker(base)?, latch, speed })
+    Session::start(opened, Wiring { analyst: args.rehearse.map(rehearsed), broker: broker(base)?, latch, speed })
 }
 
 /// Opens a run on a demo account and its own market. A run that is taken up does not wait for the broker; a new one begins with its balance.
@@ -147,7 +150,9 @@ fn finish(base: &Base, ran: Ran) -> Done {
         return Ok(UNCLEAN);
     }
     Ok(match ended {
-        Ended::Quit | Ended::TerminalGone => OK,
+        Ended::Quit => OK,
+        // The hangup itself may come a moment later, or go to another process of the session.
+        Ended::TerminalGone => HUNG_UP,
         Ended::Signal(number) => u8::try_from(128 + number).unwrap_or(UNCLEAN),
     })
 }

@@ -99,6 +99,11 @@ impl Player {
         self.cues.get(self.position).map(|cue| cue.at)
     }
 
+    /// When the last event is known, or `None` on an empty tape.
+    pub fn ends_at(&self) -> Option<MarketTime> {
+        self.cues.last().map(|cue| cue.at)
+    }
+
     fn quote(&mut self, cue: Cue, bar: &Bar, step: u16) -> MarketEvent {
         let drawn = self.drawn.entry(cue.instrument).or_default();
         if drawn.path.is_empty() || drawn.bar != cue.bar {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::{MarketEvent, RunId, Sequence};
 use crate::runtime::supervise::spawn_named;
-use crate::store::{Entry, LedgerFile, Segment, StoreError};
+use crate::store::{Entry, LedgerFile, Segment, StoreError, TapePlays};
 
 /// Batches that may wait. When it is full the engine waits (and still hears the kill switch): nothing is ever dropped.
 const QUEUE: usize = 4_096;
@@ -24,6 +24,8 @@ pub(super) struct Batch {
     pub market: Vec<MarketEvent>,
     /// Entries.
     pub entries: Vec<Entry>,
+    /// Whether the tape stands still from now on, where that changed.
+    pub plays: Option<TapePlays>,
 }
 
 /// The engine thread's side of the journal.
@@ -129,6 +131,9 @@ impl Files {
         if let Some(segment) = self.segment.as_mut().filter(|_| !batch.market.is_empty()) {
             segment.append(&batch.market)?;
         }
+        if let Some(plays) = batch.plays {
+            self.ledger.note_tape(run, plays)?;
+        }
         if batch.entries.is_empty() { Ok(self.ledger.last_seq()) } else { self.ledger.append(run, &batch.entries) }
     }
 }
@@ -142,6 +147,7 @@ fn write_all(mut files: Files, run: RunId, receiver: &Receiver<Batch>, shared: &
         {
             group.market.append(&mut next.market);
             group.entries.append(&mut next.entries);
+            group.plays = next.plays.or(group.plays);
             batches += 1;
         }
         let began = Instant::now();

@@ -7,7 +7,7 @@ use crate::engine::{Engine, EngineSettings, InputBody, RunInput, Setup, TapeRef,
 use crate::market::{LiveFeed, Player, Tape};
 use crate::runtime::source::{HISTORY, Source};
 use crate::runtime::{Home, Trouble};
-use crate::store::{Body, LedgerFile, RunRow, RunStatus, Segment, SegmentReader, StoreError};
+use crate::store::{Body, LedgerFile, RunRow, RunStatus, Segment, SegmentReader, StoreError, TapePlays};
 
 /// An engine at the point the journal ends, with its market at the same point, and the input that begins or resumes the run.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Opened {
     pub run: RunId,
     /// The first input to handle.
     pub first: RunInput,
+    /// Whether a person had the tape stand still when the last process ended.
+    pub plays: TapePlays,
 }
 
 /// What feeds a run.
@@ -150,7 +152,7 @@ fn begin(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> 
             (Source::Live(feed), Some(Segment::create(&segment_path(home, run)?)?))
         }
     };
-    Ok(Opened { engine: Engine::new(setup), source, segment, file, run, first })
+    Ok(Opened { engine: Engine::new(setup), source, segment, file, run, first, plays: TapePlays::On })
 }
 
 fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Result<Opened, Trouble> {
@@ -175,7 +177,8 @@ fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Res
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let settings: EngineSettings = setup.settings;
     let first = RunInput::Resumed { version, was_clean, settings };
-    Ok(Opened { engine, source, segment, file, run: row.run, first })
+    let plays = file.tape_plays(row.run)?;
+    Ok(Opened { engine, source, segment, file, run: row.run, first, plays })
 }
 
 /// A feed that goes on where an engine stands.

@@ -24,10 +24,10 @@ use crate::runtime::pace::Pace;
 use crate::runtime::recovery::Opened;
 use crate::runtime::session::analyst::Desk;
 use crate::runtime::source::Source;
-use crate::runtime::supervise::spawn_named;
+use crate::runtime::supervise::{TaskDeath, spawn_named};
 use crate::runtime::{FiredBy, KillLatch, Speed, Trouble, wall_now};
 use crate::signals::{Analyst, Commentary, RuleAnalyst};
-use crate::store::Body;
+use crate::store::{Body, TapePlays};
 
 pub use pictures::{Answer, Frame, JournalHealth, Playback};
 
@@ -145,16 +145,24 @@ impl Session {
         }
     }
 
-    /// A way to send requests from elsewhere.
-    pub fn requester(&self) -> SyncSender<Request> {
-        self.requests.clone()
-    }
-
     /// Fires the kill switch: the latch first, then a nudge, so that the engine thread need not be awake to notice.
     pub fn kill(&self, why: &str) -> std::io::Result<()> {
         let fired = self.latch.fire(why);
         let _: bool = self.request(Request::Answered);
         fired
+    }
+
+    /// What to do when a task dies: trading halts. Where the engine's inbox is full the kill latch says it, which needs no room.
+    pub fn mourner(&self) -> impl Fn(TaskDeath) + Send + 'static {
+        let (requests, latch) = (self.requests.clone(), self.latch.clone());
+        move |death| {
+            let what = format!("the task «{}» failed ({}); trading is halted", death.task, death.message);
+            if let Err(TrySendError::Full(_)) = requests.try_send(Request::Died(what.clone()))
+                && let Err(error) = latch.fire(&what)
+            {
+                tracing::error!(target: "pmax::kill", "the kill file was not written: {error}");
+            }
+        }
     }
 
     /// How long ago the engine thread last went round its loop.
@@ -236,7 +244,8 @@ impl Running {
         requests: SyncSender<Request>,
         heartbeat: Arc<AtomicI64>,
     ) -> std::io::Result<Self> {
-        let Opened { engine, source, segment, file, run, first } = opened;
+        let Opened { engine, source, segment, file, run, first, plays } = opened;
+        let is_paused = plays == TapePlays::Paused;
         // The terms from now on, not those of the run's last settings.
         let terms = match &first {
             RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. } => settings.terms,
@@ -251,10 +260,12 @@ impl Running {
         let frame = Frame {
             snapshot: engine.snapshot(&show),
             playback: Playback {
-                is_paused: false,
+                is_paused,
                 is_held: false,
                 speed: wiring.speed,
+                is_running_ahead: false,
                 is_at_end: false,
+                ends_at: source.ends_at(),
                 position: source.position(),
                 heard: None,
             },
@@ -280,7 +291,7 @@ impl Running {
             heartbeat,
             pace: Pace::new(wiring.speed),
             show,
-            is_paused: false,
+            is_paused,
             heard: None,
             jump: None,
             handled_shots: 0,
@@ -335,8 +346,12 @@ impl Running {
             let until = MarketTime(wall_now().0);
             self.input(InputBody::Command { actor: Actor::Watchdog, command: Command::JumpTo { until } });
         }
-        let quiet_until = self.engine.book().quiet_until();
-        self.jump = (quiet_until > self.engine.market().now()).then_some(quiet_until);
+        self.jump = self.is_catching_up().then(|| self.engine.book().quiet_until());
+    }
+
+    /// Whether the engine waits for a later market time before it proposes anything.
+    fn is_catching_up(&self) -> bool {
+        self.engine.book().quiet_until() > self.engine.market().now()
     }
 
     /// Fetches what the broker has answered, and shows how the way to it stands.
@@ -453,6 +468,7 @@ impl Running {
         if self.source.is_live() || self.journal_failed {
             return;
         }
+        let was_paused = self.is_paused;
         match control {
             TapeControl::TogglePause => self.is_paused = !self.is_paused,
             TapeControl::Step => {
@@ -472,6 +488,9 @@ impl Running {
                     self.jump = Some(until);
                 }
             }
+        }
+        if self.is_paused != was_paused {
+            self.remember_pause();
         }
         self.pace.rest();
     }
@@ -526,7 +545,13 @@ impl Running {
             if self.journal_failed || !self.overflow.is_empty() || !self.broker.takes_market() {
                 return;
             }
-            let Some(at) = self.source.next_at() else { return };
+            let Some(at) = self.source.next_at() else {
+                if !self.source.is_live() {
+                    // A jump past the end of the tape ends with it.
+                    self.jump = None;
+                }
+                return;
+            };
             if self.jump.is_some_and(|until| at >= until) {
                 self.jump = None;
                 self.pace.rest();

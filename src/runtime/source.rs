@@ -40,6 +40,14 @@ impl Source {
         }
     }
 
+    /// When a tape's last event is known; nothing where there is no end.
+    pub fn ends_at(&self) -> Option<MarketTime> {
+        match self {
+            Self::Tape(player) => player.ends_at(),
+            Self::Live(_) => None,
+        }
+    }
+
     /// Whether it is heard while it happens.
     pub const fn is_live(&self) -> bool {
         matches!(self, Self::Live(_))

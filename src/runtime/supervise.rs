@@ -3,6 +3,7 @@
 //! A panic outside the screen's thread must not touch the terminal: the screen is still drawing on it, and its kill key must keep
 //! working. It is logged and reported as a [`TaskDeath`]; whoever listens halts trading.
 
+use std::any::Any;
 use std::fmt;
 use std::io::Write;
 use std::panic;
@@ -34,8 +35,8 @@ pub fn on_death(listener: impl Fn(TaskDeath) + Send + 'static) {
 pub fn install_panic_hook(on_screen_panic: impl Fn() + Send + Sync + 'static) {
     let screen = thread::current().id();
     panic::set_hook(Box::new(move |info| {
-        let message = info.to_string();
-        tracing::error!(target: "pmax::panic", "{message}");
+        tracing::error!(target: "pmax::panic", "{info}");
+        let message = said(info.payload());
         if thread::current().id() == screen {
             on_screen_panic();
             complain(format_args!("the screen failed: {message}"));
@@ -49,6 +50,12 @@ pub fn install_panic_hook(on_screen_panic: impl Fn() + Send + Sync + 'static) {
             tell(TaskDeath { task, message });
         }
     }));
+}
+
+/// What a panic said, without the place in the program: that is for the log.
+fn said(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word; see the log".to_owned())
 }
 
 /// Tells the person on standard error. A terminal that is gone takes nothing: a print macro would panic there, in the midst of an

@@ -64,13 +64,13 @@ pub enum StoreError {
         version: i64,
     },
     /// There is an anchor, but nothing it could belong to.
-    #[error("the ledger {path} is {how}, though ledger.head beside it says that it held {entries} entries")]
+    #[error("the ledger {path} is {how}, though ledger.head beside it says that it ended with entry {entries}")]
     Lost {
         /// Where it should be.
         path: PathBuf,
         /// Missing or empty.
         how: &'static str,
-        /// How many entries there were.
+        /// The number of its last entry.
         entries: i64,
     },
     /// The anchor cannot be understood.

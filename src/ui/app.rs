@@ -13,6 +13,7 @@ use crate::domain::Duration;
 use crate::engine::SnapshotRequest;
 use crate::runtime::{Frame, Request, Session, wall_now};
 use crate::ui::draw::{Picture, draw};
+use crate::ui::keeper::Keeper;
 use crate::ui::roles::Theme;
 use crate::ui::state::{Context, UiState};
 use crate::ui::terminal::{Terminal, TerminalProblem, restore_now};
@@ -48,6 +49,7 @@ struct App {
     size: (u16, u16),
     /// The picture of the last step.
     seen: Arc<Frame>,
+    keeper: Keeper,
 }
 
 /// Signals that matter.
@@ -59,13 +61,22 @@ struct SignalSet {
     stop: Signals,
 }
 
+/// What the screen begins with.
+#[derive(Debug)]
+pub struct Start {
+    /// The state, with what was remembered.
+    pub state: UiState,
+    /// Instruments, keys and groups.
+    pub context: Context,
+    /// Whether a critical alert rings the terminal's bell.
+    pub rings: bool,
+    /// Who writes the layout down.
+    pub keeper: Keeper,
+}
+
 /// Runs the screen on the current thread until it ends. Returns how, with the state to remember.
-pub async fn run(
-    state: UiState,
-    context: Context,
-    session: Session,
-    rings: bool,
-) -> Result<(Ended, UiState, Session), (TerminalProblem, Session)> {
+pub async fn run(start: Start, session: Session) -> Result<(Ended, UiState, Session), (TerminalProblem, Session)> {
+    let Start { state, context, rings, keeper } = start;
     let terminal = match Terminal::enter() {
         Ok(terminal) => terminal,
         Err(problem) => return Err((problem, session)),
@@ -73,9 +84,11 @@ pub async fn run(
     let size = terminal.size();
     let no_colour = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
     let seen = Arc::clone(&session.frames.borrow());
-    let mut app = App { state, context, session, terminal, shown: SnapshotRequest::default(), rings, no_colour, size, seen };
+    let shown = SnapshotRequest::default();
+    let mut app = App { state, context, session, terminal, shown, rings, no_colour, size, seen, keeper };
     let ended = app.run().await;
     restore_now();
+    app.keeper.finish();
     let App { state, session, terminal, .. } = app;
     drop(terminal);
     match ended {
@@ -146,7 +159,7 @@ impl App {
     }
 
     fn take(&mut self, event: &TerminalEvent) -> Option<Ended> {
-        match event {
+        let ended = match event {
             TerminalEvent::Key(key) => self.step(&Event::Key(*key)),
             TerminalEvent::Paste(text) => self.step(&Event::Paste(text.clone())),
             TerminalEvent::Resize(width, height) => {
@@ -154,10 +167,13 @@ impl App {
                 self.step(&Event::Resize(*width, *height))
             }
             TerminalEvent::FocusGained | TerminalEvent::FocusLost | TerminalEvent::Mouse(_) => None,
-        }
+        };
+        self.keeper.note(&self.state, std::time::Instant::now());
+        ended
     }
 
     fn step(&mut self, event: &Event) -> Option<Ended> {
+        self.keeper.pass_time(std::time::Instant::now());
         let frame: Arc<Frame> = Arc::clone(&self.session.frames.borrow());
         self.seen = Arc::clone(&frame);
         let scene = Scene { frame: &frame, context: &self.context, now: wall_now(), size: self.size };

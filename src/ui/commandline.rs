@@ -3,19 +3,23 @@
 use crate::domain::{Currency, InstrumentId, MarketTime, Money, OrderSide};
 use crate::runtime::TapeControl;
 use crate::ui::actions::{ACTIONS, ActionId};
+use crate::ui::format;
 use crate::ui::intent::Intent;
 use crate::ui::state::{Context, UiState, View};
 use crate::ui::update::{Effect, Scene, open_preview, parse_speed, perform, toast, write_ticket};
 
 /// Words that are not action names.
 const WORDS: [(&str, &str); 6] = [
-    ("jump DATE", "run the tape ahead"),
+    ("jump DATE", "run the tape ahead to a date (UTC)"),
     ("speed N|max", "set the speed"),
     ("reset CAPITAL", "begin the paper account anew"),
     ("SYMBOL [chart|buy|sell|close]", "an instrument"),
     ("group NAME [add|remove SYMBOL]", "show or edit a group of quotes"),
     ("quit", "end the program"),
 ];
+
+/// The largest paper account, in whole dollars.
+const MOST_CAPITAL: i64 = 1_000_000_000;
 
 /// Runs a line.
 pub(super) fn run(state: &mut UiState, line: &str, scene: Scene<'_>, effects: &mut Vec<Effect>) {
@@ -48,7 +52,7 @@ type Done = Result<(), String>;
 fn perform_named(state: &mut UiState, name: &str, scene: Scene<'_>, effects: &mut Vec<Effect>) -> Done {
     let info = ACTIONS.iter().find(|info| info.name == name).ok_or_else(|| unknown(name))?;
     if info.id == ActionId::Jump {
-        return Err("jump where to? Write e.g. `jump 2020-03-16`".to_owned());
+        return Err("jump where to? Write e.g. `jump 2020-03-16` or `jump 2020-03-16T20:00` (UTC)".to_owned());
     }
     perform(state, info.id, scene, effects);
     Ok(())
@@ -63,6 +67,10 @@ fn jump(state: &mut UiState, date: &str, scene: Scene<'_>) -> Done {
     if until <= scene.frame.snapshot.market_now {
         return Err("a run cannot go back in time; begin a new one with `pmax --new --from DATE`".to_owned());
     }
+    if let Some(end) = scene.frame.playback.ends_at.filter(|end| until > *end) {
+        let ends = format::market_time(end);
+        return Err(format!("the tape ends on {ends} New York time; nothing lies behind it, `jump` takes an earlier date"));
+    }
     open_preview(state, Intent::Jump(until), scene);
     Ok(())
 }
@@ -75,6 +83,9 @@ fn set_speed(speed: &str, effects: &mut Vec<Effect>) -> Done {
 
 fn reset(state: &mut UiState, capital: &str, scene: Scene<'_>) -> Done {
     let units: i64 = capital.replace([',', '_'], "").parse().map_err(|_| format!("«{capital}» is not an amount"))?;
+    if !(1..=MOST_CAPITAL).contains(&units) {
+        return Err("nothing was reset: `reset` takes 1 to 1,000,000,000 dollars".to_owned());
+    }
     let capital = Money::whole(units, Currency::USD).map_err(|error| error.to_string())?;
     open_preview(state, Intent::Reset(capital), scene);
     Ok(())

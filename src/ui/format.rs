@@ -89,6 +89,11 @@ pub fn moment(at: MarketTime) -> String {
     if at <= MarketTime(0) { format!("{:<16}", "—") } else { market_time(at) }
 }
 
+/// Date and minute in UTC, as dates are typed.
+pub fn utc(at: MarketTime) -> String {
+    at.timestamp().strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// A number with its noun: `1 order`, `2 orders`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }

@@ -237,7 +237,7 @@ fn a_ledger_that_is_not_whole_is_told_in_one_plain_sentence() {
         ),
         (
             |home| fs::remove_file(home.join("ledger.db")).unwrap(),
-            &["ledger.db is missing, though ledger.head beside it says that it held", "Put the ledger back"],
+            &["ledger.db is missing, though ledger.head beside it says that it ended with entry", "Put the ledger back"],
         ),
         (
             |home| fs::write(home.join("ledger.db"), "").unwrap(),

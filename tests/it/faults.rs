@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pmax::domain::{Actor, Currency, InstrumentId, Mode, Money, OrderKind, OrderSide, Protection, TimeInForce, TradingState};
+use pmax::domain::{
+    Actor, Currency, InstrumentId, MarketTime, Mode, Money, OrderKind, OrderSide, Price, Protection, TimeInForce, TradingState,
+};
 use pmax::engine::{Command, Seen, Ticket};
 use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
-use pmax::runtime::{self, Feed, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, Wiring};
+use pmax::runtime::{self, Feed, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, TaskDeath, Wiring};
 use pmax::signals::{Analyst, Commentary, Facts};
 use rusqlite::Connection;
 
@@ -184,5 +186,79 @@ fn the_kill_switch_works_with_the_journals_queue_full() {
     assert!(fired.elapsed() < Duration::from_secs(3), "it waited for the journal: {:?}", fired.elapsed());
     hog.execute_batch("ROLLBACK").unwrap();
     wait(&session, "the journal catches up", |frame| frame.journal.waiting == 0 || frame.journal.failure.is_some());
+    session.finish(Duration::from_secs(8));
+}
+
+#[test]
+fn a_death_is_heard_even_with_the_inbox_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = armed(folder.path());
+    let hog = Connection::open(folder.path().join("ledger.db")).unwrap();
+    hog.execute_batch("BEGIN IMMEDIATE").unwrap();
+    buy(&session);
+    // The engine waits for the disk; nobody empties its inbox.
+    while session.request(Request::Command(Actor::Person, Command::AcknowledgeAll)) {}
+    assert!(!session.latch.is_fired());
+    session.mourner()(TaskDeath { task: "feed".to_owned(), message: "out of luck".to_owned() });
+    assert!(session.latch.is_fired(), "the death went unheard");
+    hog.execute_batch("ROLLBACK").unwrap();
+    let frame = wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
+    assert!(frame.snapshot.reason.as_ref().unwrap().why.contains("the task «feed» failed (out of luck)"));
+    session.finish(Duration::from_secs(8));
+}
+
+#[test]
+fn the_kill_switch_halts_in_the_midst_of_a_flood() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = armed(folder.path());
+    let resting = |number: i64| {
+        let kind = OrderKind::Limit(Price::from_nanos((190_000 + number) * 10_000_000));
+        let quantity = "0.01".parse().unwrap();
+        let (instrument, side, time_in_force) = (InstrumentId(3), OrderSide::Buy, TimeInForce::GoodTillCancelled);
+        let ticket = Ticket { instrument, side, quantity, kind, time_in_force, protection: Protection::default() };
+        Command::PlaceOrder { ticket, acknowledged: Acknowledged::Nothing, seen: Seen { price: None, quantity } }
+    };
+    for number in 0..5 {
+        command(&session, resting(number));
+    }
+    wait(&session, "working orders", |frame| frame.snapshot.open_orders >= 5);
+    assert!(session.request(Request::Tape(TapeControl::Set(Speed::Max))));
+    assert!(session.request(Request::Tape(TapeControl::TogglePause)));
+    let before = session.frames.borrow().snapshot.consumed;
+    wait(&session, "the flood", |frame| frame.snapshot.consumed > before);
+    let fired = Instant::now();
+    session.kill("kill switch").unwrap();
+    // It goes on raining commands.
+    for number in 5..500 {
+        let _: bool = session.request(Request::Command(Actor::Person, resting(number)));
+    }
+    let frame = wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
+    assert!(fired.elapsed() < Duration::from_secs(3), "{:?}", fired.elapsed());
+    assert!(!frame.playback.is_at_end, "the flood was over before it was fired into");
+    wait(&session, "no order left", |frame| frame.snapshot.open_orders == 0);
+    let held = session.frames.borrow().snapshot.positions.len();
+    let frame = wait(&session, "the end of the tape", |frame| frame.playback.is_at_end);
+    assert_eq!(
+        (frame.snapshot.state, frame.snapshot.positions.len()),
+        (TradingState::Halted, held),
+        "something was opened after"
+    );
+    session.finish(Duration::from_secs(8));
+}
+
+#[test]
+fn a_jump_is_over_when_it_has_arrived_also_while_paused_and_past_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = armed(folder.path());
+    let until = MarketTime::parse("2020-03-16").unwrap();
+    assert!(session.request(Request::Tape(TapeControl::Jump(until))));
+    let frame = wait(&session, "the arrival", |frame| {
+        frame.snapshot.market_now > MarketTime::parse("2020-03-13").unwrap() && !frame.playback.is_running_ahead
+    });
+    assert!(frame.playback.is_paused && frame.snapshot.market_now < until, "it stands where it was sent");
+    assert!(session.request(Request::Tape(TapeControl::Jump(MarketTime::parse("2031-01-01").unwrap()))));
+    let frame = wait(&session, "the end of the tape", |frame| frame.playback.is_at_end);
+    assert!(!frame.playback.is_running_ahead);
+    assert_eq!(frame.playback.ends_at, Some(frame.snapshot.market_now));
     session.finish(Duration::from_secs(8));
 }

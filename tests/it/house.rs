@@ -99,10 +99,12 @@ impl<'ast> Visit<'ast> for Paths {
     }
 
     fn visit_macro(&mut self, item: &'ast syn::Macro) {
-        // Words inside a macro are no paths to the parser: each is looked at alone.
-        for word in item.tokens.to_string().split(|letter: char| !letter.is_alphanumeric() && letter != '_') {
-            if word.starts_with(|letter: char| letter.is_ascii_uppercase()) {
-                self.found.push(vec![word.to_owned()]);
+        // Words inside a macro are no paths to the parser: what stands between two colons is put together, the rest looked at alone.
+        let text = item.tokens.to_string().replace(" :: ", "::");
+        for path in text.split(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != ':') {
+            let words: Vec<String> = path.split("::").filter(|word| !word.is_empty()).map(str::to_owned).collect();
+            if words.len() > 1 || path.starts_with(|letter: char| letter.is_ascii_uppercase()) {
+                self.found.push(words);
             }
         }
         visit::visit_macro(self, item);
@@ -112,6 +114,11 @@ impl<'ast> Visit<'ast> for Paths {
         self.found.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         visit::visit_path(self, path);
     }
+}
+
+/// `jiff::Timestamp::now()`, `Zoned::now()`, `SomeClock::now()`, `TimeZone::system()`: a time or zone from outside, whatever its library.
+fn asks_the_clock(path: &[String]) -> bool {
+    path.len() > 1 && path.last().is_some_and(|last| matches!(last.as_str(), "now" | "system" | "try_system"))
 }
 
 /// What is wrong with a file of a room.
@@ -127,6 +134,9 @@ fn faults(room: &str, source: &str) -> Vec<String> {
             faults.push(format!("{room} uses {used}"));
         }
         let is_low = floor(room).is_some_and(|floor| floor <= 4);
+        if is_low && asks_the_clock(&path) {
+            faults.push(format!("{room} asks the clock: {}", path.join("::")));
+        }
         if let Some(word) = path.iter().find(|word| is_low && BANNED.contains(&word.as_str())) {
             faults.push(format!("{room} names {word}"));
         }
@@ -178,9 +188,14 @@ fn the_check_goes_red_where_it_should() {
         ("ui", "use crate::broker::Paper;"),
         ("engine", "use std::collections::HashMap;"),
         ("signals", "fn f() -> u64 { std::time::SystemTime::now().elapsed().unwrap().as_secs() }"),
+        ("domain", "fn f() -> jiff::Timestamp { jiff::Timestamp::now() }"),
+        ("engine", "use jiff::Zoned; fn f() -> Zoned { Zoned::now() }"),
+        ("risk", "fn f() -> Zoned { debug_assert!(Zoned::now() > past()); past() }"),
+        ("stats", "fn f() { let _ = jiff::tz::TimeZone::system(); }"),
         ("exchange", "fn f() { std::thread::sleep(d()); }"),
     ] {
         assert!(!faults(room, bad).is_empty(), "{room}: {bad}");
     }
+    assert!(faults("engine", "fn f(market: &Market) -> MarketTime { market.now() }").is_empty());
     assert!(faults("engine", "use crate::risk::Limits; #[cfg(test)] mod tests { use std::fs; }").is_empty());
 }

@@ -10,9 +10,11 @@
 
 mod amounts;
 mod bad_input;
+mod command_line;
 mod crash;
 mod dialogs;
 mod documents;
+mod endings;
 mod exchange;
 mod faults;
 mod house;
@@ -24,6 +26,7 @@ mod reconcile;
 mod screens;
 mod secrets;
 mod stage;
+mod sudden_deaths;
 mod support;
 mod tapes;
 mod terminal;

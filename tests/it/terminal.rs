@@ -12,28 +12,28 @@ use tempfile::TempDir;
 use crate::support::pty::{Key, Launch, Terminal};
 use crate::support::{deadline, run};
 
-const NOTICE: &str = "Enter closes this notice.";
+pub const NOTICE: &str = "Enter closes this notice.";
 const SENDS: &str = "y SENDS the order";
-const KILL_ARMED: &str = "KILL SWITCH ARMED";
+pub const KILL_ARMED: &str = "KILL SWITCH ARMED";
 const ALTERNATE_ON: &[u8] = b"\x1b[?1049h";
 const ALTERNATE_OFF: &[u8] = b"\x1b[?1049l";
 
-fn home() -> TempDir {
+pub fn home() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn launch(home: &Path) -> Launch {
+pub fn launch(home: &Path) -> Launch {
     Launch::new(&[]).env("PMAX_HOME", home.display().to_string())
 }
 
 /// Starts in a fresh home and closes the notice.
 #[track_caller]
-fn open(home: &Path) -> Terminal {
+pub fn open(home: &Path) -> Terminal {
     open_as(launch(home))
 }
 
 #[track_caller]
-fn open_as(launch: Launch) -> Terminal {
+pub fn open_as(launch: Launch) -> Terminal {
     let terminal = Terminal::spawn(launch);
     terminal.wait_text(NOTICE);
     terminal.key(Key::Esc);
@@ -43,7 +43,7 @@ fn open_as(launch: Launch) -> Terminal {
 
 /// The status line: mode, trading state, tape.
 #[track_caller]
-fn wait_status(terminal: &Terminal, words: &[&str]) {
+pub fn wait_status(terminal: &Terminal, words: &[&str]) {
     terminal.wait_for(&format!("{words:?} in the first row"), |screen| {
         let first = screen.lines().next().unwrap_or_default();
         words.iter().all(|word| first.split_whitespace().any(|part| part == *word))
@@ -59,12 +59,12 @@ fn wait_rows(terminal: &Terminal, words: &[&str]) {
 
 /// The pane whose frame carries the focus mark.
 #[track_caller]
-fn wait_focus(terminal: &Terminal, pane: &str) {
+pub fn wait_focus(terminal: &Terminal, pane: &str) {
     terminal.wait_for(&format!("the mark on {pane}"), |screen| screen.contains(&format!("● {pane}")));
 }
 
 #[track_caller]
-fn command(terminal: &Terminal, line: &str) {
+pub fn command(terminal: &Terminal, line: &str) {
     terminal.send(":");
     terminal.wait_text(" :▏");
     terminal.send(line);
@@ -75,7 +75,7 @@ fn command(terminal: &Terminal, line: &str) {
 
 /// PAPER, the tape paused, one proposal waiting: it can neither lapse nor be computed anew while the test looks at it.
 #[track_caller]
-fn arm_with_proposal(terminal: &Terminal) {
+pub fn arm_with_proposal(terminal: &Terminal) {
     terminal.wait_for("a waiting proposal", |screen| screen.contains(" waiting ╮") && !screen.contains(" 0 waiting ╮"));
     terminal.send(" ");
     wait_status(terminal, &["❚❚"]);
@@ -98,7 +98,7 @@ fn catch_up(terminal: &Terminal) {
 }
 
 #[track_caller]
-fn kill_with(terminal: &Terminal, key: Key) {
+pub fn kill_with(terminal: &Terminal, key: Key) {
     terminal.key(key);
     terminal.wait_text(KILL_ARMED);
     terminal.key(key);
@@ -106,7 +106,7 @@ fn kill_with(terminal: &Terminal, key: Key) {
 }
 
 #[track_caller]
-fn quit(terminal: &mut Terminal) {
+pub fn quit(terminal: &mut Terminal) {
     terminal.send("q");
     terminal.wait_text("y quits ·");
     terminal.send("y");
@@ -124,7 +124,7 @@ fn orders_recorded(home: &Path) -> usize {
     text.lines().filter(|line| line.contains("record.order")).count()
 }
 
-fn count(haystack: &[u8], needle: &[u8]) -> usize {
+pub fn count(haystack: &[u8], needle: &[u8]) -> usize {
     haystack.windows(needle.len()).filter(|bytes| *bytes == needle).count()
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::broker::LinkView;
-use crate::domain::WallTime;
+use crate::domain::{MarketTime, WallTime};
 use crate::engine::Snapshot;
 use crate::runtime::Speed;
 use crate::runtime::session::{FRAME_EVERY, HOLD_AT_MOST, Running};
@@ -19,8 +19,12 @@ pub struct Playback {
     pub is_held: bool,
     /// The speed.
     pub speed: Speed,
+    /// It runs ahead through history, or catches up with a market, whatever the speed.
+    pub is_running_ahead: bool,
     /// Nothing is left.
     pub is_at_end: bool,
+    /// When a tape's last event is known.
+    pub ends_at: Option<MarketTime>,
     /// Events given out, of how many; nothing for a live feed, which has no end and cannot be paused.
     pub position: Option<(usize, usize)>,
     /// When the latest market event was heard or played, on the wall clock; nothing while this process has had none.
@@ -86,14 +90,7 @@ impl Running {
         (self.is_dirty, self.last_frame, self.shown_seq) = (false, Instant::now(), written);
         let frame = Frame {
             snapshot: self.engine.snapshot(&self.show),
-            playback: Playback {
-                is_paused: self.is_paused,
-                is_held: self.is_held(),
-                speed: self.pace.speed(),
-                is_at_end: self.source.next_at().is_none() && !self.source.is_live(),
-                position: self.source.position(),
-                heard: self.heard,
-            },
+            playback: self.playback(),
             journal: self.health(),
             link: self.broker.link(),
             answers: self.answers.clone(),
@@ -101,6 +98,22 @@ impl Running {
         let batches = self.journal.sent() + self.overflow.len() as u64;
         self.held = Some((batches, Instant::now(), frame));
         self.release(HOLD_AT_MOST);
+    }
+
+    fn playback(&self) -> Playback {
+        let is_over = self.source.next_at().is_none();
+        // What a jump leads to is reached when nothing before it is left, though the next event may wait for a person.
+        let is_running_ahead = if self.source.is_live() { self.is_catching_up() } else { self.jump.is_some() && !is_over };
+        Playback {
+            is_paused: self.is_paused,
+            is_held: self.is_held(),
+            speed: self.pace.speed(),
+            is_running_ahead,
+            is_at_end: is_over && !self.source.is_live(),
+            ends_at: self.source.ends_at(),
+            position: self.source.position(),
+            heard: self.heard,
+        }
     }
 
     /// Hands the held picture out once its decisions are durable, or have not become so for too long.

@@ -236,7 +236,8 @@ fn plain(page: &mut Page<'_, '_>, preview: &Preview, buffer: &mut Buffer) {
             page.put(buffer, "The journal keeps everything; positions and orders must be closed.", Role::Muted);
         }
         Intent::Jump(until) => {
-            page.put(buffer, &format!("The tape runs ahead to {} NY.", format::market_time(*until)), Role::Text);
+            let (utc, new_york) = (format::utc(*until), format::market_time(*until));
+            page.put(buffer, &format!("The tape runs ahead to {utc} UTC, {new_york} in New York."), Role::Text);
             page.put(buffer, "Stops and orders work on the way; no proposals are made.", Role::Muted);
         }
         Intent::Quit => quit(page, buffer),

@@ -113,7 +113,7 @@ fn source_parts(picture: &Picture<'_>) -> Vec<Part> {
     }
     let (sign, role) = if playback.is_at_end {
         ("■ end", Role::Warn)
-    } else if snapshot.is_quiet {
+    } else if playback.is_running_ahead {
         ("▶▶", Role::Accent)
     } else if playback.is_held {
         ("❚❚ held", Role::Warn)
@@ -186,7 +186,7 @@ fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {
     if snapshot.consumed == 0 && picture.live.playback.is_live() {
         return Some(("waiting for the first prices of the broker".to_owned(), Role::Accent));
     }
-    if snapshot.is_quiet {
+    if picture.live.playback.is_running_ahead {
         let what = if picture.live.playback.is_live() { "catching up with the market" } else { "running ahead" };
         return Some((format!("{what}: {} NY", format::market_time(snapshot.market_now)), Role::Accent));
     }
@@ -195,6 +195,10 @@ fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {
             format!("{} orders are UNKNOWN: opening trades are held until the broker has answered", snapshot.unknown_orders),
             Role::Danger,
         ));
+    }
+    if picture.live.playback.is_at_end {
+        let text = "the tape has ended, nothing fills any more — `pmax --new` begins a new run";
+        return Some((text.to_owned(), Role::Warn));
     }
     let waits = snapshot.mode == Mode::ReadOnly && !snapshot.proposals.is_empty();
     waits.then(|| ("a proposal is waiting — p arms trading, n opens it".to_owned(), Role::Accent))

@@ -1,0 +1,111 @@
+//! The examples below every command's help. A test reads each of them as a command line.
+
+pub const WORKSTATION: &str = "Examples:
+  pmax                                            the workstation, on the bundled history
+  pmax --tape eurusd-2017 --speed 600             another tape, ten market minutes a second
+  pmax --new --from 2020-03-09                    a fresh run that begins on that day
+  pmax --broker xapi                              the same with a simulated demo account";
+
+pub const TAPES: &str = "Examples:
+  pmax tapes                                      what can be played, from when to when
+  pmax tapes --format json                        the same for a script";
+
+pub const REPLAY: &str = "Examples:
+  pmax replay 1                                   handle run 1 again and compare
+  pmax replay 1 --format json                     counts and state hashes for a script";
+
+pub const JOURNAL: &str = "Examples:
+  pmax journal verify                             is the chain whole?
+  pmax journal export --run 1                     what happened in run 1, one JSON object a line";
+
+pub const VERIFY: &str = "Examples:
+  pmax journal verify                             exit 0: the chain holds; 3: it does not
+  pmax journal verify --format json               the same for a script";
+
+pub const EXPORT: &str = "Examples:
+  pmax journal export --run 1                     one JSON object a line
+  pmax journal export --format csv                all runs, comma-separated";
+
+pub const KILL: &str = "Examples:
+  pmax kill                                       halt and cancel, now
+  pmax kill 'the feed is wrong'                   with a reason for the journal
+  pmax kill --format json                         says for a script whether a workstation runs";
+
+pub const STATUS: &str = "Examples:
+  pmax status                                     what runs, what is open
+  pmax status --format json                       the same for a script";
+
+pub const INFO: &str = "Examples:
+  pmax info                                       where everything is
+  pmax info --format json                         the same for a script";
+
+pub const RENDER: &str = "Examples:
+  pmax render --at 2020-03-12T15:30               the screen at that moment (UTC)
+  pmax render --size 120x40 --format svg          a picture of it
+  pmax render --keys 'p n +1s y +1d 4'            after some keys and a day";
+
+pub const BROKER: &str = "Examples:
+  pmax broker presets                             what to write under [xapi]
+  pmax broker login --account 20001               asks for the password and keeps it";
+
+pub const PRESETS: &str = "Examples:
+  pmax broker presets                             hosts, and what to write under [xapi] for each";
+
+pub const LOGIN: &str = "Examples:
+  pmax broker login                               for the account in pmax.toml
+  pmax broker login --account 20001               for another one";
+
+pub const LOGOUT: &str = "Examples:
+  pmax broker logout --account 20001              forgets its password";
+
+pub const SIM: &str = "Examples:
+  pmax sim xapi                                   a broker on this machine, port 5124
+  pmax sim xapi --fault lost_reply=50             one that loses every twentieth reply
+  pmax sim xapi --tls cert.pem --hours            encrypted, with trading hours";
+
+pub const DRILL: &str = "Examples:
+  pmax drill --home trial                         trade at random in a folder of its own, never in your ledger
+  pmax drill --orders-per-second 100 --home trial faster";
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use crate::cli::args::Args;
+
+    /// Words of a line: parted by blanks, kept together by quotes, up to two blanks in a row.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut is_quoted) = (Vec::new(), String::new(), false);
+        for letter in line.trim().chars() {
+            match letter {
+                '\'' => is_quoted = !is_quoted,
+                ' ' if !is_quoted && word.is_empty() => break,
+                ' ' if !is_quoted => words.push(std::mem::take(&mut word)),
+                letter => word.push(letter),
+            }
+        }
+        words.extend(Some(word).filter(|word| !word.is_empty()));
+        words
+    }
+
+    fn check(command: &clap::Command, found: &mut usize) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines: Vec<&str> = help.lines().skip(1).collect();
+        assert!(help.starts_with("Examples:") && !lines.is_empty(), "{} has no examples", command.get_name());
+        for line in lines {
+            let words = words(line);
+            let read = Args::try_parse_from(&words);
+            assert!(read.is_ok(), "{words:?}: {}", read.unwrap_err());
+            assert!(line.len() <= 110, "{line}");
+            *found += 1;
+        }
+        command.get_subcommands().filter(|command| command.get_name() != "help").for_each(|command| check(command, found));
+    }
+
+    #[test]
+    fn every_command_ends_its_help_with_examples_that_are_read() {
+        let mut found = 0;
+        check(&Args::command(), &mut found);
+        assert!(found > 30, "{found}");
+    }
+}
