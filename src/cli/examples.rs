@@ -65,7 +65,7 @@ pub const SIM: &str = "Examples:
 
 pub const DRILL: &str = "Examples:
   pmax drill --home trial                         trade at random in a folder of its own, never in your ledger
-  pmax drill --orders-per-second 100 --home trial faster";
+  pmax drill --home trial --orders-per-second 99  faster";
 
 #[cfg(test)]
 mod tests {

@@ -138,8 +138,10 @@ fn finish(base: &Base, ran: Ran) -> Done {
             return Err(no_screen(&problem));
         }
     };
-    let frame = Arc::clone(&session.frames.borrow());
+    let frames = session.frames.clone();
     let stopped = session.finish(STOP_WITHIN);
+    // The last picture is made when the engine ends: one from before may be older than the run itself.
+    let frame = Arc::clone(&frames.borrow());
     if ended != Ended::TerminalGone {
         farewell(&frame.snapshot, &base.instruments);
     }

@@ -5,6 +5,7 @@
 mod analyst;
 mod carry_out;
 mod pictures;
+mod request;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,10 +27,11 @@ use crate::runtime::session::analyst::Desk;
 use crate::runtime::source::Source;
 use crate::runtime::supervise::{TaskDeath, spawn_named};
 use crate::runtime::{FiredBy, KillLatch, Speed, Trouble, wall_now};
-use crate::signals::{Analyst, Commentary, RuleAnalyst};
+use crate::signals::{Analyst, RuleAnalyst};
 use crate::store::{Body, TapePlays};
 
 pub use pictures::{Answer, Frame, JournalHealth, Playback};
+pub use request::{Request, TapeControl};
 
 /// Requests that may wait. A person cannot fill it; a full queue is reported to the sender.
 const INBOX: usize = 1_024;
@@ -53,48 +55,6 @@ const UNRECORDED: usize = 256;
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 /// How often the state hash is noted in the journal.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
-
-/// What the screen asks of the engine thread.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Request {
-    /// A command, recorded and handled in order.
-    Command(Actor, Command),
-    /// The same from the screen, answered under this number in the pictures that follow.
-    Ask(u64, Command),
-    /// The tape.
-    Tape(TapeControl),
-    /// What the pictures should contain; an open preview holds the tape.
-    Show(SnapshotRequest),
-    /// The analyst wrote something.
-    Comment(Commentary),
-    /// The broker has answered: its reports are fetched.
-    Answered,
-    /// Connect to the broker now, also after a refused login.
-    Reconnect,
-    /// A part of the runtime died: trading stops.
-    Died(String),
-    /// End in order.
-    Quit,
-}
-
-/// What can be done to the tape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TapeControl {
-    /// Pause, or go on.
-    TogglePause,
-    /// One event of the tape while paused.
-    Step,
-    /// On to the next closed bar while paused.
-    StepBar,
-    /// The next faster speed.
-    Faster,
-    /// The next slower speed.
-    Slower,
-    /// This speed.
-    Set(Speed),
-    /// Run ahead to this instant.
-    Jump(MarketTime),
-}
 
 /// What a session is made of besides the opened run.
 #[derive(Debug)]

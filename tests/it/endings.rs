@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-use rustix::process::{Pid, test_kill_process_group};
+use rustix::process::{Pid, Signal, test_kill_process_group};
 
 use crate::support::pty::{Key, Launch, Terminal};
 use crate::support::{deadline, run};
@@ -56,6 +56,18 @@ fn a_terminal_that_is_closed_ends_it_as_a_hangup_and_leaves_nothing_running() {
     let after = status(home.path());
     assert!(after.contains("no workstation is running") && after.contains("suspended"), "{after}");
     assert_eq!(run(&["journal", "verify"], &[], home.path()).status.code(), Some(0));
+}
+
+#[test]
+fn what_is_said_at_the_end_is_true_even_right_after_the_start() {
+    let home = home();
+    let mut terminal = Terminal::spawn(launch(home.path()));
+    terminal.wait_text("READ-ONLY");
+    terminal.signal(Signal::TERM);
+    assert_eq!(terminal.wait_exit(), 143);
+    let written = String::from_utf8_lossy(&terminal.raw()).into_owned();
+    let said = written.rsplit("\x1b[?1049l").next().unwrap();
+    assert!(said.contains("run-1 · equity 100000.00 · open: 0 positions"), "{said:?}");
 }
 
 #[test]

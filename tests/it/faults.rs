@@ -207,8 +207,9 @@ fn a_death_is_heard_even_with_the_inbox_full() {
     session.finish(Duration::from_secs(8));
 }
 
-#[test]
-fn the_kill_switch_halts_in_the_midst_of_a_flood() {
+/// Fires into a tape at full speed and a rain of commands. Returns whether the tape was still playing when trading halted: on a busy
+/// machine it may be over before this thread gets its turn.
+fn fires_into_a_flood() -> bool {
     let folder = tempfile::tempdir().unwrap();
     let session = armed(folder.path());
     let resting = |number: i64| {
@@ -222,10 +223,10 @@ fn the_kill_switch_halts_in_the_midst_of_a_flood() {
         command(&session, resting(number));
     }
     wait(&session, "working orders", |frame| frame.snapshot.open_orders >= 5);
+    let began = session.frames.borrow().snapshot.market_now;
     assert!(session.request(Request::Tape(TapeControl::Set(Speed::Max))));
     assert!(session.request(Request::Tape(TapeControl::TogglePause)));
-    let before = session.frames.borrow().snapshot.consumed;
-    wait(&session, "the flood", |frame| frame.snapshot.consumed > before);
+    std::thread::sleep(Duration::from_millis(2));
     let fired = Instant::now();
     session.kill("kill switch").unwrap();
     // It goes on raining commands.
@@ -234,7 +235,8 @@ fn the_kill_switch_halts_in_the_midst_of_a_flood() {
     }
     let frame = wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
     assert!(fired.elapsed() < Duration::from_secs(3), "{:?}", fired.elapsed());
-    assert!(!frame.playback.is_at_end, "the flood was over before it was fired into");
+    let (halted_at, end) = (frame.snapshot.reason.as_ref().unwrap().at, frame.playback.ends_at.unwrap());
+    let was_playing = began < halted_at && halted_at < end;
     wait(&session, "no order left", |frame| frame.snapshot.open_orders == 0);
     let held = session.frames.borrow().snapshot.positions.len();
     let frame = wait(&session, "the end of the tape", |frame| frame.playback.is_at_end);
@@ -244,6 +246,12 @@ fn the_kill_switch_halts_in_the_midst_of_a_flood() {
         "something was opened after"
     );
     session.finish(Duration::from_secs(8));
+    was_playing
+}
+
+#[test]
+fn the_kill_switch_halts_in_the_midst_of_a_flood() {
+    assert!((0..10).any(|_| fires_into_a_flood()), "the flood was always over before it was fired into");
 }
 
 #[test]

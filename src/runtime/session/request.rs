@@ -1,0 +1,48 @@
+//! What can be asked of the engine thread.
+
+use crate::domain::{Actor, MarketTime};
+use crate::engine::{Command, SnapshotRequest};
+use crate::runtime::Speed;
+use crate::signals::Commentary;
+
+/// What the screen asks of the engine thread.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// A command, recorded and handled in order.
+    Command(Actor, Command),
+    /// The same from the screen, answered under this number in the pictures that follow.
+    Ask(u64, Command),
+    /// The tape.
+    Tape(TapeControl),
+    /// What the pictures should contain; an open preview holds the tape.
+    Show(SnapshotRequest),
+    /// The analyst wrote something.
+    Comment(Commentary),
+    /// The broker has answered: its reports are fetched.
+    Answered,
+    /// Connect to the broker now, also after a refused login.
+    Reconnect,
+    /// A part of the runtime died: trading stops.
+    Died(String),
+    /// End in order.
+    Quit,
+}
+
+/// What can be done to the tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TapeControl {
+    /// Pause, or go on.
+    TogglePause,
+    /// One event of the tape while paused.
+    Step,
+    /// On to the next closed bar while paused.
+    StepBar,
+    /// The next faster speed.
+    Faster,
+    /// The next slower speed.
+    Slower,
+    /// This speed.
+    Set(Speed),
+    /// Run ahead to this instant.
+    Jump(MarketTime),
+}
