@@ -77,23 +77,3 @@ fn say(text: &str) {
 fn ended(error: std::io::Error) -> Result<(), Trouble> {
     if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(Trouble::from(StoreError::Output(error))) }
 }
-
-/// A number with its noun: `1 order`, `2 orders`, `3 entries`.
-fn counted(number: u64, noun: &str) -> String {
-    match (number, noun.strip_suffix('y')) {
-        (1, _) => format!("1 {noun}"),
-        (_, Some(stem)) => format!("{number} {stem}ies"),
-        (_, None) => format!("{number} {noun}s"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_is_not_many() {
-        let words = [counted(1, "order"), counted(0, "order"), counted(2, "entry"), counted(1, "entry")];
-        assert_eq!(words, ["1 order", "0 orders", "2 entries", "1 entry"]);
-    }
-}

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use crate::cli::args::{Args, ExportAs, Format};
 use crate::cli::open::Base;
-use crate::cli::{DIFFERENT, Done, OK, counted, ended, say};
-use crate::domain::RunId;
+use crate::cli::{DIFFERENT, Done, OK, ended, say};
+use crate::domain::{RunId, counted};
 use crate::market::Player;
 use crate::runtime::{self, Market, ReplayReport, Trouble, complain};
 use crate::store::{self, ExportFormat, LedgerFile, SegmentReader, StoreError};

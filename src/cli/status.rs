@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::cli::args::{Args, Format};
 use crate::cli::journal::ledger;
 use crate::cli::open::Base;
-use crate::cli::{Done, OK, counted, say};
+use crate::cli::{Done, OK, say};
+use crate::domain::counted;
 use crate::runtime::{Home, KillLatch, Trouble};
 use crate::store::RunStatus;
 

@@ -74,11 +74,26 @@ impl fmt::Display for CleanText {
     }
 }
 
+/// A number with its noun: `1 order`, `2 orders`, `3 entries`.
+pub fn counted<N: fmt::Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    match (number == N::from(1), noun.strip_suffix('y')) {
+        (true, _) => format!("{number} {noun}"),
+        (false, Some(stem)) => format!("{number} {stem}ies"),
+        (false, None) => format!("{number} {noun}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let words = [counted(1_u32, "order"), counted(0_u64, "order"), counted(2_usize, "entry"), counted(1_usize, "entry")];
+        assert_eq!(words, ["1 order", "0 orders", "2 entries", "1 entry"]);
+    }
 
     #[test]
     fn escapes_and_invisible_characters_are_dropped() {

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Actor, AlertId, AlertTopic, BrokerKind, Duration, Mode, Money, Order, OrderId, OrderRequest, Origin, ProposalId, Severity,
-    TradingState,
+    TradingState, counted,
 };
 use crate::engine::event::{Command, Seen, Ticket};
 use crate::engine::record::{AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, TradingRecord};
@@ -148,7 +148,7 @@ impl Engine {
         }
         if self.book.orders.unknown() > 0 {
             let count = self.book.orders.unknown();
-            self.tell(format!("{count} orders are UNKNOWN; trading stays held until their fate is known"), outcome);
+            self.tell(format!("{} UNKNOWN; trading stays held until that is settled", counted(count, "order")), outcome);
             return;
         }
         let wall = self.wall;

@@ -57,12 +57,17 @@ impl Engine {
             reference: bar.close,
             rationale: thought.rationale,
         };
-        let record = self.book.scorecards.get(&source).copied().unwrap_or_default();
-        let book = self.book_facts(&view);
-        let (bars_per_year, gates) = (series.bars_per_year(), &self.settings.gates);
-        let validation = signals::judge(&Case { view: &view, as_of, bars_per_year, book, record, gates });
-        let risk = signals::risk_level(&as_of, bars_per_year).unwrap_or(RiskLevel::Extreme);
+        let validation = self.validate(&view)?;
+        let risk = signals::risk_level(&as_of, series.bars_per_year()).unwrap_or(RiskLevel::Extreme);
         Some((Signal { id: self.book.next_signal, view, risk }, validation))
+    }
+
+    /// What the layers say of a view now.
+    fn validate(&self, view: &View) -> Option<Validation> {
+        let series = self.market.get(view.instrument)?;
+        let record = self.book.scorecards.get(&view.source).copied().unwrap_or_default();
+        let (as_of, book, gates) = (series.as_of(), self.book_facts(view), &self.settings.gates);
+        Some(signals::judge(&Case { view, as_of, bars_per_year: series.bars_per_year(), book, record, gates }))
     }
 
     fn book_facts(&self, view: &View) -> BookFacts {
@@ -195,7 +200,8 @@ impl Engine {
         self.record(Record::Proposal(ProposalRecord::Made(proposal)), outcome);
     }
 
-    /// Computes the proposals of an instrument anew at the current price: a new revision, or withdrawal.
+    /// Computes the proposals of an instrument anew at the current price: a new revision, or withdrawal where there is nothing left to
+    /// propose or a layer that passed the signal would refuse it by now.
     pub(super) fn refresh_proposals(&mut self, instrument: InstrumentId, outcome: &mut Outcome) {
         let of_instrument: Vec<Proposal> =
             self.book.proposals.values().filter(|proposal| proposal.request.instrument == instrument).cloned().collect();
@@ -208,16 +214,24 @@ impl Engine {
                     .map(|position| closing_request(position, position.quantity, proposal.request.origin)),
                 None => self.view_of(proposal.signal).and_then(|view| self.opening_request(&view, proposal.id, proposal.signal)),
             };
-            match request {
+            let refusal = self.refusal_by_now(&proposal);
+            match request.filter(|_| refusal.is_none()) {
                 Some(request) => {
                     self.make(proposal.id, proposal.revision + 1, proposal.signal, request, proposal.sizing, outcome);
                 }
                 None => {
-                    let why = "its position or its price is gone".to_owned();
+                    let why = refusal.unwrap_or_else(|| "its position or its price is gone".to_owned());
                     self.record(Record::Proposal(ProposalRecord::Withdrawn { proposal: proposal.id, why }), outcome);
                 }
             }
         }
+    }
+
+    fn refusal_by_now(&self, proposal: &Proposal) -> Option<String> {
+        let view = self.view_of(proposal.signal).filter(|_| proposal.request.opens_exposure())?;
+        let validation = self.validate(&view)?;
+        let failed = validation.first_failure()?;
+        Some(format!("its signal would be refused by now ({}: {})", failed.layer.word(), failed.reason))
     }
 
     fn view_of(&self, signal: SignalId) -> Option<View> {

@@ -3,7 +3,9 @@
 //! Stops and targets of open positions are left at the broker until their position is flattened: they only reduce, and taking them away
 //! first would leave positions bare if anything after it failed.
 
-use crate::domain::{Actor, AlertTopic, BrokerReport, OrderId, Origin, Position, ProtectiveReason, Severity, TradingState};
+use crate::domain::{
+    Actor, AlertTopic, BrokerReport, OrderId, Origin, Position, ProtectiveReason, Severity, TradingState, counted,
+};
 use crate::engine::judging::closing_request;
 use crate::engine::record::{Record, TradingRecord};
 use crate::engine::{Effect, Engine, KillPhase, Outcome};
@@ -25,6 +27,9 @@ impl Engine {
     pub(super) fn kill(&mut self, actor: Actor, why: &str, outcome: &mut Outcome) {
         if self.book.state != TradingState::Halted || self.book.kill == KillPhase::Idle {
             self.change_state(TradingState::Halted, actor, why, outcome);
+            let text =
+                format!("the kill switch was fired by {actor}: {why}; nothing opens before trading is armed again in two steps");
+            self.raise(Severity::Critical, AlertTopic::Order, None, text, outcome);
         }
         self.withdraw_openings("the kill switch fired", outcome);
         self.cancel_left(outcome);
@@ -90,7 +95,7 @@ impl Engine {
         let held = self.book.ledger.positions().len();
         if held > 0 && !self.can_flatten() {
             self.tell(
-                format!("the tape holds no more of what is held: {held} positions cannot be closed here any more"),
+                format!("the tape holds no more of what is held: {} cannot be closed here any more", counted(held, "position")),
                 outcome,
             );
             return;
@@ -114,7 +119,8 @@ impl Engine {
                 let refused = left.filter(|position| self.refused_closes(position) >= REFUSED_OFTEN).count();
                 if refused > 0 {
                     let text = format!(
-                        "the broker refuses to close {refused} positions; where it does not hold them any more, `pmax --new` begins anew"
+                        "the broker refuses to close {}; where it does not hold them any more, `pmax --new` begins anew",
+                        counted(refused, "position")
                     );
                     self.raise(Severity::Critical, AlertTopic::Order, None, text, outcome);
                 }

@@ -1,6 +1,6 @@
 //! Begin, restart, checkpoint and failure of a run.
 
-use crate::domain::{Actor, AlertTopic, OrderId, Severity, TradingState};
+use crate::domain::{Actor, AlertTopic, OrderId, Severity, TradingState, counted};
 use crate::engine::event::{RunInput, WasClean};
 use crate::engine::record::{ProposalRecord, Record, RunRecord};
 use crate::engine::{Effect, Engine, Outcome};
@@ -69,8 +69,11 @@ impl Engine {
             (bare, 0) => format!(" ({bare} without a stop)"),
             (bare, adopted) => format!(" ({bare} without a stop, {adopted} adopted from the broker)"),
         };
-        let text =
-            format!("{before}: {positions} positions{of_these}, {orders} open orders, {unknown} unknown; nothing was sent again");
+        let text = format!(
+            "{before}: {}{of_these}, {}, {unknown} unknown; nothing was sent again",
+            counted(positions, "position"),
+            counted(orders, "open order")
+        );
         self.raise(severity, AlertTopic::Engine, None, text, outcome);
         if self.book.state == TradingState::Halted {
             let text = "trading is still HALTED from before; re-arm in two steps".to_owned();

@@ -23,8 +23,10 @@ pub struct Facts {
     pub five_bar_return: Option<f64>,
     /// Close against its 50-bar mean.
     pub distance_from_mean: Option<f64>,
-    /// Fall from the highest close of the last 250 bars.
+    /// Fall from the highest of the latest closes, 250 at most.
     pub below_high: f64,
+    /// How many closes that is.
+    pub high_bars: usize,
     /// Annualised volatility of the last 20 bars.
     pub volatility: Option<f64>,
 }
@@ -68,6 +70,7 @@ impl Facts {
             five_bar_return: as_of.last(6).and_then(|closes| Some(closes.last()? / closes.first()? - 1.0)),
             distance_from_mean: stats::moving_average(as_of.closes(), 50).map(|mean| close / mean - 1.0),
             below_high: 1.0 - close / high,
+            high_bars: as_of.closes().len().min(250),
             volatility: as_of.last_returns(20).and_then(|returns| stats::annualised_volatility(&returns, bars_per_year)),
         })
     }
@@ -112,7 +115,8 @@ fn trend_sentence(facts: &Facts) -> Option<String> {
     let distance = facts.distance_from_mean? * 100.0;
     let side = if distance >= 0.0 { "above" } else { "below" };
     let high = facts.below_high * 100.0;
-    let from_high = if high < 0.05 { "at its 250-bar high".to_owned() } else { format!("{high:.1}% under its 250-bar high") };
+    let bars = facts.high_bars;
+    let from_high = if high < 0.05 { format!("at its {bars}-bar high") } else { format!("{high:.1}% under its {bars}-bar high") };
     Some(format!("It stands {:.1}% {side} its 50-bar mean and {from_high}.", distance.abs()))
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pmax::domain::{Duration, MarketTime, TradingState};
-use pmax::engine::{Command, KillPhase, Seen, SnapshotRequest};
-use pmax::risk::Check;
+use pmax::engine::{Command, KillPhase, Seen, SnapshotRequest, Ticket};
+use pmax::risk::{Acknowledged, Check};
 use pmax::runtime::{Headless, Palette};
 use pmax::ui::{self, Effect, Event, Overlay, Pane, Scene};
 
@@ -207,6 +207,35 @@ fn another_revision_than_the_one_looked_at_is_not_sent() {
     assert!(refusal.contains("computed anew"), "{refusal}");
     world.ask(2, Command::ConfirmProposal { proposal: proposal.id, revision: proposal.revision, seen });
     assert!(world.engine().book().next_order() > orders);
+}
+
+#[test]
+fn a_proposal_goes_once_its_signal_would_be_refused() {
+    let mut world = lived();
+    let proposal = world.engine().book().proposals().values().find(|made| made.request.opens_exposure()).cloned().unwrap();
+    let request = proposal.request;
+    // A position of the same kind is what the portfolio layer refuses.
+    let ticket = Ticket {
+        instrument: request.instrument,
+        side: request.side,
+        quantity: request.quantity,
+        kind: request.kind,
+        time_in_force: request.time_in_force,
+        protection: request.protection,
+    };
+    let seen = Seen { price: Some(proposal.reference), quantity: request.quantity };
+    world.command(Command::PlaceOrder { ticket, acknowledged: Acknowledged::Precautions, seen });
+    let now = world.engine().market().now();
+    world.play_until(now.plus(Duration::seconds(4 * 86_400)));
+    assert!(!world.engine().book().proposals().contains_key(&proposal.id));
+    let snapshot = world.engine().snapshot(&SnapshotRequest::default());
+    let about =
+        |line: &str| line.contains(&format!("proposal {} ", proposal.id)) && line.contains("would be refused by now (portfolio");
+    assert!(
+        snapshot.activity.iter().any(|line| about(&line.text)),
+        "{:?}",
+        snapshot.activity.iter().map(|line| &line.text).collect::<Vec<_>>()
+    );
 }
 
 #[test]
