@@ -1,6 +1,7 @@
 //! Floor 7: the command line. Each command is a thin call into a room.
 
 mod args;
+mod backtest;
 mod broker;
 mod drill;
 mod examples;
@@ -44,6 +45,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Kill { why, format }) => status::kill(&args, why, *format),
         Some(Verb::Status { format }) => status::status(&args, *format),
         Some(Verb::Info { format }) => status::info(&args, *format),
+        Some(Verb::Backtest(options)) => backtest::run(&args, options),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),
         Some(Verb::Broker { verb }) => broker::run(&args, verb),

@@ -2,6 +2,7 @@
 //!
 //! Rooms stand on floors; a room uses only rooms below it (`tests/it/house.rs` holds the table). See ARCHITECTURE.md.
 
+pub mod backtest;
 pub mod broker;
 pub mod cli;
 pub mod domain;

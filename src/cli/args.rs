@@ -100,6 +100,9 @@ pub enum Verb {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Play a tape through the engine, confirm every proposal, and say what the results show
+    #[command(after_help = examples::BACKTEST)]
+    Backtest(Backtest),
     /// Draw the real screen without a terminal
     #[command(after_help = examples::RENDER)]
     Render(Render),
@@ -124,6 +127,20 @@ pub enum Verb {
         #[arg(long, default_value_t = 20)]
         orders_per_second: u32,
     },
+}
+
+/// How to test.
+#[derive(Debug, clap::Args)]
+pub struct Backtest {
+    /// Where trading begins, e.g. 2020-01-02 (UTC); earlier history warms up [default: the tape's own start]
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<String>,
+    /// Where it ends [default: the tape's end]
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<String>,
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// What can be done about a demo account.

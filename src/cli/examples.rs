@@ -26,6 +26,11 @@ pub const EXPORT: &str = "Examples:
   pmax journal export --run 1                     one JSON object a line
   pmax journal export --format csv                all runs, comma-separated";
 
+pub const BACKTEST: &str = "Examples:
+  pmax backtest                                   the configured tape, from its own start to its end
+  pmax backtest --from 2020-03-02 --until 2020-04-01   thirty days
+  pmax --tape crash-2008 backtest --format json   every day and trade, for a script";
+
 pub const KILL: &str = "Examples:
   pmax kill                                       halt and cancel, now
   pmax kill 'the feed is wrong'                   with a reason for the journal

@@ -9,6 +9,7 @@
 )]
 
 mod amounts;
+mod backtest;
 mod bad_input;
 mod command_line;
 mod crash;

@@ -1,0 +1,16 @@
+//! Floor 4: the engine over history.
+//!
+//! The same decisions, layers, checks, sizes, exchange and costs as in paper trading; in the person's place stands one rule, which
+//! confirms every proposal at once. It has no trading rules of its own and reads no file: it is handed the market's events in order.
+//! What must stay true: the same events and settings give the same report, to the last digit; a number that is not defined is `None`;
+//! nothing is called significant without its count and interval.
+
+mod critic;
+mod evidence;
+mod run;
+mod trades;
+
+pub use critic::{Finding, criticise};
+pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Share, Verdict};
+pub use run::{Plan, Report, run};
+pub use trades::{Trade, TradeResults};

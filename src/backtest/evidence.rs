@@ -1,0 +1,261 @@
+//! What results show, with counts and intervals, beside what needs no skill: holding everything, and always saying "up".
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::backtest::run::Resolved;
+use crate::backtest::trades::{Trade, TradeResults};
+use crate::domain::{Bar, InstrumentId, Money, Ratio, RiskDay};
+use crate::stats::{self, Interval};
+
+/// Days in a year, to turn a span into years.
+const DAYS_PER_YEAR: f64 = 365.25;
+/// The 97.5 % quantile of the standard normal distribution.
+const NORMAL_975: f64 = 1.959_963_984_540_054;
+/// With fewer days nothing is said about a Sharpe ratio's sign.
+const LEAST_DAYS: usize = 30;
+
+/// A share of a count, with Wilson's 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Share {
+    /// How many.
+    pub count: u64,
+    /// Of how many.
+    pub of: u64,
+    /// Their share; nothing of nothing.
+    pub rate: Option<f64>,
+    /// Lower and upper end.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// What a series of daily values earned.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct DailyResults {
+    /// Daily returns.
+    pub days: u64,
+    /// From the first to the last value.
+    pub total_return: Option<f64>,
+    /// Returns a year, as many as the calendar holds: weekends count where something trades on them.
+    pub days_per_year: Option<f64>,
+    /// Standard deviation of daily returns, a year.
+    pub volatility: Option<f64>,
+    /// Mean over standard deviation (`n − 1`) of daily returns, a year; no interest is taken off.
+    pub sharpe: Option<f64>,
+    /// Its 95 % interval, `SR ± 1.96 √((1 + SR²/2) / n)` a day (Lo 2002, eq. 9, independent returns).
+    pub sharpe_interval: Option<(f64, f64)>,
+    /// Largest fall from a peak of the daily values.
+    pub max_drawdown: Option<f64>,
+}
+
+/// Signals whose horizon has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Calls {
+    /// Those whose direction was right, before cost.
+    pub right: Share,
+    /// Those after which the price rose: what "always up" would have called right.
+    pub rose: Share,
+    /// Those that would have earned something after cost.
+    pub paid: Share,
+    /// Mean return in the signal's direction after cost.
+    pub mean_net: Option<f64>,
+    /// Its 95 % interval by Student's t; too narrow where horizons overlap.
+    pub mean_net_interval: Option<(f64, f64)>,
+}
+
+/// What can be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The Sharpe ratio's interval lies above zero.
+    Pass,
+    /// It lies below zero.
+    Fail,
+    /// It holds zero, or there is too little to say.
+    NotProven,
+}
+
+/// All of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Evidence {
+    /// The account.
+    pub account: DailyResults,
+    /// Everything on the tape, bought in equal parts at the first close and held, less one round trip.
+    pub held: DailyResults,
+    /// Round trips.
+    pub trades: TradeResults,
+    /// Round trips that ended above zero after cost.
+    pub won: Share,
+    /// Signals that passed the layers.
+    pub kept: Calls,
+    /// Signals that a layer refused, followed all the same.
+    pub refused: Calls,
+    /// What the account's results show.
+    pub verdict: Verdict,
+}
+
+/// Closes by risk day.
+#[derive(Debug)]
+pub struct Benchmark {
+    days: BTreeMap<Date, BTreeMap<InstrumentId, f64>>,
+    round_trip: Ratio,
+}
+
+impl Share {
+    /// So many of so many.
+    pub fn of(count: u64, of: u64) -> Self {
+        let rate = (of > 0).then(|| count as f64 / of as f64);
+        Self { count, of, rate, interval: stats::wilson_95(count, of).map(ends) }
+    }
+}
+
+impl DailyResults {
+    /// Results of values at the end of days, the first being what it began with.
+    pub fn of(values: &[f64], span: Option<(Date, Date)>) -> Self {
+        let returns = if values.iter().all(|value| *value > 0.0) { stats::returns(values) } else { Vec::new() };
+        let years = span.map(|(first, last)| f64::from((last - first).get_days()) / DAYS_PER_YEAR);
+        let days_per_year = years.filter(|years| *years > 0.0).map(|years| returns.len() as f64 / years);
+        let deviation = stats::standard_deviation(&returns).filter(|deviation| *deviation > 0.0);
+        let daily = stats::mean(&returns).zip(deviation).map(|(mean, deviation)| mean / deviation);
+        let annual = |daily: f64| days_per_year.map(|days| daily * libm::sqrt(days));
+        let half = daily.map(|daily| NORMAL_975 * libm::sqrt((1.0 + daily * daily / 2.0) / returns.len() as f64));
+        Self {
+            days: returns.len() as u64,
+            total_return: values
+                .first()
+                .zip(values.last())
+                .filter(|(first, _)| **first > 0.0)
+                .map(|(first, last)| last / first - 1.0),
+            days_per_year,
+            volatility: deviation.and_then(annual),
+            sharpe: daily.and_then(annual),
+            sharpe_interval: daily.zip(half).and_then(|(daily, half)| Some((annual(daily - half)?, annual(daily + half)?))),
+            max_drawdown: stats::max_drawdown(values),
+        }
+    }
+}
+
+impl Calls {
+    fn of<'a>(resolved: impl Iterator<Item = &'a Resolved>) -> Self {
+        let (mut right, mut rose, mut paid, mut nets) = (0, 0, 0, Vec::new());
+        for Resolved { is_long, outcome, .. } in resolved {
+            let is_up = outcome.exit > outcome.entry;
+            let is_down = outcome.exit < outcome.entry;
+            right += u64::from(if *is_long { is_up } else { is_down });
+            rose += u64::from(is_up);
+            let result = outcome.net_return.to_f64();
+            paid += u64::from(result > 0.0);
+            nets.push(result);
+        }
+        let all = nets.len() as u64;
+        Self {
+            right: Share::of(right, all),
+            rose: Share::of(rose, all),
+            paid: Share::of(paid, all),
+            mean_net: stats::mean(&nets),
+            mean_net_interval: stats::mean_interval_95(&nets).map(ends),
+        }
+    }
+}
+
+impl Evidence {
+    pub(super) fn of(
+        capital: Money,
+        days: &[(Date, Money)],
+        trades: &[Trade],
+        resolved: &[Resolved],
+        benchmark: &Benchmark,
+    ) -> Self {
+        let equity: Vec<f64> = std::iter::once(capital.to_f64()).chain(days.iter().map(|(_, equity)| equity.to_f64())).collect();
+        let span = days.first().zip(days.last()).map(|(first, last)| (first.0, last.0));
+        let account = DailyResults::of(&equity, span);
+        let results = TradeResults::of(trades);
+        let verdict = match account.sharpe_interval.filter(|_| days.len() >= LEAST_DAYS && results.count > 0) {
+            Some((low, _)) if low > 0.0 => Verdict::Pass,
+            Some((_, high)) if high < 0.0 => Verdict::Fail,
+            Some(_) | None => Verdict::NotProven,
+        };
+        Self {
+            account,
+            held: benchmark.results(),
+            trades: results,
+            won: Share::of(results.won, results.count),
+            kept: Calls::of(resolved.iter().filter(|resolved| resolved.is_kept)),
+            refused: Calls::of(resolved.iter().filter(|resolved| !resolved.is_kept)),
+            verdict,
+        }
+    }
+}
+
+impl Benchmark {
+    pub(super) const fn new(round_trip: Ratio) -> Self {
+        Self { days: BTreeMap::new(), round_trip }
+    }
+
+    pub(super) fn add(&mut self, bar: &Bar) {
+        let date = RiskDay::of(bar.close_at).date;
+        self.days.entry(date).or_default().insert(bar.instrument, bar.close.to_f64());
+    }
+
+    /// Each instrument gets the same part at its first close; a day without a close keeps the one before.
+    fn results(&self) -> DailyResults {
+        let mut first = BTreeMap::<InstrumentId, f64>::new();
+        for closes in self.days.values() {
+            for (id, close) in closes {
+                first.entry(*id).or_insert(*close);
+            }
+        }
+        let mut latest: BTreeMap<InstrumentId, f64> = first.clone();
+        let mut values = vec![1.0];
+        for closes in self.days.values() {
+            latest.extend(closes.iter().map(|(id, close)| (*id, *close)));
+            let grown = latest.iter().zip(first.values()).map(|((_, now), first)| now / first);
+            values.push(grown.sum::<f64>() / first.len().max(1) as f64);
+        }
+        if let Some(last) = values.last_mut().filter(|_| !self.days.is_empty()) {
+            *last *= 1.0 - self.round_trip.to_f64();
+        }
+        let span = self.days.keys().next().zip(self.days.keys().next_back()).map(|(first, last)| (*first, *last));
+        DailyResults::of(&values, span)
+    }
+}
+
+const fn ends(interval: Interval) -> (f64, f64) {
+    (interval.low, interval.high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(number: i8) -> Date {
+        jiff::civil::date(2020, 1, number)
+    }
+
+    #[test]
+    fn a_sharpe_ratio_has_the_interval_of_its_formula() {
+        let values = [100.0, 101.0, 100.5, 102.0, 103.0, 102.5];
+        let results = DailyResults::of(&values, Some((day(1), day(6))));
+        let returns = stats::returns(&values);
+        let daily = stats::mean(&returns).unwrap() / stats::standard_deviation(&returns).unwrap();
+        let per_year = 5.0 / (5.0 / DAYS_PER_YEAR);
+        let half = NORMAL_975 * libm::sqrt((1.0 + daily * daily / 2.0) / 5.0);
+        let (low, high) = results.sharpe_interval.unwrap();
+        assert!((results.sharpe.unwrap() - daily * libm::sqrt(per_year)).abs() < 1e-12);
+        assert!((low - (daily - half) * libm::sqrt(per_year)).abs() < 1e-12);
+        assert!((high - (daily + half) * libm::sqrt(per_year)).abs() < 1e-12);
+        assert_eq!(results.total_return, Some(102.5 / 100.0 - 1.0));
+    }
+
+    #[test]
+    fn what_is_not_defined_is_not_a_number() {
+        let still = DailyResults::of(&[100.0, 100.0, 100.0], Some((day(1), day(3))));
+        assert_eq!((still.sharpe, still.sharpe_interval, still.volatility), (None, None, None));
+        let none = DailyResults::of(&[], None);
+        assert_eq!((none.total_return, none.sharpe, none.max_drawdown), (None, None, None));
+        let ruined = DailyResults::of(&[100.0, 0.0, 50.0], Some((day(1), day(3))));
+        assert_eq!(ruined.sharpe, None, "no return is defined after ruin");
+        assert_eq!(Share::of(0, 0).rate, None);
+    }
+}

@@ -1,0 +1,319 @@
+//! Plays the events through an engine and an exchange, and gathers what came of it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::backtest::evidence::{Benchmark, Evidence};
+use crate::backtest::trades::{Trade, Trades};
+use crate::domain::{
+    Actor, BrokerReport, DealId, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId,
+    Outcome as SignalOutcome, ProposalId, Ratio, RunId, SignalId, Validation, WallTime,
+};
+use crate::engine::{
+    Command, Effect, Engine, Event, Input, InputBody, OrderRecord, Outcome, ProposalRecord, Record, RunInput, Seen, Setup,
+    SignalRecord, TapeRef,
+};
+use crate::exchange::Exchange;
+
+/// What to play.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What the engine is made of.
+    pub setup: Setup,
+    /// The tape, for the record.
+    pub tape: TapeRef,
+    /// Capital at the start.
+    pub capital: Money,
+    /// Until here history only warms up.
+    pub from: MarketTime,
+    /// Events known from here on are not played; the tape's end where there is none.
+    pub until: Option<MarketTime>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The tape and its hash.
+    pub tape: TapeRef,
+    /// First moment of trading.
+    pub from: MarketTime,
+    /// Last event.
+    pub until: MarketTime,
+    /// Bars that closed in between.
+    pub bars: u64,
+    /// Capital at the start.
+    pub capital: Money,
+    /// What the account was worth at the end, open positions at their last price.
+    pub equity: Money,
+    /// Commission and slippage of all trades.
+    pub costs: Money,
+    /// Largest fall from a peak of the equity, seen at every price.
+    pub max_drawdown: Ratio,
+    /// How often trading was halted by a breaker and armed again the next day.
+    pub halts: u32,
+    /// Equity at the end of each risk day.
+    pub days: Vec<(Date, Money)>,
+    /// Closed round trips, in the order of their ends.
+    pub trades: Vec<Trade>,
+    /// Signals that were judged, and at which layer they died.
+    pub signals: Funnel,
+    /// What all of this shows.
+    pub evidence: Evidence,
+}
+
+/// How far signals came.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Funnel {
+    /// All that were judged.
+    pub judged: u64,
+    /// Those that no layer refused.
+    pub passed: u64,
+    /// Those that died, by the first layer that refused.
+    pub refused: BTreeMap<Layer, u64>,
+    /// Proposals to open that were made of those that passed.
+    pub proposed: u64,
+    /// Orders that a check before the trade refused, by its code.
+    pub stopped: BTreeMap<String, u64>,
+}
+
+/// A signal whose horizon has ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Resolved {
+    pub is_kept: bool,
+    pub is_long: bool,
+    pub outcome: SignalOutcome,
+}
+
+struct Desk {
+    engine: Engine,
+    exchange: Exchange,
+    outcome: Outcome,
+    /// Nobody waits here: wall time stands still, and proposals are confirmed in the instant in which they are made.
+    wall: WallTime,
+    waiting: VecDeque<BrokerReport>,
+    trades: Trades,
+    funnel: Funnel,
+    running: BTreeMap<SignalId, (bool, bool)>,
+    resolved: Vec<Resolved>,
+    days: Vec<(Date, Money)>,
+    halts: u32,
+}
+
+/// Plays the events. They must be in order of the time at which they are known.
+pub fn run(plan: &Plan, events: impl Iterator<Item = MarketEvent>) -> Report {
+    let mut desk = Desk::new(plan);
+    let mut benchmark = Benchmark::new(plan.setup.settings.terms.round_trip());
+    let (mut bars, mut last) = (0, plan.from);
+    for event in events {
+        if plan.until.is_some_and(|until| event.known_at() >= until) {
+            break;
+        }
+        last = event.known_at();
+        if let MarketEvent::BarClosed { bar, .. } = &event
+            && last >= plan.from
+        {
+            bars += 1;
+            benchmark.add(bar);
+        }
+        desk.play(event);
+    }
+    desk.report(plan, last, bars, &benchmark)
+}
+
+impl Desk {
+    fn new(plan: &Plan) -> Self {
+        let terms = plan.setup.settings.terms;
+        let mut desk = Self {
+            engine: Engine::new(&plan.setup),
+            exchange: Exchange::new(terms, plan.capital.currency(), DealId(1)),
+            outcome: Outcome::default(),
+            wall: WallTime(plan.from.0),
+            waiting: VecDeque::new(),
+            trades: Trades::default(),
+            funnel: Funnel::default(),
+            running: BTreeMap::new(),
+            resolved: Vec::new(),
+            days: Vec::new(),
+            halts: 0,
+        };
+        desk.input(InputBody::Run(RunInput::Opened {
+            run: RunId(1),
+            ledger: LedgerId(1),
+            tape: plan.tape.clone(),
+            capital: plan.capital,
+            version: String::new(),
+            settings: plan.setup.settings,
+            first_order: OrderId(1),
+            first_deal: DealId(1),
+            quiet_until: plan.from,
+        }));
+        desk.command(Command::ArmPaper);
+        desk
+    }
+
+    fn play(&mut self, event: MarketEvent) {
+        let mut reports = Vec::new();
+        self.exchange.on_market(&event, &mut reports);
+        self.engine.handle(&Event::Market(event), &mut self.outcome);
+        self.follow_up(reports);
+        self.turn_day();
+        self.confirm_all();
+    }
+
+    /// The equity of the day that has ended; whoever stands here looks at a halted account once a day and arms it again.
+    fn turn_day(&mut self) {
+        // The warm-up's days earn nothing and show nothing.
+        if self.engine.market().now() < self.engine.book().quiet_until() {
+            return;
+        }
+        let Some(day) = self.engine.book().performance().days().back().copied() else { return };
+        match self.days.last_mut().filter(|(date, _)| *date == day.date) {
+            Some((_, equity)) => *equity = day.closed,
+            None => {
+                self.days.push((day.date, day.closed));
+                if self.engine.book().state() != crate::domain::TradingState::Active {
+                    self.halts += 1;
+                    self.command(Command::RequestRearm);
+                    self.command(Command::ConfirmRearm);
+                }
+            }
+        }
+    }
+
+    fn confirm_all(&mut self) {
+        while let Some(proposal) = self.engine.book().proposals().values().next().cloned() {
+            let seen = Seen { price: Some(proposal.reference), quantity: proposal.request.quantity };
+            let id: ProposalId = proposal.id;
+            self.command(Command::ConfirmProposal { proposal: id, revision: proposal.revision, seen });
+            // What a check refuses is declined, so that it does not stand in the way of the next.
+            if self.engine.book().proposals().contains_key(&id) {
+                self.command(Command::DeclineProposal { proposal: id });
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        self.input(InputBody::Command { actor: Actor::Person, command });
+    }
+
+    fn input(&mut self, body: InputBody) {
+        let reports = self.handle(body);
+        self.follow_up(reports);
+    }
+
+    /// Handles one input and carries out its effects. Returns what the exchange says.
+    fn handle(&mut self, body: InputBody) -> Vec<BrokerReport> {
+        self.engine.handle(&Event::Input(Input { wall: self.wall, body }), &mut self.outcome);
+        let mut reports = Vec::new();
+        self.carry_out(&mut reports);
+        reports
+    }
+
+    fn carry_out(&mut self, reports: &mut Vec<BrokerReport>) {
+        let now = self.engine.market().now();
+        for record in std::mem::take(&mut self.outcome.records) {
+            self.note(&record);
+        }
+        for effect in std::mem::take(&mut self.outcome.effects) {
+            match effect {
+                Effect::Submit(order) => self.exchange.submit(order.into_inner(), now, reports),
+                Effect::Cancel(order) => self.exchange.cancel(order, reports),
+                Effect::Modify { order, quantity, kind } => self.exchange.modify(order, quantity, kind, now, reports),
+                Effect::Protect { position, protection, legs } => {
+                    self.exchange.protect(position, protection, legs, now, reports);
+                }
+                Effect::QueryBroker => reports.push(BrokerReport::State(self.exchange.state())),
+                Effect::Comment(_) => {}
+            }
+        }
+    }
+
+    /// First come, first served: what a report leads to is answered after the reports that came with it.
+    fn follow_up(&mut self, reports: Vec<BrokerReport>) {
+        self.waiting.extend(reports);
+        let mut more = Vec::new();
+        self.carry_out(&mut more);
+        self.waiting.extend(more);
+        while let Some(report) = self.waiting.pop_front() {
+            if let BrokerReport::Filled(fill) = &report {
+                self.trades.fill(fill);
+            }
+            let more = self.handle(InputBody::Broker(report));
+            self.waiting.extend(more);
+        }
+    }
+
+    fn note(&mut self, record: &Record) {
+        match record {
+            Record::Signal(SignalRecord::Judged { signal, validation }) => {
+                self.judged(signal.id, signal.view.direction == crate::domain::Direction::Long, validation);
+            }
+            Record::Signal(SignalRecord::Resolved { signal, outcome, .. }) => {
+                if let Some((is_kept, is_long)) = self.running.remove(signal) {
+                    self.resolved.push(Resolved { is_kept, is_long, outcome: *outcome });
+                }
+            }
+            Record::Proposal(ProposalRecord::Made(made)) if made.revision == 1 && made.request.opens_exposure() => {
+                self.funnel.proposed += 1;
+            }
+            Record::Order(OrderRecord::Refused { refusal, .. }) => {
+                *self.funnel.stopped.entry(refusal.first().map_or("?", |result| result.check.code()).to_owned()).or_default() +=
+                    1;
+            }
+            Record::Run(_)
+            | Record::Trading(_)
+            | Record::Proposal(_)
+            | Record::Order(_)
+            | Record::Portfolio(_)
+            | Record::Alert(_)
+            | Record::Commentary(_) => {}
+        }
+    }
+
+    fn judged(&mut self, id: SignalId, is_long: bool, validation: &Validation) {
+        // The warm-up's signals make the record that the last layer looks at; they are not what is reported on.
+        if self.engine.market().now() < self.engine.book().quiet_until() {
+            return;
+        }
+        self.funnel.judged += 1;
+        match validation.first_failure() {
+            None => self.funnel.passed += 1,
+            Some(failed) => *self.funnel.refused.entry(failed.layer).or_default() += 1,
+        }
+        self.running.insert(id, (validation.passed(), is_long));
+    }
+
+    fn report(self, plan: &Plan, last: MarketTime, bars: u64, benchmark: &Benchmark) -> Report {
+        let book = self.engine.book();
+        let trades = self.trades.closed();
+        let evidence = Evidence::of(plan.capital, &self.days, &trades, &self.resolved, benchmark);
+        Report {
+            tape: plan.tape.clone(),
+            from: plan.from,
+            until: last,
+            bars,
+            capital: plan.capital,
+            equity: book.performance().equity(),
+            costs: book.ledger().costs(),
+            max_drawdown: book.performance().max_drawdown(),
+            halts: self.halts,
+            days: self.days,
+            trades,
+            signals: self.funnel,
+            evidence,
+        }
+    }
+}
+
+impl Report {
+    /// Net results by instrument.
+    pub fn by_instrument(&self) -> BTreeMap<InstrumentId, f64> {
+        let mut sums = BTreeMap::new();
+        for trade in &self.trades {
+            *sums.entry(trade.instrument).or_insert(0.0) += trade.result.to_f64();
+        }
+        sums
+    }
+}

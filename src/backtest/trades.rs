@@ -1,0 +1,122 @@
+//! Round trips: a position from its first fill to its last.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::domain::{Fill, InstrumentId, MarketTime, Money, OrderSide, PositionId, Quantity};
+
+/// A closed round trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Trade {
+    /// Which position.
+    pub position: PositionId,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// How it was opened.
+    pub side: OrderSide,
+    /// How much was opened in all.
+    pub quantity: Quantity,
+    /// What the opened part cost, slippage included.
+    pub value: Money,
+    /// What prices earned, slippage included.
+    pub gross: Money,
+    /// Commission and the like.
+    pub cost: Money,
+    /// What is left after cost.
+    pub result: Money,
+    /// First fill.
+    pub opened_at: MarketTime,
+    /// Last fill.
+    pub closed_at: MarketTime,
+}
+
+/// Sums over trades.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TradeResults {
+    /// How many.
+    pub count: u64,
+    /// How many ended above zero after cost.
+    pub won: u64,
+    /// Sum of what was left, in money.
+    pub result: f64,
+    /// What it was before commission.
+    pub gross: f64,
+    /// Mean return on the value traded after cost, per trade.
+    pub expectancy: Option<f64>,
+    /// What the winners won over what the losers lost; nothing without a loser.
+    pub profit_factor: Option<f64>,
+    /// Share of all winnings that the best trade made; nothing without a winner.
+    pub best_share: Option<f64>,
+}
+
+/// Positions on their way, and those that have ended.
+#[derive(Debug, Default)]
+pub(super) struct Trades {
+    open: BTreeMap<PositionId, (Trade, Quantity)>,
+    closed: Vec<Trade>,
+}
+
+impl Trades {
+    pub(super) fn fill(&mut self, fill: &Fill) {
+        let currency = fill.cost.currency();
+        let value = Money::notional(fill.price, fill.quantity, currency).unwrap_or(Money::zero(currency));
+        let (trade, held) = self.open.entry(fill.position).or_insert_with(|| {
+            let nothing = Money::zero(currency);
+            let trade = Trade {
+                position: fill.position,
+                instrument: fill.instrument,
+                side: fill.side,
+                quantity: Quantity::ZERO,
+                value: nothing,
+                gross: nothing,
+                cost: nothing,
+                result: nothing,
+                opened_at: fill.at,
+                closed_at: fill.at,
+            };
+            (trade, Quantity::ZERO)
+        });
+        let paid = if fill.side == OrderSide::Buy { value.negated() } else { value };
+        trade.gross = trade.gross.plus(paid).unwrap_or(trade.gross);
+        trade.cost = trade.cost.plus(fill.cost).unwrap_or(trade.cost);
+        trade.closed_at = fill.at;
+        if fill.closes {
+            *held = held.minus(fill.quantity).unwrap_or(Quantity::ZERO);
+        } else {
+            trade.quantity = trade.quantity.plus(fill.quantity).unwrap_or(trade.quantity);
+            trade.value = trade.value.plus(value).unwrap_or(trade.value);
+            *held = held.plus(fill.quantity).unwrap_or(*held);
+        }
+        if held.is_zero()
+            && let Some((trade, _)) = self.open.remove(&fill.position)
+        {
+            let result = trade.gross.minus(trade.cost).unwrap_or(trade.gross);
+            self.closed.push(Trade { result, ..trade });
+        }
+    }
+
+    pub(super) fn closed(&self) -> Vec<Trade> {
+        self.closed.clone()
+    }
+}
+
+impl TradeResults {
+    /// Sums up.
+    pub fn of(trades: &[Trade]) -> Self {
+        let results = || trades.iter().map(|trade| trade.result.to_f64());
+        let (won, lost): (f64, f64) =
+            (results().filter(|result| *result > 0.0).sum(), -results().filter(|result| *result < 0.0).sum::<f64>());
+        let returns: Vec<f64> =
+            trades.iter().filter_map(|trade| trade.result.ratio_to(trade.value)).map(|share| share.to_f64()).collect();
+        Self {
+            count: trades.len() as u64,
+            won: results().filter(|result| *result > 0.0).count() as u64,
+            result: results().sum(),
+            gross: trades.iter().map(|trade| trade.gross.to_f64()).sum(),
+            expectancy: crate::stats::mean(&returns),
+            profit_factor: (lost > 0.0).then_some(won / lost),
+            best_share: (won > 0.0).then(|| results().fold(0.0, f64::max) / won),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `pmax backtest`: a tape through the engine, and what the results show.
+
+use crate::backtest::{self, Calls, DailyResults, Plan, Report, Share, Verdict};
+use crate::cli::args::{Args, Backtest, Format};
+use crate::cli::open::{Base, date};
+use crate::cli::{Done, OK, say};
+use crate::domain::{BrokerKind, InstrumentTable, MarketTime, counted};
+use crate::engine::TapeRef;
+use crate::market::Player;
+use crate::runtime::{RunTerms, Trouble};
+
+/// Plays and reports.
+pub fn run(args: &Args, options: &Backtest) -> Done {
+    let base = Base::open(args)?.trading_at(BrokerKind::Paper)?;
+    let tape = base.tape()?;
+    let RunTerms { seed, capital, .. } = base.terms(args)?;
+    let player = Player::new(&tape, seed);
+    let from = options.from.as_deref().map(date).transpose()?.or_else(|| tape.start()).unwrap_or_default();
+    let until = options.until.as_deref().map(date).transpose()?;
+    check(from, until, player.ends_at())?;
+    let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed };
+    let plan = Plan { setup: base.setup(&tape), tape: tape_ref, capital, from, until };
+    let report = backtest::run(&plan, player);
+    let findings = backtest::criticise(&report, &base.instruments);
+    if options.format == Format::Json {
+        let whole = serde_json::json!({"report": report, "findings": findings});
+        say(&whole.to_string());
+    } else {
+        print(&report, &base.instruments);
+        say("");
+        say("What speaks against it");
+        for (_, words) in &findings {
+            say(&format!("  - {words}"));
+        }
+        if findings.is_empty() {
+            say("  nothing that these checks look for; one good run is still one run");
+        }
+    }
+    Ok(OK)
+}
+
+fn check(from: MarketTime, until: Option<MarketTime>, ends_at: Option<MarketTime>) -> Result<(), Trouble> {
+    let refuse =
+        |what: String| Err(Trouble::new(what, "Nothing was played", "Choose dates within the tape; `pmax tapes` lists them"));
+    match (until, ends_at) {
+        (Some(until), _) if until <= from => refuse(format!("The test would end ({until}) before it begins ({from})")),
+        (_, Some(end)) if from >= end => refuse(format!("The test would begin ({from}) where the tape has ended ({end})")),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+fn print(report: &Report, instruments: &InstrumentTable) {
+    let evidence = &report.evidence;
+    let verdict = match evidence.verdict {
+        Verdict::Pass => "PASS — the Sharpe ratio's interval lies above zero",
+        Verdict::Fail => "FAIL — the Sharpe ratio's interval lies below zero",
+        Verdict::NotProven => "NOT PROVEN — the results could be chance",
+    };
+    say(&format!("{} · {} to {} · {}", report.tape.name, report.from, report.until, counted(report.bars, "closed bar")));
+    say(&format!("every proposal confirmed, costs on; baseline strategies as configured (seed {})", report.tape.seed));
+    say("");
+    say(&format!("verdict        {verdict}"));
+    say("");
+    say("                        account          held equally");
+    let both = |name: &str, of: &dyn Fn(&DailyResults) -> String| {
+        say(&format!("{name:<15}{:>16}{:>22}", of(&evidence.account), of(&evidence.held)));
+    };
+    both("total return", &|results| percent(results.total_return));
+    both("volatility", &|results| results.volatility.map_or_else(|| "n/a".to_owned(), |share| format!("{:.2} %", share * 100.0)));
+    both("Sharpe", &|results| number(results.sharpe));
+    both("  95 %", &|results| range(results.sharpe_interval, 1.0));
+    both("drawdown", &|results| percent(results.max_drawdown.map(|fall| -fall)));
+    both("days", &|results| results.days.to_string());
+    say("");
+    let trades = &evidence.trades;
+    say(&format!("equity         {:.2} of {:.2}, costs {:.2}", report.equity, report.capital, report.costs));
+    say(&format!("round trips    {}, won {}", trades.count, share(&evidence.won)));
+    let expectancy = percent(trades.expectancy);
+    say(&format!("               {expectancy} a trade after cost, profit factor {}", number(trades.profit_factor)));
+    let refused: Vec<String> = report.signals.refused.iter().map(|(layer, count)| format!("{} {count}", layer.word())).collect();
+    let dead = if refused.is_empty() { "none".to_owned() } else { refused.join(", ") };
+    say(&format!("signals        {}, {} kept; refused by: {dead}", report.signals.judged, report.signals.passed));
+    let stopped: Vec<String> = report.signals.stopped.iter().map(|(code, count)| format!("{code} {count}")).collect();
+    let stopped = if stopped.is_empty() { "none".to_owned() } else { stopped.join(", ") };
+    say(&format!("proposals      {}; orders stopped by checks: {stopped}", report.signals.proposed));
+    say(&format!("  kept         {}", calls(&evidence.kept)));
+    say(&format!("  refused      {}", calls(&evidence.refused)));
+    let mut sums: Vec<_> = report.by_instrument().into_iter().collect();
+    sums.sort_by(|left, right| right.1.total_cmp(&left.1));
+    let shown: Vec<String> = sums.iter().map(|(id, net)| format!("{} {net:+.2}", instruments.symbol(*id))).collect();
+    if !shown.is_empty() {
+        say(&format!("by instrument  {}", shown.join(", ")));
+    }
+}
+
+fn calls(calls: &Calls) -> String {
+    if calls.right.of == 0 {
+        return "no signal has ended".to_owned();
+    }
+    format!(
+        "{} right {}, \"always up\" {}; after cost {} each, 95 % {}",
+        calls.right.of,
+        share(&calls.right),
+        percent(calls.rose.rate),
+        percent(calls.mean_net),
+        range(calls.mean_net_interval, 100.0)
+    )
+}
+
+fn share(share: &Share) -> String {
+    let interval = range(share.interval, 100.0);
+    share.rate.map_or_else(|| "n/a".to_owned(), |rate| format!("{:.1} % {interval}", rate * 100.0))
+}
+
+fn percent(value: Option<f64>) -> String {
+    value.map_or_else(|| "n/a".to_owned(), |value| format!("{:+.2} %", value * 100.0))
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "n/a".to_owned(), |value| format!("{value:.2}"))
+}
+
+fn range(interval: Option<(f64, f64)>, scale: f64) -> String {
+    interval.map_or_else(|| "n/a".to_owned(), |(low, high)| format!("[{:.2}, {:.2}]", low * scale, high * scale))
+}

@@ -1,0 +1,166 @@
+//! The engine over history: the same as on paper, the same every time, and blind to what comes later.
+
+use pmax::backtest::{self, Finding, Plan, Report, Verdict};
+use pmax::domain::{Currency, MarketEvent, MarketTime, Money, Price};
+use pmax::engine::{Command, Seen, TapeRef};
+use pmax::market::{Player, Tape};
+use pmax::runtime::Headless;
+
+use crate::support::run;
+use crate::world;
+
+fn plan(name: &str, until: Option<MarketTime>) -> (Tape, Plan) {
+    let (tape, setup) = world::setup(name);
+    let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed: 1 };
+    let capital = Money::whole(100_000, Currency::USD).unwrap();
+    let from = tape.start().unwrap();
+    (tape, Plan { setup, tape: tape_ref, capital, from, until })
+}
+
+fn at(text: &str) -> MarketTime {
+    MarketTime::parse(text).unwrap()
+}
+
+fn played(name: &str) -> Report {
+    let (tape, plan) = plan(name, None);
+    backtest::run(&plan, Player::new(&tape, 1))
+}
+
+#[test]
+fn it_is_paper_trading_with_a_rule_in_the_persons_place() {
+    let (tape, plan) = plan("crash-2020", None);
+    let report = backtest::run(&plan, Player::new(&tape, 1));
+    let mut paper = Headless::new(&tape, &plan.setup, 1, plan.capital, plan.from);
+    paper.command(Command::ArmPaper);
+    loop {
+        while let Some(proposal) = paper.engine().book().proposals().values().next().cloned() {
+            let seen = Seen { price: Some(proposal.reference), quantity: proposal.request.quantity };
+            paper.command(Command::ConfirmProposal { proposal: proposal.id, revision: proposal.revision, seen });
+            if paper.engine().book().proposals().contains_key(&proposal.id) {
+                paper.command(Command::DeclineProposal { proposal: proposal.id });
+            }
+        }
+        if !paper.play_one() {
+            break;
+        }
+    }
+    let book = paper.engine().book();
+    assert_eq!(report.halts, 0, "else the rule has armed trading again, which nobody did on paper");
+    assert_eq!(report.equity, book.performance().equity());
+    assert_eq!(report.costs, book.ledger().costs());
+    assert_eq!(report.max_drawdown, book.performance().max_drawdown());
+    let closed: i64 = report.trades.iter().map(|trade| trade.gross.nanos()).sum();
+    let open: i64 = book.ledger().positions().values().map(|held| held.realised.nanos()).sum();
+    assert!(report.trades.len() > 20, "it traded: {}", report.trades.len());
+    assert_eq!(closed + open, book.ledger().realised().nanos(), "round trips are the ledger's results, to the last digit");
+}
+
+#[test]
+fn the_same_events_give_the_same_report_to_the_last_digit() {
+    assert_eq!(played("crash-2008"), played("crash-2008"));
+}
+
+/// What was known by then: days that had ended, and trades.
+fn before(report: &Report, until: MarketTime) -> String {
+    let day = pmax::domain::RiskDay::of(until).date;
+    let days: Vec<_> = report.days.iter().filter(|(date, _)| *date < day).collect();
+    let trades: Vec<_> = report.trades.iter().filter(|trade| trade.closed_at < until).collect();
+    assert!(days.len() > 10 && !trades.is_empty());
+    format!("{days:?} {trades:?}")
+}
+
+#[test]
+fn what_comes_later_changes_nothing_before() {
+    let middle = at("2020-04-15T20:30:00Z");
+    let (tape, plan) = plan("crash-2020", None);
+    let whole = backtest::run(&plan, Player::new(&tape, 1));
+    let cut = backtest::run(&Plan { until: Some(middle), ..plan.clone() }, Player::new(&tape, 1));
+    assert_eq!(before(&whole, middle), before(&cut, middle), "truncation");
+    let turned = |price: Price| Price::from_nanos(price.nanos() / 3 * 2);
+    let other = Player::new(&tape, 1).map(|event| match event {
+        event if event.known_at() < middle => event,
+        MarketEvent::Quoted { mut quote, stamp } => {
+            quote.last = turned(quote.last);
+            MarketEvent::Quoted { quote, stamp }
+        }
+        MarketEvent::BarOpened { instrument, open, stamp } => MarketEvent::BarOpened { instrument, open: turned(open), stamp },
+        MarketEvent::BarClosed { mut bar, stamp } => {
+            (bar.open, bar.high, bar.low, bar.close) = (turned(bar.open), turned(bar.high), turned(bar.low), turned(bar.close));
+            MarketEvent::BarClosed { bar, stamp }
+        }
+    });
+    let mutated = backtest::run(&plan, other);
+    assert_eq!(before(&whole, middle), before(&mutated, middle), "mutation");
+    assert_ne!(whole.equity, mutated.equity, "the future was another one");
+}
+
+#[test]
+fn every_number_has_its_count_and_nothing_is_called_proven_that_is_not() {
+    for name in ["crash-2020", "crash-2008", "eurusd-2017", "btc-2021"] {
+        let report = played(name);
+        let evidence = &report.evidence;
+        let (low, high) = evidence.account.sharpe_interval.unwrap();
+        let sharpe = evidence.account.sharpe.unwrap();
+        assert!(low < sharpe && sharpe < high);
+        let expected = if low > 0.0 {
+            Verdict::Pass
+        } else if high < 0.0 {
+            Verdict::Fail
+        } else {
+            Verdict::NotProven
+        };
+        assert_eq!(evidence.verdict, expected, "{name}");
+        assert_eq!(evidence.trades.count, report.trades.len() as u64);
+        let dead: u64 = report.signals.refused.values().sum();
+        assert_eq!(report.signals.judged, report.signals.passed + dead);
+        assert!(evidence.kept.right.of + evidence.refused.right.of <= report.signals.judged);
+        assert!(report.signals.proposed <= report.signals.passed);
+        let first = report.days.first().unwrap().0;
+        assert!(first >= pmax::domain::RiskDay::of(report.from).date, "the warm-up is no part of the results");
+    }
+}
+
+#[test]
+fn the_critic_says_what_is_wrong_with_the_baselines() {
+    let (_, setup) = world::setup("crash-2020");
+    let report = played("crash-2020");
+    let findings: Vec<Finding> =
+        backtest::criticise(&report, &setup.instruments).into_iter().map(|(finding, _)| finding).collect();
+    assert!(findings.contains(&Finding::Insignificant) && findings.contains(&Finding::WorseThanHolding), "{findings:?}");
+    let nothing = Report {
+        trades: Vec::new(),
+        evidence: {
+            let mut evidence = report.evidence;
+            evidence.trades.count = 0;
+            evidence
+        },
+        ..report
+    };
+    let findings = backtest::criticise(&nothing, &setup.instruments);
+    assert!(matches!(&findings[..], [(Finding::Flat, _)]));
+}
+
+#[test]
+fn a_script_gets_everything_and_dates_that_cannot_be_are_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let said = |line: &[&str]| {
+        let output = run(line, &[], home.path());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, out, _) = said(&["--tape", "btc-2021", "backtest", "--format", "json"]);
+    let whole: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &whole["report"]["tape"]["name"]), (Some(0), &serde_json::json!("btc-2021")));
+    assert!(whole["report"]["days"].as_array().unwrap().len() > 30);
+    assert_eq!(whole["report"]["evidence"]["verdict"], "not_proven");
+    for (from, until, words) in [
+        ("2020-06-01", "2020-05-01", "before it begins"),
+        ("2031-06-01", "2031-07-01", "where the tape has ended"),
+        ("yesterday", "2020-05-01", "yesterday"),
+    ] {
+        let (code, _, error) = said(&["backtest", "--from", from, "--until", until]);
+        assert!(code == Some(1) && error.contains(words), "{code:?} {error}");
+    }
+    let (_, text, _) = said(&["backtest"]);
+    assert!(text.contains("NOT PROVEN") && text.contains("What speaks against it"), "{text}");
+}
