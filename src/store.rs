@@ -14,6 +14,7 @@ mod notes;
 mod projections;
 mod schema;
 mod segment;
+mod trials;
 mod verify;
 
 pub use entry::{Body, Entry, RunRow, RunStatus, StoredEntry};
@@ -21,4 +22,5 @@ pub use export::{ExportFormat, export};
 pub use ledger::{LedgerFile, StoreError};
 pub use notes::TapePlays;
 pub use segment::{Segment, SegmentReader};
+pub use trials::{Trial, Trials, Tried};
 pub use verify::{ChainReport, verify};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::civil::Date;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::backtest::evidence::{Benchmark, Evidence};
 use crate::backtest::trades::{Trade, Trades};
@@ -30,6 +31,14 @@ pub struct Plan {
     pub from: MarketTime,
     /// Events known from here on are not played; the tape's end where there is none.
     pub until: Option<MarketTime>,
+}
+
+impl Plan {
+    /// SHA-256, in hexadecimal digits, of everything but tape and dates that the result depends on: settings, capital, seed.
+    pub fn settings_hash(&self) -> String {
+        let whole = serde_json::to_vec(&(&self.setup.settings, self.capital, self.tape.seed)).unwrap_or_default();
+        Sha256::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// What came of it.

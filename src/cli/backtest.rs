@@ -7,7 +7,8 @@ use crate::cli::{Done, OK, say};
 use crate::domain::{BrokerKind, InstrumentTable, MarketTime, counted};
 use crate::engine::TapeRef;
 use crate::market::Player;
-use crate::runtime::{RunTerms, Trouble};
+use crate::runtime::{RunTerms, Trouble, wall_now};
+use crate::store::{StoreError, Trial, Trials};
 
 /// Plays and reports.
 pub fn run(args: &Args, options: &Backtest) -> Done {
@@ -20,13 +21,20 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     check(from, until, player.ends_at())?;
     let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed };
     let plan = Plan { setup: base.setup(&tape), tape: tape_ref, capital, from, until };
+    // A test that is not counted would make all others look better than they are.
+    let mut trials = Trials::open(&base.home.trials_file()).map_err(uncounted)?;
     let report = backtest::run(&plan, player);
+    trials.append(&trial(&plan, &report)).map_err(uncounted)?;
+    let tried = trials.on_tape(&plan.tape.sha256).map_err(uncounted)?;
     let findings = backtest::criticise(&report, &base.instruments);
     if options.format == Format::Json {
-        let whole = serde_json::json!({"report": report, "findings": findings});
+        let tried = serde_json::json!({"trials": tried.trials, "different": tried.different});
+        let whole = serde_json::json!({"report": report, "findings": findings, "tried": tried});
         say(&whole.to_string());
     } else {
         print(&report, &base.instruments);
+        let (all, different) = (counted(tried.trials, "test"), tried.different);
+        say(&format!("tried          {all} on this tape so far, {different} of them different; the best of many is lucky"));
         say("");
         say("What speaks against it");
         for (_, words) in &findings {
@@ -37,6 +45,27 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
         }
     }
     Ok(OK)
+}
+
+fn trial(plan: &Plan, report: &Report) -> Trial {
+    Trial {
+        made_at: wall_now(),
+        tape: plan.tape.name.clone(),
+        tape_sha256: plan.tape.sha256.clone(),
+        settings: plan.settings_hash(),
+        begins: report.from,
+        ends: report.until.max(report.from),
+        days: report.evidence.account.days,
+        sharpe: report.evidence.account.sharpe,
+    }
+}
+
+fn uncounted(error: StoreError) -> Trouble {
+    Trouble::new(
+        format!("The trial ledger, which counts every test, cannot be used: {error}"),
+        "The ledger of your trades was not touched",
+        "Look at trials.db in the folder that `pmax info` prints, or choose another with --home",
+    )
 }
 
 fn check(from: MarketTime, until: Option<MarketTime>, ends_at: Option<MarketTime>) -> Result<(), Trouble> {

@@ -79,6 +79,11 @@ impl Home {
         Ok(folder.join(format!("{run}.segment")))
     }
 
+    /// The trial ledger.
+    pub fn trials_file(&self) -> PathBuf {
+        self.state.join("trials.db")
+    }
+
     /// The kill file: while it exists, trading is halted.
     pub fn kill_file(&self) -> PathBuf {
         self.state.join("KILL")

@@ -162,5 +162,12 @@ fn a_script_gets_everything_and_dates_that_cannot_be_are_refused() {
         assert!(code == Some(1) && error.contains(words), "{code:?} {error}");
     }
     let (_, text, _) = said(&["backtest"]);
+    assert!(text.contains("1 test on this tape so far, 1 of them different"), "{text}");
+    said(&["backtest"]);
+    let (_, text, _) = said(&["--set", "gates.minimum_strength=1.5", "backtest"]);
+    assert!(text.contains("3 tests on this tape so far, 2 of them different"), "{text}");
+    std::fs::write(home.path().join("trials.db"), "rubbish").unwrap();
+    let (code, _, error) = said(&["backtest"]);
+    assert!(code == Some(1) && error.contains("trial ledger"), "{error}");
     assert!(text.contains("NOT PROVEN") && text.contains("What speaks against it"), "{text}");
 }
