@@ -216,5 +216,31 @@ fn journal(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, quotes, orders, journal);
+/// Ten months of 30 series through engine, exchange, layers, checks and ledger, every proposal confirmed.
+fn history(criterion: &mut Criterion) {
+    let config = pmax::runtime::load_config(std::path::Path::new("none"), pmax::runtime::Named::ByDefault, &[], &[]).unwrap();
+    let tape = pmax::market::load("crash-2008").unwrap();
+    let instruments = pmax::runtime::instruments().unwrap();
+    let settings = pmax::runtime::settings_of(&config);
+    let plan = pmax::backtest::Plan {
+        setup: Setup { instruments, series: tape.series(), settings },
+        tape: TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed: 1 },
+        capital: Money::whole(100_000, Currency::USD).unwrap(),
+        from: tape.start().unwrap(),
+        until: None,
+    };
+    let all: Vec<MarketEvent> = pmax::market::Player::new(&tape, 1).collect();
+    let bars: Vec<MarketEvent> = all.iter().filter(|event| !matches!(event, MarketEvent::Quoted { .. })).cloned().collect();
+    let mut group = criterion.benchmark_group("backtest");
+    for (name, events) in [("bars", bars), ("bars and quotes", all)] {
+        let count = events.iter().filter(|event| matches!(event, MarketEvent::BarClosed { .. })).count();
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(BenchmarkId::new("crash-2008", name), |bencher| {
+            bencher.iter(|| pmax::backtest::run(&plan, events.iter().cloned()).bars);
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, quotes, orders, journal, history);
 criterion_main!(benches);
