@@ -5,9 +5,15 @@
 //! the room that asks. Transcendental functions come from `libm`, so that results do not depend on the platform's.
 
 mod descriptive;
+mod distributions;
 mod inference;
+mod special;
 
 pub use descriptive::{
     annualised_volatility, correlation, max_drawdown, mean, moving_average, percentile_rank, returns, standard_deviation,
+};
+pub use distributions::{
+    binomial_at_least, binomial_at_most, chi_squared_cdf, chi_squared_survival, f_cdf, f_survival, normal_cdf, normal_density,
+    normal_quantile, normal_survival, student_t_cdf, student_t_quantile, student_t_survival,
 };
 pub use inference::{Interval, mean_interval_95, student_t_975, t_statistic, wilson_95};

@@ -16,6 +16,7 @@ mod crash;
 mod dialogs;
 mod documents;
 mod endings;
+mod evidence;
 mod exchange;
 mod faults;
 mod house;
