@@ -7,6 +7,10 @@
 mod descriptive;
 mod distributions;
 mod inference;
+mod metrics;
+mod overfitting;
+mod power;
+mod sharpe;
 mod special;
 
 pub use descriptive::{
@@ -17,3 +21,10 @@ pub use distributions::{
     normal_quantile, normal_survival, student_t_cdf, student_t_quantile, student_t_survival,
 };
 pub use inference::{Interval, mean_interval_95, student_t_975, t_statistic, wilson_95};
+pub use metrics::{
+    AlphaBeta, Drawdown, Shape, alpha_beta, annual_growth, calmar, drawdown, expected_shortfall, hit_rate, information_ratio,
+    omega, percentile_interval, profit_factor, quantile_of_sorted, shape, sharpe, sortino, value_at_risk,
+};
+pub use overfitting::{Overfitting, overfitting};
+pub use power::{Contrast, exact_power, pass_probability, sample_size};
+pub use sharpe::{Observed, annualising_factor, expected_maximum};

@@ -8,6 +8,12 @@ fn fixture() -> Value {
     serde_json::from_str(include_str!("../oracles/evidence.json")).unwrap()
 }
 
+/// The arrays that the reference numbers were computed from.
+fn inputs() -> Value {
+    let all: Value = serde_json::from_str(include_str!("../oracles/stats.json")).unwrap();
+    all["arrays"].clone()
+}
+
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
@@ -55,4 +61,150 @@ fn a_probability_out_of_range_has_no_quantile() {
     assert_eq!(stats::f_cdf(1.0, -1.0, 2.0), None);
     assert_eq!(stats::chi_squared_survival(f64::NAN, 2.0), None);
     assert_eq!(stats::binomial_at_least(1, 2, 1.5), None);
+}
+
+#[test]
+fn metrics_follow_the_named_conventions() {
+    let (fixture, inputs) = (fixture(), inputs());
+    for (array, theirs) in fixture["metrics"].as_object().unwrap() {
+        let values = numbers(&inputs[array]);
+        let other = numbers(&inputs[array.replace("changes", "partner")]);
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let line = stats::alpha_beta(&values, &other, 0.0001).unwrap();
+        let shape = stats::shape(&values).unwrap();
+        for (name, ours) in [
+            ("sharpe", stats::sharpe(&values, 0.0001, 252.0)),
+            ("sortino", stats::sortino(&values, 0.0002, 252.0)),
+            ("annual_growth", stats::annual_growth(&values, 252.0)),
+            ("calmar", stats::calmar(&values, 252.0)),
+            ("omega", stats::omega(&values, 0.001)),
+            ("information_ratio", stats::information_ratio(&values, &other, 252.0)),
+            ("alpha", Some(line.alpha)),
+            ("beta", Some(line.beta)),
+            ("skewness", Some(shape.skewness)),
+            ("kurtosis", Some(shape.kurtosis)),
+            ("var_5", stats::value_at_risk(&sorted, 0.05)),
+            ("var_1", stats::value_at_risk(&sorted, 0.01)),
+            ("shortfall_5", stats::expected_shortfall(&sorted, 0.05)),
+            ("shortfall_1", stats::expected_shortfall(&sorted, 0.01)),
+            ("profit_factor", stats::profit_factor(&values)),
+            ("hit_rate", stats::hit_rate(&values)),
+        ] {
+            close(ours.unwrap(), theirs[name].as_f64().unwrap(), 1e-9, &format!("{name} of {array}"));
+        }
+        let (ours, theirs) = (stats::drawdown(&values).unwrap(), numbers(&theirs["drawdown"]));
+        close(ours.depth, theirs[0], 1e-12, "depth");
+        assert_eq!([ours.to_trough, ours.longest, ours.under_water].map(|count| count as f64), theirs[1..4]);
+        close(ours.at_end, theirs[4], 1e-9, "at the end");
+    }
+}
+
+#[test]
+fn a_metric_without_its_denominator_is_undefined() {
+    let (rising, flat) = ([0.01, 0.02, 0.03], [0.01; 5]);
+    assert_eq!(stats::sharpe(&flat, 0.0, 252.0), None);
+    assert_eq!(stats::sharpe(&[0.01], 0.0, 252.0), None);
+    assert_eq!(stats::sortino(&rising, 0.0, 252.0), None);
+    assert_eq!(stats::calmar(&rising, 252.0), None);
+    assert_eq!(stats::omega(&rising, 0.0), None);
+    assert_eq!(stats::profit_factor(&rising), None);
+    assert_eq!(stats::shape(&flat), None);
+    assert_eq!(stats::drawdown(&[]), None);
+    assert_eq!(stats::expected_shortfall(&[], 0.05), None);
+    assert_eq!(stats::annual_growth(&[0.1, -1.0], 252.0), None);
+    assert_eq!(stats::alpha_beta(&rising, &[0.0; 3], 0.0), None);
+    assert_eq!(stats::information_ratio(&rising, &flat, 252.0), None);
+}
+
+fn observed(sharpe: f64, count: usize, skewness: f64, kurtosis: f64) -> stats::Observed {
+    stats::Observed { sharpe, count, shape: stats::Shape { skewness, kurtosis } }
+}
+
+/// Published to four digits; the longer ones follow from the formulas with the paper's inputs.
+#[test]
+fn published_sharpe_inference_is_reproduced() {
+    // Bailey and López de Prado 2014: annual Sharpe 2.5 over five years of 250 days, trials vary by one half a year.
+    let daily = 2.5 / 250_f64.sqrt();
+    let deflated = |sharpe: stats::Observed, trials| sharpe.deflated(trials, 0.5 / 250.0).unwrap();
+    let fat = observed(daily, 1_250, -3.0, 10.0);
+    close(stats::expected_maximum(100.0).unwrap() * (0.5_f64 / 250.0).sqrt(), 0.113_172, 1e-5, "benchmark of 100 trials");
+    close(deflated(fat, 100.0), 0.900_397, 1e-6, "DSR of 100 trials");
+    close(deflated(fat, 46.0), 0.950_502, 1e-6, "DSR of 46 trials");
+    close(deflated(observed(daily, 1_250, 0.0, 3.0), 88.0), 0.950_491, 1e-6, "DSR of 88 trials, normal");
+    // Bailey and López de Prado 2012: two years of months.
+    close(observed(0.458, 24, -2.448, 10.164).probabilistic(0.0).unwrap(), 0.9134, 1e-4, "PSR");
+    close(observed(0.458, 24, 0.0, 3.0).probabilistic(0.0).unwrap(), 0.9817, 1e-4, "PSR, normal");
+    for (trials, theirs) in [(45.0, 2.2356), (100.0, 2.5306), (1_000.0, 3.2551)] {
+        close(stats::expected_maximum(trials).unwrap(), theirs, 2e-5, "expected maximum");
+    }
+    // Lo 2002, table 1 and 2.
+    for (count, theirs) in [(12, 0.354), (60, 0.158), (250, 0.0775)] {
+        close(observed(1.0, count, 0.0, 3.0).standard_error().unwrap(), theirs, 2e-3, "Lo's standard error");
+    }
+    for (rho, theirs) in [(0.5, 2.12), (0.2, 2.88), (0.0, 3.46), (-0.2, 4.17)] {
+        close(stats::annualising_factor(rho, 12).unwrap(), theirs, 2e-3, "Lo's factor");
+    }
+}
+
+#[test]
+fn the_minimum_track_record_is_where_the_probability_is_reached() {
+    let shape = (-1.2, 7.0);
+    let needed = observed(0.1, 10, shape.0, shape.1).minimum_track_record(0.02, 0.95).unwrap();
+    let at = |count| observed(0.1, count, shape.0, shape.1).probabilistic(0.02).unwrap();
+    assert!(at(needed.floor() as usize) < 0.95 && at(needed.ceil() as usize) >= 0.95);
+    assert_eq!(observed(0.1, 10, 0.0, 3.0).minimum_track_record(0.1, 0.95), None);
+    assert_eq!(stats::expected_maximum(1.0), None);
+}
+
+/// How often "at least 55 % hits" is passed; exact binomial, to the digits that were printed.
+#[test]
+fn the_false_pass_table_is_reproduced() {
+    for (calls, coin, slight, good) in [
+        (20, 0.41, 0.52, 0.59),
+        (30, 0.29, 0.41, 0.50),
+        (120, 0.16, 0.36, 0.54),
+        (500, 0.014, 0.20, 0.52),
+        (1_000, 0.0009, 0.11, 0.51),
+    ] {
+        for (rate, printed) in [(0.5, coin), (0.53, slight), (0.55, good)] {
+            let ours = stats::pass_probability(rate, 0.55, calls).unwrap();
+            let half_a_digit = if printed > 0.1 {
+                0.005
+            } else if printed > 0.01 {
+                0.0005
+            } else {
+                0.00005
+            };
+            assert!((ours - printed).abs() <= half_a_digit * 1.02, "{calls} calls at {rate}: {ours} against {printed}");
+        }
+    }
+    let contrast = |skilled| stats::Contrast { base: 0.5, skilled, false_alarm: 0.05 };
+    for (skilled, printed) in [(0.55, 616.0), (0.53, 1_715.0), (0.52, 3_862.0)] {
+        let ours = stats::sample_size(contrast(skilled), 0.8).unwrap();
+        assert!((ours.ceil() - printed).abs() <= 1.0, "{skilled}: {ours}");
+    }
+    assert_eq!(stats::sample_size(contrast(0.5), 0.8), None);
+    let (needed, power) = stats::exact_power(contrast(0.55), 616).unwrap();
+    assert!(stats::binomial_at_least(needed, 616, 0.5).unwrap() <= 0.05);
+    assert!(stats::binomial_at_least(needed - 1, 616, 0.5).unwrap() > 0.05);
+    assert!((0.76..0.83).contains(&power), "{power}");
+}
+
+#[test]
+fn overfitting_is_counted_over_every_split() {
+    let fixture = &fixture()["overfitting"];
+    let columns: Vec<Vec<f64>> = fixture["columns"].as_array().unwrap().iter().map(numbers).collect();
+    let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+    let ours = stats::overfitting(&columns, 8).unwrap();
+    assert_eq!(ours.splits, fixture["splits"].as_u64().unwrap());
+    close(ours.probability, fixture["probability"].as_f64().unwrap(), 1e-12, "probability of overfitting");
+    close(ours.mean_logit, fixture["mean_logit"].as_f64().unwrap(), 1e-12, "mean logit");
+    let skilled: Vec<f64> = columns[0].iter().map(|value| value + 0.02).collect();
+    let with_skill = [columns[1], columns[2], &skilled];
+    let ours = stats::overfitting(&with_skill, 16).unwrap();
+    assert_eq!((ours.probability, ours.splits), (0.0, 12_870));
+    close(ours.mean_logit, 3_f64.ln(), 1e-10, "mean logit of the best of three");
+    assert_eq!(stats::overfitting(&columns, 7), None);
+    assert_eq!(stats::overfitting(&columns[..1], 8), None);
 }

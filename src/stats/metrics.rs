@@ -1,0 +1,185 @@
+//! Metrics of a series of simple returns, each with its convention; `quantstats`, `empyrical` and others differ in exactly these.
+
+use crate::stats::{Interval, mean, standard_deviation};
+
+/// Annualised Sharpe ratio: mean over standard deviation (n − 1) of returns in excess of `rate` a period, times √`periods_per_year`
+/// (empyrical, quantstats). `None` below two returns or without variance.
+pub fn sharpe(returns: &[f64], rate: f64, periods_per_year: f64) -> Option<f64> {
+    let deviation = spread(returns)?;
+    Some((mean(returns)? - rate) / deviation * libm::sqrt(periods_per_year))
+}
+
+/// Standard deviation, `None` where it is nothing but rounding of a constant.
+pub(super) fn spread(values: &[f64]) -> Option<f64> {
+    let deviation = standard_deviation(values)?;
+    let size = values.iter().fold(0.0_f64, |size, value| size.max(value.abs()));
+    (deviation > 1e-14 * size).then_some(deviation)
+}
+
+/// Annualised Sortino ratio: mean excess over the root mean square of what lies below `required` a period, **over all observations**,
+/// not only the losing ones (empyrical, quantstats; Sortino and Price 1994). `None` without a return below it.
+pub fn sortino(returns: &[f64], required: f64, periods_per_year: f64) -> Option<f64> {
+    let downside: f64 = returns.iter().map(|value| (value - required).min(0.0)).map(|below| below * below).sum();
+    let deviation = libm::sqrt(downside / returns.len() as f64);
+    (deviation > 0.0).then_some((mean(returns)? - required) / deviation * libm::sqrt(periods_per_year))
+}
+
+/// Compound growth a year: `(Π (1 + r))^(periods_per_year / n) − 1` (empyrical `annual_return`). `None` for no returns or after ruin.
+pub fn annual_growth(returns: &[f64], periods_per_year: f64) -> Option<f64> {
+    let wealth: f64 = returns.iter().map(|value| 1.0 + value).product();
+    (!returns.is_empty() && wealth > 0.0).then(|| libm::pow(wealth, periods_per_year / returns.len() as f64) - 1.0)
+}
+
+/// Compound growth a year over the deepest drawdown, of the whole series (empyrical; the original of Young 1991 takes 36 months).
+pub fn calmar(returns: &[f64], periods_per_year: f64) -> Option<f64> {
+    let depth = drawdown(returns)?.depth;
+    (depth > 0.0).then_some(annual_growth(returns, periods_per_year)? / depth)
+}
+
+/// Gains above `required` a period over losses below it (Keating and Shadwick 2002). `None` without a loss.
+pub fn omega(returns: &[f64], required: f64) -> Option<f64> {
+    let gains: f64 = returns.iter().map(|value| (value - required).max(0.0)).sum();
+    let losses: f64 = returns.iter().map(|value| (required - value).max(0.0)).sum();
+    (losses > 0.0).then_some(gains / losses)
+}
+
+/// Annualised mean of returns in excess of a benchmark over their standard deviation (n − 1). `None` for different lengths.
+pub fn information_ratio(returns: &[f64], benchmark: &[f64], periods_per_year: f64) -> Option<f64> {
+    if returns.len() != benchmark.len() {
+        return None;
+    }
+    let active: Vec<f64> = returns.iter().zip(benchmark).map(|(ours, theirs)| ours - theirs).collect();
+    sharpe(&active, 0.0, periods_per_year)
+}
+
+/// A straight line through returns against a benchmark.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AlphaBeta {
+    /// Intercept a period, of returns in excess of the rate; not annualised.
+    pub alpha: f64,
+    /// Slope: covariance over the benchmark's variance.
+    pub beta: f64,
+}
+
+/// Least squares of excess returns on excess benchmark returns, `rate` a period. `None` for different lengths or a constant benchmark.
+pub fn alpha_beta(returns: &[f64], benchmark: &[f64], rate: f64) -> Option<AlphaBeta> {
+    if returns.len() != benchmark.len() {
+        return None;
+    }
+    spread(benchmark)?;
+    let (ours, theirs) = (mean(returns)?, mean(benchmark)?);
+    let cross: f64 = returns.iter().zip(benchmark).map(|(a, b)| (a - ours) * (b - theirs)).sum();
+    let square: f64 = benchmark.iter().map(|value| (value - theirs) * (value - theirs)).sum();
+    let beta = cross / square;
+    Some(AlphaBeta { alpha: ours - rate - beta * (theirs - rate), beta })
+}
+
+/// The worst fall of wealth, and the longest time under water.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Drawdown {
+    /// Largest fall from a peak as a positive share of that peak; the starting wealth of 1 is a peak.
+    pub depth: f64,
+    /// Periods from that peak to the trough.
+    pub to_trough: usize,
+    /// Longest run of periods that ended below an earlier peak, whichever fall that was.
+    pub longest: usize,
+    /// Periods that ended below an earlier peak, of all.
+    pub under_water: usize,
+    /// Fall from the peak at the end.
+    pub at_end: f64,
+}
+
+/// Drawdown of the wealth that compounds `returns`, from 1. `None` for no returns.
+pub fn drawdown(returns: &[f64]) -> Option<Drawdown> {
+    let (mut wealth, mut peak, mut since_peak) = (1.0_f64, 1.0_f64, 0_usize);
+    let mut worst = Drawdown { depth: 0.0, to_trough: 0, longest: 0, under_water: 0, at_end: 0.0 };
+    for value in returns {
+        wealth *= 1.0 + value;
+        if wealth >= peak {
+            (peak, since_peak) = (wealth, 0);
+        } else {
+            since_peak += 1;
+            worst.under_water += 1;
+            worst.longest = worst.longest.max(since_peak);
+        }
+        worst.at_end = 1.0 - wealth / peak;
+        if worst.at_end > worst.depth {
+            (worst.depth, worst.to_trough) = (worst.at_end, since_peak);
+        }
+    }
+    (!returns.is_empty()).then_some(worst)
+}
+
+/// Third and fourth standardised moments.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shape {
+    /// Third central moment over the deviation (n) cubed; biased, as `scipy.stats.skew`.
+    pub skewness: f64,
+    /// Fourth central moment over the variance (n) squared; 3 for a normal distribution, **not** in excess of it.
+    pub kurtosis: f64,
+}
+
+/// Skewness and kurtosis with divisor n (biased). `None` below two values or without variance.
+pub fn shape(values: &[f64]) -> Option<Shape> {
+    spread(values)?;
+    let centre = mean(values)?;
+    let (mut second, mut third, mut fourth) = (0.0, 0.0, 0.0);
+    for value in values {
+        let away = value - centre;
+        let square = away * away;
+        second += square;
+        third += square * away;
+        fourth += square * square;
+    }
+    let n = values.len() as f64;
+    let variance = second / n;
+    Some(Shape { skewness: third / n / (variance * libm::sqrt(variance)), kurtosis: fourth / n / (variance * variance) })
+}
+
+/// Quantile of **ascending** values by linear interpolation at `(n − 1) p` (Hyndman and Fan's type 7; numpy's and R's default).
+pub fn quantile_of_sorted(sorted: &[f64], p: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    if !(0.0..=1.0).contains(&p) {
+        return None;
+    }
+    let place = p * last as f64;
+    let below = (place as usize).min(last);
+    let (low, high) = (*sorted.get(below)?, *sorted.get((below + 1).min(last))?);
+    let share = place - below as f64;
+    Some(if share >= 0.5 { high - (high - low) * (1.0 - share) } else { low + (high - low) * share })
+}
+
+/// Historical value at risk as a **positive** loss a period: minus the type 7 quantile of `returns` at `level` (0.05 for VaR 95 %).
+/// Negative where even that quantile is a gain. `sorted` must ascend.
+pub fn value_at_risk(sorted: &[f64], level: f64) -> Option<f64> {
+    quantile_of_sorted(sorted, level).map(|quantile| -quantile)
+}
+
+/// Historical expected shortfall as a positive loss: the mean of the worst `n × level` returns, the last one by its fraction
+/// (Rockafellar and Uryasev 2002, eq. 25: exact for a discrete distribution, coherent). `sorted` must ascend.
+pub fn expected_shortfall(sorted: &[f64], level: f64) -> Option<f64> {
+    if sorted.is_empty() || !(level > 0.0 && level <= 1.0) {
+        return None;
+    }
+    let count = level * sorted.len() as f64;
+    let whole = (count as usize).min(sorted.len());
+    let worst: f64 = sorted.iter().take(whole).sum();
+    let rest = sorted.get(whole).map_or(0.0, |next| (count - whole as f64) * next);
+    Some(-(worst + rest) / count)
+}
+
+/// Sum of gains over sum of losses, of returns or results of trades. `None` without a loss.
+pub fn profit_factor(results: &[f64]) -> Option<f64> {
+    omega(results, 0.0)
+}
+
+/// Share of results above zero; a result of exactly zero is no hit but counts. `None` for none.
+pub fn hit_rate(results: &[f64]) -> Option<f64> {
+    (!results.is_empty()).then(|| results.iter().filter(|value| **value > 0.0).count() as f64 / results.len() as f64)
+}
+
+/// Middle share `level` of ascending values, as type 7 quantiles: the percentile interval of a bootstrap (Efron 1979).
+pub fn percentile_interval(sorted: &[f64], level: f64) -> Option<Interval> {
+    let tail = (1.0 - level) / 2.0;
+    Some(Interval { low: quantile_of_sorted(sorted, tail)?, high: quantile_of_sorted(sorted, 1.0 - tail)? })
+}
