@@ -6,12 +6,16 @@
 
 mod descriptive;
 mod distributions;
+mod forecasts;
+mod hypotheses;
 mod inference;
 mod metrics;
 mod overfitting;
 mod power;
+mod series;
 mod sharpe;
 mod special;
+mod stationarity;
 
 pub use descriptive::{
     annualised_volatility, correlation, max_drawdown, mean, moving_average, percentile_rank, returns, standard_deviation,
@@ -20,6 +24,8 @@ pub use distributions::{
     binomial_at_least, binomial_at_most, chi_squared_cdf, chi_squared_survival, f_cdf, f_survival, normal_cdf, normal_density,
     normal_quantile, normal_survival, student_t_cdf, student_t_quantile, student_t_survival,
 };
+pub use forecasts::{Coverage, christoffersen, diebold_mariano, kupiec, mcnemar_chi_squared, mcnemar_exact, pesaran_timmermann};
+pub use hypotheses::{Centre, Tested, benjamini_hochberg, f_test, levene, paired_t_test, t_test, welch_t_test};
 pub use inference::{Interval, mean_interval_95, student_t_975, t_statistic, wilson_95};
 pub use metrics::{
     AlphaBeta, Drawdown, Shape, alpha_beta, annual_growth, calmar, drawdown, expected_shortfall, hit_rate, information_ratio,
@@ -27,4 +33,6 @@ pub use metrics::{
 };
 pub use overfitting::{Overfitting, overfitting};
 pub use power::{Contrast, exact_power, pass_probability, sample_size};
+pub use series::{Bandwidth, Kpss, Reading, autocorrelations, durbin_watson, jarque_bera, kpss, ljung_box};
 pub use sharpe::{Observed, annualising_factor, expected_maximum};
+pub use stationarity::{DickeyFuller, Lags, dickey_fuller};

@@ -208,3 +208,115 @@ fn overfitting_is_counted_over_every_split() {
     assert_eq!(stats::overfitting(&columns, 7), None);
     assert_eq!(stats::overfitting(&columns[..1], 8), None);
 }
+
+/// A test's statistic and p-value against a row that holds them.
+fn tested(ours: Option<stats::Tested>, theirs: &[f64], what: &str) {
+    let ours = ours.unwrap();
+    close(ours.statistic, theirs[0], 1e-9, &format!("{what}: statistic"));
+    close(ours.p, theirs[1], 1e-9, &format!("{what}: p"));
+}
+
+#[test]
+fn hypothesis_tests_agree_with_scipy_and_statsmodels() {
+    let (fixture, inputs) = (fixture(), inputs());
+    for n in ["30", "250"] {
+        let theirs = &fixture["tests"][n];
+        let array = |name: &str| numbers(&inputs[format!("{name}_{n}")]);
+        let (a, b, prices, ties) = (array("changes"), array("partner"), array("prices"), array("ties"));
+        let small: Vec<f64> = ties.iter().map(|value| value / 1000.0).collect();
+        let squares = |values: &[f64]| values.iter().map(|value| value * value).collect::<Vec<f64>>();
+        let groups = [a.as_slice(), &b, &small];
+        for (name, ours) in [
+            ("t_test", stats::t_test(&a, 0.001)),
+            ("paired_t_test", stats::paired_t_test(&a, &b)),
+            ("welch_t_test", stats::welch_t_test(&a, &b)),
+            ("f_test", stats::f_test(&a, &b)),
+            ("levene", stats::levene(&groups, stats::Centre::Mean)),
+            ("brown_forsythe", stats::levene(&groups, stats::Centre::Median)),
+            ("jarque_bera", stats::jarque_bera(&a)),
+            ("ljung_box", stats::ljung_box(&a, 10, 2)),
+            ("pesaran_timmermann", stats::pesaran_timmermann(&a, &b)),
+        ] {
+            tested(ours, &numbers(&theirs[name]), &format!("{name} of {n}"));
+        }
+        close(stats::durbin_watson(&a).unwrap(), numbers(&theirs["durbin_watson"])[0], 1e-9, "Durbin–Watson");
+        for (row, horizon) in theirs["diebold_mariano"].as_array().unwrap().iter().zip([1, 3]) {
+            tested(stats::diebold_mariano(&squares(&a), &squares(&b), horizon), &numbers(row), "Diebold–Mariano");
+        }
+        for (kind, values, lags) in [
+            ("changes", &a, stats::Lags::Akaike),
+            ("prices", &prices, stats::Lags::Akaike),
+            ("prices 0", &prices, stats::Lags::Fixed(0)),
+            ("changes 3", &a, stats::Lags::Fixed(3)),
+            ("ties", &ties, stats::Lags::Akaike),
+        ] {
+            let (ours, theirs) = (stats::dickey_fuller(values, lags).unwrap(), numbers(&theirs["dickey_fuller"][kind]));
+            assert_eq!(ours.lags as f64, theirs[2], "lags of {kind} {n}");
+            close(ours.statistic, theirs[0], 1e-9, kind);
+            close(ours.p, theirs[1], 1e-7, kind);
+        }
+        for (kind, values, bandwidth) in [
+            ("changes", &a, stats::Bandwidth::Automatic),
+            ("prices", &prices, stats::Bandwidth::Automatic),
+            ("prices 4", &prices, stats::Bandwidth::Lags(4)),
+            ("ties", &ties, stats::Bandwidth::Automatic),
+        ] {
+            let (ours, theirs) = (stats::kpss(values, bandwidth).unwrap(), numbers(&theirs["kpss"][kind]));
+            assert_eq!(ours.lags as f64, theirs[2]);
+            close(ours.statistic, theirs[0], 1e-9, kind);
+            close(ours.p, theirs[1], 1e-9, kind);
+        }
+        let mut sorted = a.clone();
+        sorted.sort_by(f64::total_cmp);
+        let limit = stats::quantile_of_sorted(&sorted, 0.2).unwrap();
+        let exceeded: Vec<bool> = a.iter().map(|value| *value < limit).collect();
+        let (ours, theirs) = (stats::christoffersen(&exceeded, 0.1).unwrap(), numbers(&theirs["christoffersen"]));
+        tested(Some(ours.independence), &theirs[..2], "independence");
+        tested(Some(ours.conditional), &theirs[2..], "conditional coverage");
+    }
+}
+
+#[test]
+fn counted_tests_agree_with_statsmodels() {
+    let fixture = &fixture()["tests"];
+    for row in fixture["mcnemar"].as_array().unwrap() {
+        let row = numbers(row);
+        tested(stats::mcnemar_exact(row[0] as u64, row[1] as u64), &row[2..4], "McNemar, exact");
+        tested(stats::mcnemar_chi_squared(row[0] as u64, row[1] as u64), &row[4..], "McNemar, chi-squared");
+    }
+    for row in fixture["kupiec"].as_array().unwrap() {
+        let row = numbers(row);
+        tested(stats::kupiec(row[0] as u64, row[1] as u64, row[2]), &row[3..], "Kupiec");
+    }
+    let ours = stats::benjamini_hochberg(&numbers(&fixture["benjamini_hochberg"][0])).unwrap();
+    for (ours, theirs) in ours.iter().zip(numbers(&fixture["benjamini_hochberg"][1])) {
+        close(*ours, theirs, 1e-12, "Benjamini–Hochberg");
+    }
+}
+
+#[test]
+fn a_test_that_cannot_be_made_is_undefined() {
+    let (flat, short, line) = ([1.0; 40], [1.0], (0..40).map(f64::from).collect::<Vec<_>>());
+    assert_eq!(stats::t_test(&flat, 0.0), None);
+    assert_eq!(stats::t_test(&short, 0.0), None);
+    assert_eq!(stats::paired_t_test(&line, &short), None);
+    assert_eq!(stats::welch_t_test(&line, &flat), None);
+    assert_eq!(stats::f_test(&line, &flat), None);
+    assert_eq!(stats::levene(&[&line], stats::Centre::Mean), None);
+    assert_eq!(stats::levene(&[&flat, &flat], stats::Centre::Median), None);
+    assert_eq!(stats::jarque_bera(&flat), None);
+    assert_eq!(stats::ljung_box(&line, 40, 0), None);
+    assert_eq!(stats::ljung_box(&line, 2, 2), None);
+    assert_eq!(stats::durbin_watson(&[0.0, 0.0]), None);
+    assert_eq!(stats::dickey_fuller(&flat, stats::Lags::Akaike), None);
+    assert_eq!(stats::dickey_fuller(&line, stats::Lags::Akaike), None);
+    assert_eq!(stats::dickey_fuller(&line, stats::Lags::Fixed(30)), None);
+    assert_eq!(stats::kpss(&flat, stats::Bandwidth::Automatic), None);
+    assert_eq!(stats::kpss(&line, stats::Bandwidth::Lags(40)), None);
+    assert_eq!(stats::pesaran_timmermann(&flat, &line), None);
+    assert_eq!(stats::mcnemar_exact(0, 0), None);
+    assert_eq!(stats::diebold_mariano(&line, &line, 1), None);
+    assert_eq!(stats::kupiec(1, 10, 0.0), None);
+    assert_eq!(stats::christoffersen(&[false, false, true], 0.05), None);
+    assert_eq!(stats::benjamini_hochberg(&[0.5, f64::NAN]), None);
+}

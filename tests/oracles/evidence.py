@@ -10,6 +10,7 @@ inputs stand in stats.json (arrays of 5, 30 and 250 values) or are written here.
 import itertools
 import json
 import pathlib
+import warnings
 from importlib.metadata import version
 
 import empyrical
@@ -18,6 +19,12 @@ import numpy as np
 import scipy
 import scipy.stats as st
 import statsmodels
+from scipy.special import xlogy
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.diagnostic import acorr_ljungbox
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.stattools import durbin_watson
+from statsmodels.tsa.stattools import adfuller, kpss
 
 from stats import row, text
 
@@ -79,6 +86,83 @@ def exact_tail(k, n, p):
     mpmath.mp.dps = 40
     p = mpmath.mpf(p)
     return float(mpmath.fsum(mpmath.binomial(n, j) * p**j * (1 - p) ** (n - j) for j in range(k, n + 1)))
+
+
+def hypothesis_tests():
+    """Rows of (statistic, p) by test; closed forms in numpy where neither scipy nor statsmodels has the test."""
+    warnings.simplefilter("ignore")
+    made = {}
+    for n in (30, 250):
+        a, b, c, prices = (ARRAYS[f"{name}_{n}"] for name in ("changes", "partner", "ties", "prices"))
+        both = lambda found: (found.statistic, found.pvalue)
+        ratio = np.var(a, ddof=1) / np.var(b, ddof=1)
+        ljung = acorr_ljungbox(a, lags=[10], model_df=2).iloc[0]
+        made[str(n)] = {
+            "t_test": both(st.ttest_1samp(a, 0.001)),
+            "paired_t_test": both(st.ttest_rel(a, b)),
+            "welch_t_test": both(st.ttest_ind(a, b, equal_var=False)),
+            "f_test": (ratio, 2 * min(st.f.cdf(ratio, n - 1, n - 1), st.f.sf(ratio, n - 1, n - 1))),
+            "levene": both(st.levene(a, b, c / 1000, center="mean")),
+            "brown_forsythe": both(st.levene(a, b, c / 1000, center="median")),
+            "jarque_bera": both(st.jarque_bera(a)),
+            "ljung_box": (ljung["lb_stat"], ljung["lb_pvalue"]),
+            "durbin_watson": (float(durbin_watson(a)),),
+            "dickey_fuller": {kind: dickey(values, lags) for kind, values, lags in (
+                ("changes", a, None), ("prices", prices, None), ("prices 0", prices, 0), ("changes 3", a, 3), ("ties", c, None))},
+            "kpss": {kind: (lambda found: (found[0], found[1], found[2]))(kpss(values, nlags=lags)) for kind, values, lags in (
+                ("changes", a, "auto"), ("prices", prices, "auto"), ("prices 4", prices, 4), ("ties", c, "auto"))},
+            "pesaran_timmermann": pesaran_timmermann(a, b),
+            "diebold_mariano": [diebold_mariano(a**2, b**2, h) for h in (1, 3)],
+            "christoffersen": christoffersen(a < np.quantile(a, 0.2), 0.1),
+        }
+    tables = ((3, 11), (40, 61), (5, 5), (0, 4))
+    mc = lambda x, y, exact: mcnemar([[7, x], [y, 9]], exact=exact, correction=True)
+    made["mcnemar"] = [(x, y, mc(x, y, True).statistic, mc(x, y, True).pvalue, mc(x, y, False).statistic, mc(x, y, False).pvalue)
+                       for x, y in tables]
+    made["kupiec"] = [(k, n, p, *kupiec(k, n, p)) for k, n, p in ((5, 250, 0.01), (0, 250, 0.01), (20, 250, 0.05), (250, 250, 0.5))]
+    p_values = (0.01, 0.04, 0.03, 0.005, 0.9, 0.2, 0.04)
+    made["benjamini_hochberg"] = [p_values, tuple(multipletests(p_values, method="fdr_bh")[1])]
+    return made
+
+
+def dickey(values, lags):
+    """Statistic, MacKinnon's p, lags used."""
+    found = adfuller(values, maxlag=lags, regression="c", autolag="AIC" if lags is None else None)
+    return (found[0], found[1], found[2])
+
+
+def pesaran_timmermann(actual, forecast):
+    """Pesaran and Timmermann 1992, eq. 6."""
+    n, y, x = len(actual), np.mean(actual > 0), np.mean(forecast > 0)
+    hits, star = np.mean((actual > 0) == (forecast > 0)), y * x + (1 - y) * (1 - x)
+    w = ((2 * y - 1) ** 2 * x * (1 - x) + (2 * x - 1) ** 2 * y * (1 - y)) / n + 4 * y * x * (1 - y) * (1 - x) / n**2
+    statistic = (hits - star) / np.sqrt(star * (1 - star) / n - w)
+    return (statistic, st.norm.sf(statistic))
+
+
+def diebold_mariano(first, second, h):
+    """Diebold and Mariano 1995 with Harvey, Leybourne and Newbold 1997, eq. 8 and 9."""
+    d = first - second
+    n, c = len(d), d - d.mean()
+    v = (c @ c + 2 * sum(c[k:] @ c[:-k] for k in range(1, h))) / n**2
+    statistic = d.mean() / np.sqrt(v) * np.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
+    return (statistic, 2 * st.t.sf(abs(statistic), n - 1))
+
+
+def kupiec(k, n, p):
+    """Kupiec 1995: unconditional coverage."""
+    statistic = 2 * (xlogy(k, k / n) + xlogy(n - k, 1 - k / n) - xlogy(k, p) - xlogy(n - k, 1 - p))
+    return (statistic, st.chi2.sf(statistic, 1))
+
+
+def christoffersen(hits, p):
+    """Christoffersen 1998, section 3: independence, then conditional coverage."""
+    n = {(i, j): int(np.sum((hits[:-1] == i) & (hits[1:] == j))) for i in (False, True) for j in (False, True)}
+    loglik = lambda a, b: xlogy(a, a / (a + b)) + xlogy(b, b / (a + b))
+    free = loglik(n[False, False], n[False, True]) + loglik(n[True, False], n[True, True])
+    alone = 2 * (free - loglik(n[False, False] + n[True, False], n[False, True] + n[True, True]))
+    both = alone + kupiec(int(hits.sum()), len(hits), p)[0]
+    return (alone, st.chi2.sf(alone, 1), both, st.chi2.sf(both, 2))
 
 
 def plain(value):
@@ -149,7 +233,7 @@ def overfitting():
             "probability": np.mean(np.array(logits) <= 0), "mean_logit": np.mean(logits)}
 
 
-SECTIONS = {"distributions": distributions, "metrics": metrics, "overfitting": overfitting}
+SECTIONS = {"distributions": distributions, "metrics": metrics, "overfitting": overfitting, "tests": hypothesis_tests}
 
 
 if __name__ == "__main__":
