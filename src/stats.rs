@@ -4,6 +4,8 @@
 //! shows as `n/a`; it is never replaced by 0 or infinity. No domain decisions are taken here: what is "significant enough" belongs to
 //! the room that asks. Transcendental functions come from `libm`, so that results do not depend on the platform's.
 
+mod blocks;
+mod bootstrap;
 mod descriptive;
 mod distributions;
 mod forecasts;
@@ -17,6 +19,8 @@ mod sharpe;
 mod special;
 mod stationarity;
 
+pub use blocks::{BlockLengths, Generator, Scheme, optimal_block_lengths};
+pub use bootstrap::{Replica, Resampler, studentised_interval};
 pub use descriptive::{
     annualised_volatility, correlation, max_drawdown, mean, moving_average, percentile_rank, returns, standard_deviation,
 };

@@ -41,7 +41,7 @@ impl Sums {
 /// of slices, more than 24, or fewer than two rows a slice.
 pub fn overfitting(strategies: &[&[f64]], slices: usize) -> Option<Overfitting> {
     let rows = strategies.first()?.len();
-    let is_possible = strategies.len() >= 2 && slices >= 2 && slices % 2 == 0 && slices <= 24 && rows / slices >= 2;
+    let is_possible = strategies.len() >= 2 && slices >= 2 && slices.is_multiple_of(2) && slices <= 24 && rows / slices >= 2;
     if !is_possible || strategies.iter().any(|column| column.len() != rows) {
         return None;
     }

@@ -86,8 +86,8 @@ impl Products {
         // raw[i][j]: the difference i back with the difference j back
         let width = lags + 1;
         let mut raw = vec![0.0; width * width];
-        for lag in 0..=lags {
-            raw[lag] = product(shifted(0), shifted(lag));
+        for (lag, place) in raw.iter_mut().enumerate().take(width) {
+            *place = product(shifted(0), shifted(lag));
         }
         for i in 1..=lags {
             for j in i..=lags {

@@ -25,6 +25,7 @@ mod keys;
 mod oracles;
 mod properties;
 mod reconcile;
+mod resampling;
 mod screens;
 mod secrets;
 mod stage;

@@ -13,10 +13,12 @@ import pathlib
 import warnings
 from importlib.metadata import version
 
+import arch.bootstrap
 import empyrical
 import mpmath
 import numpy as np
 import scipy
+import scipy.signal
 import scipy.stats as st
 import statsmodels
 from scipy.special import xlogy
@@ -165,6 +167,27 @@ def christoffersen(hits, p):
     return (alone, st.chi2.sf(alone, 1), both, st.chi2.sf(both, 2))
 
 
+def bootstrap():
+    """Index arrays drawn by arch with statistics in numpy, and arch's block lengths."""
+    values = ARRAYS["changes_30"]
+    made = {"draws": [], "block_lengths": {}}
+    for kind in (arch.bootstrap.StationaryBootstrap, arch.bootstrap.CircularBlockBootstrap):
+        drawn = kind(4, values, seed=np.random.default_rng(11))
+        for _, _ in zip(range(4), drawn.bootstrap(4)):
+            sample = values[drawn.index]
+            made["draws"].append({"index": tuple(map(int, drawn.index)), "mean": sample.mean(),
+                                  "sharpe": sample.mean() / sample.std(ddof=1), "drawdown": under_water(sample)[0]})
+    draw = np.random.Generator(np.random.PCG64(3))
+    noise = draw.standard_normal(1000)
+    slow = scipy.signal.lfilter([1], [1, -0.7], noise)
+    made["slow"] = tuple(np.round(slow, 5).tolist())
+    for name, series in (("changes_250", ARRAYS["changes_250"]), ("prices_250", ARRAYS["prices_250"]),
+                         ("changes_30", values), ("slow", np.round(slow, 5))):
+        found = arch.bootstrap.optimal_block_length(series).iloc[0]
+        made["block_lengths"][name] = (found["stationary"], found["circular"])
+    return made
+
+
 def plain(value):
     """Lists of tuples stand one row a line; numpy scalars become numbers."""
     if isinstance(value, dict):
@@ -233,12 +256,12 @@ def overfitting():
             "probability": np.mean(np.array(logits) <= 0), "mean_logit": np.mean(logits)}
 
 
-SECTIONS = {"distributions": distributions, "metrics": metrics, "overfitting": overfitting, "tests": hypothesis_tests}
+SECTIONS = {"distributions": distributions, "metrics": metrics, "overfitting": overfitting, "tests": hypothesis_tests, "bootstrap": bootstrap}
 
 
 if __name__ == "__main__":
     made = {"versions": {"numpy": np.__version__, "scipy": scipy.__version__, "statsmodels": statsmodels.__version__,
-                          "empyrical-reloaded": version("empyrical-reloaded"), "mpmath": mpmath.__version__}}
+                          "arch": arch.__version__, "empyrical-reloaded": version("empyrical-reloaded"), "mpmath": mpmath.__version__}}
     made |= {name: plain(section()) for name, section in SECTIONS.items()}
     out = HERE / "evidence.json"
     out.write_text(text(made) + "\n", encoding="utf-8")

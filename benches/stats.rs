@@ -1,0 +1,71 @@
+//! Resampling and the report of a series. `benches/README.md` holds the figures.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a bench stops at the impossible")]
+
+use std::hint::black_box;
+use std::thread;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use pmax::stats::{self, Bandwidth, Generator, Lags, Observed, Resampler, Scheme};
+
+const DAYS: usize = 1_250;
+const REPLICATIONS: u64 = 10_000;
+
+/// Five years of made-up daily returns.
+fn returns() -> Vec<f64> {
+    let mut generator = Generator::new(1);
+    let mut draw = [0_usize; 24];
+    let mut one = || {
+        Scheme::Circular(1).draw(&mut generator, &mut draw);
+        draw.iter().map(|index| *index as f64 / 23.0 - 0.5).sum::<f64>() * 0.008 + 0.0003
+    };
+    (0..DAYS).map(|_| one()).collect()
+}
+
+fn bootstrap(criterion: &mut Criterion) {
+    let values = returns();
+    let resampler = Resampler::new(&values, 0.0).unwrap();
+    let block = Scheme::Stationary(stats::optimal_block_lengths(&values).unwrap().stationary.max(5.0));
+    let part = |from: u64, to: u64| {
+        let mut sums = (0.0, 0.0);
+        for replication in from..to {
+            let replica = resampler.replicate(block, 7, replication);
+            sums = (sums.0 + replica.sharpe.unwrap_or(0.0), sums.1 + replica.drawdown);
+        }
+        sums
+    };
+    let mut group = criterion.benchmark_group("bootstrap");
+    group.sample_size(20);
+    group.bench_function("10,000 x 1,250, one thread", |bencher| bencher.iter(|| black_box(part(0, REPLICATIONS))));
+    group.bench_function("10,000 x 1,250, two threads", |bencher| {
+        bencher.iter(|| {
+            thread::scope(|scope| {
+                let half = scope.spawn(|| part(0, REPLICATIONS / 2));
+                black_box((part(REPLICATIONS / 2, REPLICATIONS), half.join().unwrap()))
+            })
+        });
+    });
+    group.finish();
+}
+
+/// Everything `pmax stats` prints but the bootstrap.
+fn report(criterion: &mut Criterion) {
+    let values = returns();
+    criterion.bench_function("report of 1,250 returns, no bootstrap", |bencher| {
+        bencher.iter(|| {
+            let values = black_box(values.as_slice());
+            let observed = Observed::of(values, 0.0).unwrap();
+            let mut sorted = values.to_vec();
+            sorted.sort_unstable_by(f64::total_cmp);
+            black_box((observed.interval(0.95), observed.probabilistic(0.0), observed.minimum_track_record(0.0, 0.95)));
+            black_box((stats::sortino(values, 0.0, 252.0), stats::drawdown(values), stats::annual_growth(values, 252.0)));
+            black_box((stats::value_at_risk(&sorted, 0.05), stats::expected_shortfall(&sorted, 0.05)));
+            black_box((stats::t_test(values, 0.0), stats::jarque_bera(values), stats::ljung_box(values, 10, 0)));
+            black_box((stats::dickey_fuller(values, Lags::Akaike), stats::kpss(values, Bandwidth::Automatic)));
+            black_box((stats::mean_interval_95(values), stats::optimal_block_lengths(values)))
+        });
+    });
+}
+
+criterion_group!(benches, bootstrap, report);
+criterion_main!(benches);

@@ -1,0 +1,127 @@
+//! Which observations a block bootstrap draws: a seeded generator, two schemes, and the length of blocks from the data.
+
+use crate::stats::mean;
+use crate::stats::metrics::spread;
+use crate::stats::series::autoproduct;
+
+/// A seeded generator (SplitMix64: Steele, Lea and Flood 2014). The same seed draws the same numbers on every machine.
+#[derive(Debug, Clone)]
+pub struct Generator(u64);
+
+impl Generator {
+    /// Starts at a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The generator of one of many replications: each has its own, so that it does not matter who computes which.
+    pub fn of_replication(seed: u64, replication: u64) -> Self {
+        let mut mixed = Self(replication);
+        Self(seed ^ mixed.bits())
+    }
+
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from 0 to below `count`, by multiplication; the bias is below `count` / 2⁶⁴.
+    fn below(&mut self, count: usize) -> usize {
+        ((u128::from(self.bits()) * count as u128) >> 64) as usize
+    }
+
+    /// A number above 0 and at most 1.
+    fn share(&mut self) -> f64 {
+        ((self.bits() >> 11) as f64 + 1.0) / (1_u64 << 53) as f64
+    }
+}
+
+/// How blocks are drawn. Both treat the series as a circle, so that no observation is drawn more seldom than another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scheme {
+    /// Blocks of geometric length with this mean, at least 1 (Politis and Romano 1994).
+    Stationary(f64),
+    /// Blocks of this length (Politis and Romano 1992).
+    Circular(usize),
+}
+
+impl Scheme {
+    /// The next block of a series of `count` values, of which `left` are still to be drawn: where it starts and how long it is.
+    pub(super) fn block(self, generator: &mut Generator, count: usize, left: usize) -> (usize, usize) {
+        let start = generator.below(count);
+        let length = match self {
+            Self::Circular(length) => length.max(1),
+            Self::Stationary(mean) if mean > 1.0 => 1 + (libm::log(generator.share()) / libm::log1p(-1.0 / mean)) as usize,
+            Self::Stationary(_) => 1,
+        };
+        (start, length.min(left).min(count))
+    }
+
+    /// Fills `indices` with what one replication of a series of the same length draws.
+    pub fn draw(self, generator: &mut Generator, indices: &mut [usize]) {
+        let count = indices.len();
+        let mut rest = indices;
+        while !rest.is_empty() {
+            let (start, length) = self.block(generator, count, rest.len());
+            let (block, after) = rest.split_at_mut(length);
+            for (place, index) in block.iter_mut().zip(start..) {
+                *place = if index < count { index } else { index - count };
+            }
+            rest = after;
+        }
+    }
+}
+
+/// Lengths of blocks that make the variance of the mean most accurate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BlockLengths {
+    /// Mean length for the stationary bootstrap.
+    pub stationary: f64,
+    /// Length for the circular bootstrap, not rounded.
+    pub circular: f64,
+}
+
+/// Block lengths from the data (Politis and White 2004, with the correction of Patton, Politis and White 2009), with the bandwidth rule and
+/// the upper limit of `arch`. `None` below ten values or without variance. Use it on what is averaged: for a volatility, on squares.
+pub fn optimal_block_lengths(values: &[f64]) -> Option<BlockLengths> {
+    if values.len() < 10 {
+        return None;
+    }
+    spread(values)?;
+    let centre = mean(values)?;
+    let centred: Vec<f64> = values.iter().map(|value| value - centre).collect();
+    let n = centred.len() as f64;
+    let quiet = (libm::log10(n) as usize).max(5);
+    let most = (libm::ceil(libm::sqrt(n)) as usize + quiet).min(values.len() - 2);
+    let covariances: Vec<f64> = (0..=most).map(|lag| autoproduct(&centred, lag) / n).collect();
+    let bandwidth = bandwidth(&centred, &covariances, quiet).map_or(most, |lag| (2 * lag.max(1)).min(most));
+    let (mut slope, mut level) = (0.0, *covariances.first()?);
+    for (lag, covariance) in covariances.iter().enumerate().take(bandwidth + 1).skip(1) {
+        let share = lag as f64 / bandwidth as f64;
+        // A flat-top window: full weight for the first half.
+        let weight = if share <= 0.5 { 1.0 } else { 2.0 * (1.0 - share) };
+        slope += 2.0 * weight * lag as f64 * covariance;
+        level += 2.0 * weight * covariance;
+    }
+    let limit = libm::ceil((3.0 * libm::sqrt(n)).min(n / 3.0));
+    let length = |constant: f64| (libm::cbrt(2.0 * slope * slope / (constant * level * level)) * libm::cbrt(n)).min(limit);
+    (level != 0.0).then(|| BlockLengths { stationary: length(2.0), circular: length(4.0 / 3.0) })
+}
+
+/// The lag after which `quiet` autocorrelations in a row are insignificant.
+fn bandwidth(centred: &[f64], covariances: &[f64], quiet: usize) -> Option<usize> {
+    let n = centred.len() as f64;
+    let critical = 2.0 * libm::sqrt(libm::log10(n) / n);
+    let squares = |part: Option<&[f64]>| part.unwrap_or_default().iter().map(|value| value * value).sum::<f64>();
+    let is_quiet = |(lag, covariance): (usize, &f64)| {
+        let (later, earlier) = (squares(centred.get(lag + 1..)), squares(centred.get(..centred.len().saturating_sub(lag + 1))));
+        (covariance * n).abs() / libm::sqrt(later * earlier) < critical
+    };
+    let quiet_lags: Vec<bool> = covariances.iter().enumerate().map(is_quiet).collect();
+    // The last lag only ends the search in the reference, it is not looked at.
+    let seen = quiet_lags.get(..quiet_lags.len() - 1)?;
+    seen.windows(quiet).position(|window| window.iter().all(|is_quiet| *is_quiet))
+}
