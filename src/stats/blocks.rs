@@ -49,29 +49,46 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The next block of a series of `count` values, of which `left` are still to be drawn: where it starts and how long it is.
-    pub(super) fn block(self, generator: &mut Generator, count: usize, left: usize) -> (usize, usize) {
-        let start = generator.below(count);
-        let length = match self {
-            Self::Circular(length) => length.max(1),
-            Self::Stationary(mean) if mean > 1.0 => 1 + (libm::log(generator.share()) / libm::log1p(-1.0 / mean)) as usize,
-            Self::Stationary(_) => 1,
-        };
-        (start, length.min(left).min(count))
+    pub(super) fn blocks(self) -> Blocks {
+        match self {
+            Self::Circular(length) => Blocks::Fixed(length.max(1)),
+            Self::Stationary(mean) if mean > 1.0 => Blocks::Geometric(1.0 / libm::log1p(-1.0 / mean)),
+            Self::Stationary(_) => Blocks::Fixed(1),
+        }
     }
 
     /// Fills `indices` with what one replication of a series of the same length draws.
     pub fn draw(self, generator: &mut Generator, indices: &mut [usize]) {
-        let count = indices.len();
+        let (count, blocks) = (indices.len(), self.blocks());
         let mut rest = indices;
         while !rest.is_empty() {
-            let (start, length) = self.block(generator, count, rest.len());
+            let (start, length) = blocks.next(generator, count, rest.len());
             let (block, after) = rest.split_at_mut(length);
             for (place, index) in block.iter_mut().zip(start..) {
                 *place = if index < count { index } else { index - count };
             }
             rest = after;
         }
+    }
+}
+
+/// A scheme with what its lengths need computed once.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Blocks {
+    Fixed(usize),
+    /// One over the logarithm of the probability that a block goes on.
+    Geometric(f64),
+}
+
+impl Blocks {
+    /// The next block of a series of `count` values, of which `left` are still to be drawn: where it starts and how long it is.
+    pub(super) fn next(self, generator: &mut Generator, count: usize, left: usize) -> (usize, usize) {
+        let start = generator.below(count);
+        let length = match self {
+            Self::Fixed(length) => length,
+            Self::Geometric(scale) => 1 + (libm::log(generator.share()) * scale) as usize,
+        };
+        (start, length.min(left).min(count))
     }
 }
 
@@ -115,7 +132,7 @@ pub fn optimal_block_lengths(values: &[f64]) -> Option<BlockLengths> {
 fn bandwidth(centred: &[f64], covariances: &[f64], quiet: usize) -> Option<usize> {
     let n = centred.len() as f64;
     let critical = 2.0 * libm::sqrt(libm::log10(n) / n);
-    let squares = |part: Option<&[f64]>| part.unwrap_or_default().iter().map(|value| value * value).sum::<f64>();
+    let squares = |part: Option<&[f64]>| autoproduct(part.unwrap_or_default(), 0);
     let is_quiet = |(lag, covariance): (usize, &f64)| {
         let (later, earlier) = (squares(centred.get(lag + 1..)), squares(centred.get(..centred.len().saturating_sub(lag + 1))));
         (covariance * n).abs() / libm::sqrt(later * earlier) < critical

@@ -69,10 +69,11 @@ impl Resampler {
     )]
     pub fn replicate(&self, scheme: Scheme, seed: u64, replication: u64) -> Replica {
         let mut generator = Generator::of_replication(seed, replication);
+        let blocks = scheme.blocks();
         let (mut left, mut sums) = (self.count, Powers::default());
         let (mut log, mut peak, mut worst) = (0.0_f64, 0.0_f64, 0.0_f64);
         while left > 0 {
-            let (start, length) = scheme.block(&mut generator, self.count, left);
+            let (start, length) = blocks.next(&mut generator, self.count, left);
             let end = start + length;
             for ((sum, after), before) in sums.0.iter_mut().zip(self.powers[end].0).zip(self.powers[start].0) {
                 *sum += after - before;

@@ -25,9 +25,18 @@ fn centred(values: &[f64]) -> Option<Vec<f64>> {
     Some(values.iter().map(|value| value - centre).collect())
 }
 
-/// Sum of products of values `lag` apart.
+/// Sum of products of values `lag` apart, in eight lanes, since one sum waits for each addition.
 pub(super) fn autoproduct(values: &[f64], lag: usize) -> f64 {
-    values.iter().zip(values.get(lag..).unwrap_or_default()).map(|(a, b)| a * b).sum()
+    let later = values.get(lag..).unwrap_or_default();
+    let (ours, theirs) = (values.get(..later.len()).unwrap_or_default().chunks_exact(8), later.chunks_exact(8));
+    let rest: f64 = ours.remainder().iter().zip(theirs.remainder()).map(|(a, b)| a * b).sum();
+    let mut lanes = [0.0; 8];
+    for (ours, theirs) in ours.zip(theirs) {
+        for ((lane, a), b) in lanes.iter_mut().zip(ours).zip(theirs) {
+            *lane += a * b;
+        }
+    }
+    lanes.iter().sum::<f64>() + rest
 }
 
 /// Ljung and Box's test (1978) that the first `lags` autocorrelations are zero; `fitted` is the number of ARMA parameters of a model that
