@@ -11,6 +11,6 @@ mod run;
 mod trades;
 
 pub use critic::{Finding, criticise};
-pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Share, Verdict};
+pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share, Verdict};
 pub use run::{Plan, Report, run};
 pub use trades::{Trade, TradeResults};

@@ -8,12 +8,14 @@ use serde::Serialize;
 use crate::backtest::run::Resolved;
 use crate::backtest::trades::{Trade, TradeResults};
 use crate::domain::{Bar, InstrumentId, Money, Ratio, RiskDay};
-use crate::stats::{self, Interval};
+use crate::stats::{self, Contrast, Interval, Observed};
 
 /// Days in a year, to turn a span into years.
 const DAYS_PER_YEAR: f64 = 365.25;
-/// The 97.5 % quantile of the standard normal distribution.
-const NORMAL_975: f64 = 1.959_963_984_540_054;
+/// The share of calls that must be right.
+const GATE: f64 = 0.55;
+/// What takes no skill.
+const COIN: f64 = 0.5;
 /// With fewer days nothing is said about a Sharpe ratio's sign.
 const LEAST_DAYS: usize = 30;
 
@@ -43,8 +45,15 @@ pub struct DailyResults {
     pub volatility: Option<f64>,
     /// Mean over standard deviation (`n − 1`) of daily returns, a year; no interest is taken off.
     pub sharpe: Option<f64>,
-    /// Its 95 % interval, `SR ± 1.96 √((1 + SR²/2) / n)` a day (Lo 2002, eq. 9, independent returns).
+    /// Its 95 % interval for independent, not necessarily normal returns (Mertens 2002).
     pub sharpe_interval: Option<(f64, f64)>,
+    /// Probability that the true Sharpe ratio is above zero (Bailey and López de Prado 2012).
+    pub above_zero: Option<f64>,
+    /// Days a record of this Sharpe ratio must have to be above zero with 95 %; nothing where it is not above.
+    pub days_needed: Option<f64>,
+    /// The daily Sharpe ratio with the shape of its returns.
+    #[serde(skip)]
+    observed: Option<Observed>,
     /// Largest fall from a peak of the daily values.
     pub max_drawdown: Option<f64>,
 }
@@ -76,6 +85,19 @@ pub enum Verdict {
     NotProven,
 }
 
+/// The plan's gate on calls, more than 55 % right, with what it can decide.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Gate {
+    /// PASS only where the interval lies above one half as well, FAIL only where it lies below the gate.
+    pub verdict: Verdict,
+    /// How often a coin passes it with so many independent calls.
+    pub coin_passes: Option<f64>,
+    /// How often a source that is right in 55 % of its calls is told from a coin with so many (one-sided, 5 %).
+    pub power: Option<f64>,
+    /// Independent calls needed to do that four times in five.
+    pub calls_needed: Option<f64>,
+}
+
 /// All of it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Evidence {
@@ -91,6 +113,8 @@ pub struct Evidence {
     pub kept: Calls,
     /// Signals that a layer refused, followed all the same.
     pub refused: Calls,
+    /// The kept signals' directions against the plan's gate.
+    pub gate: Gate,
     /// What the account's results show.
     pub verdict: Verdict,
 }
@@ -117,9 +141,9 @@ impl DailyResults {
         let years = span.map(|(first, last)| f64::from((last - first).get_days()) / DAYS_PER_YEAR);
         let days_per_year = years.filter(|years| *years > 0.0).map(|years| returns.len() as f64 / years);
         let deviation = stats::standard_deviation(&returns).filter(|deviation| *deviation > 0.0);
-        let daily = stats::mean(&returns).zip(deviation).map(|(mean, deviation)| mean / deviation);
+        let observed = Observed::of(&returns, 0.0).filter(|_| deviation.is_some());
         let annual = |daily: f64| days_per_year.map(|days| daily * libm::sqrt(days));
-        let half = daily.map(|daily| NORMAL_975 * libm::sqrt((1.0 + daily * daily / 2.0) / returns.len() as f64));
+        let interval = observed.and_then(|observed| observed.interval(0.95));
         Self {
             days: returns.len() as u64,
             total_return: values
@@ -129,9 +153,39 @@ impl DailyResults {
                 .map(|(first, last)| last / first - 1.0),
             days_per_year,
             volatility: deviation.and_then(annual),
-            sharpe: daily.and_then(annual),
-            sharpe_interval: daily.zip(half).and_then(|(daily, half)| Some((annual(daily - half)?, annual(daily + half)?))),
+            sharpe: observed.and_then(|observed| annual(observed.sharpe)),
+            sharpe_interval: interval.and_then(|interval| Some((annual(interval.low)?, annual(interval.high)?))),
+            above_zero: observed.and_then(|observed| observed.probabilistic(0.0)),
+            days_needed: observed.and_then(|observed| observed.minimum_track_record(0.0, 0.95)),
+            observed,
             max_drawdown: stats::max_drawdown(values),
+        }
+    }
+
+    /// Probability that the true Sharpe ratio is above what the luckiest of all tests without skill would show (Bailey and López de Prado
+    /// 2014). `tried` are the Sharpe ratios a year of the different tests, this one among them; `None` below two.
+    pub fn deflated(&self, tried: &[f64]) -> Option<f64> {
+        let spread = stats::standard_deviation(tried).filter(|spread| *spread > 0.0)?;
+        let daily_variance = spread * spread / self.days_per_year.filter(|days| *days > 0.0)?;
+        self.observed?.deflated(tried.len() as f64, daily_variance)
+    }
+}
+
+impl Gate {
+    /// Holds calls against the gate.
+    pub fn of(calls: &Share) -> Self {
+        let passed = calls.rate.is_some_and(|rate| rate > GATE);
+        let verdict = match calls.interval {
+            Some((low, _)) if passed && low > COIN => Verdict::Pass,
+            Some((_, high)) if !passed && high < GATE => Verdict::Fail,
+            Some(_) | None => Verdict::NotProven,
+        };
+        let contrast = Contrast { base: COIN, skilled: GATE, false_alarm: 0.05 };
+        Self {
+            verdict,
+            coin_passes: (calls.of > 0).then(|| stats::pass_probability(COIN, GATE, calls.of)).flatten(),
+            power: stats::exact_power(contrast, calls.of).map(|(_, power)| power).filter(|_| calls.of > 0),
+            calls_needed: stats::sample_size(contrast, 0.8),
         }
     }
 }
@@ -176,12 +230,14 @@ impl Evidence {
             Some((_, high)) if high < 0.0 => Verdict::Fail,
             Some(_) | None => Verdict::NotProven,
         };
+        let kept = Calls::of(resolved.iter().filter(|resolved| resolved.is_kept));
         Self {
             account,
             held: benchmark.results(),
             trades: results,
             won: Share::of(results.won, results.count),
-            kept: Calls::of(resolved.iter().filter(|resolved| resolved.is_kept)),
+            gate: Gate::of(&kept.right),
+            kept,
             refused: Calls::of(resolved.iter().filter(|resolved| !resolved.is_kept)),
             verdict,
         }
@@ -240,12 +296,39 @@ mod tests {
         let returns = stats::returns(&values);
         let daily = stats::mean(&returns).unwrap() / stats::standard_deviation(&returns).unwrap();
         let per_year = 5.0 / (5.0 / DAYS_PER_YEAR);
-        let half = NORMAL_975 * libm::sqrt((1.0 + daily * daily / 2.0) / 5.0);
+        let shape = stats::shape(&returns).unwrap();
+        let variance = 1.0 - shape.skewness * daily + (shape.kurtosis - 1.0) / 4.0 * daily * daily;
+        let half = 1.959_963_984_540_054 * libm::sqrt(variance / 5.0);
         let (low, high) = results.sharpe_interval.unwrap();
         assert!((results.sharpe.unwrap() - daily * libm::sqrt(per_year)).abs() < 1e-12);
         assert!((low - (daily - half) * libm::sqrt(per_year)).abs() < 1e-12);
         assert!((high - (daily + half) * libm::sqrt(per_year)).abs() < 1e-12);
         assert_eq!(results.total_return, Some(102.5 / 100.0 - 1.0));
+        assert!(results.above_zero.is_some_and(|chance| chance > 0.5 && chance < 1.0));
+    }
+
+    #[test]
+    fn the_more_was_tried_the_less_the_best_of_it_says() {
+        let values: Vec<f64> = (0..300).map(|day| 100.0 + f64::from(day) / 10.0 + f64::from((day * 7) % 5)).collect();
+        let results = DailyResults::of(&values, Some((jiff::civil::date(2020, 1, 1), jiff::civil::date(2020, 10, 26))));
+        let own = results.sharpe.unwrap();
+        assert_eq!(results.deflated(&[own]), None, "one test is not deflated");
+        let few = results.deflated(&[own, 0.0]).unwrap();
+        let many: Vec<f64> = std::iter::once(own).chain((0..40).map(|index| f64::from(index % 3) - 1.0)).collect();
+        let spread = stats::standard_deviation(&[own, 0.0]).unwrap() / stats::standard_deviation(&many).unwrap();
+        let scaled: Vec<f64> = many.iter().map(|sharpe| sharpe * spread).collect();
+        assert!(results.deflated(&scaled).unwrap() < few && few < results.above_zero.unwrap());
+    }
+
+    #[test]
+    fn a_gate_says_how_often_a_coin_passes_it() {
+        let gate = Gate::of(&Share::of(17, 30));
+        assert_eq!(gate.verdict, Verdict::NotProven, "more than 55 % of 30 calls prove nothing");
+        assert!((gate.coin_passes.unwrap() - 0.292).abs() < 0.001, "{gate:?}");
+        assert!((gate.calls_needed.unwrap() - 616.0).abs() < 1.0, "{gate:?}");
+        assert_eq!(Gate::of(&Share::of(600, 1_000)).verdict, Verdict::Pass);
+        assert_eq!(Gate::of(&Share::of(480, 1_000)).verdict, Verdict::Fail);
+        assert_eq!(Gate::of(&Share::of(0, 0)).verdict, Verdict::NotProven);
     }
 
     #[test]

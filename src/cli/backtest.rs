@@ -34,6 +34,12 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     } else {
         print(&report, &base.instruments);
         let (all, different) = (counted(tried.trials, "test"), tried.different);
+        if let Some(chance) = report.evidence.account.deflated(&tried.sharpes) {
+            say(&format!(
+                "deflated       {:.1} %: the chance that this beats the luckiest of all that was tried",
+                chance * 100.0
+            ));
+        }
         say(&format!("tried          {all} on this tape so far, {different} of them different; the best of many is lucky"));
         say("");
         say("What speaks against it");
@@ -98,6 +104,10 @@ fn print(report: &Report, instruments: &InstrumentTable) {
     both("volatility", &|results| results.volatility.map_or_else(|| "n/a".to_owned(), |share| format!("{:.2} %", share * 100.0)));
     both("Sharpe", &|results| number(results.sharpe));
     both("  95 %", &|results| range(results.sharpe_interval, 1.0));
+    both("above zero", &|results| {
+        results.above_zero.map_or_else(|| "n/a".to_owned(), |chance| format!("{:.1} %", chance * 100.0))
+    });
+    both("days needed", &|results| results.days_needed.map_or_else(|| "n/a".to_owned(), |days| format!("{days:.0}")));
     both("drawdown", &|results| percent(results.max_drawdown.map(|fall| -fall)));
     both("days", &|results| results.days.to_string());
     say("");
@@ -114,11 +124,29 @@ fn print(report: &Report, instruments: &InstrumentTable) {
     say(&format!("proposals      {}; orders stopped by checks: {stopped}", report.signals.proposed));
     say(&format!("  kept         {}", calls(&evidence.kept)));
     say(&format!("  refused      {}", calls(&evidence.refused)));
+    let gate = &evidence.gate;
+    let chance = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), |value| format!("{:.0} %", value * 100.0));
+    say(&format!(
+        "gate > 55 %    {}; with {} a coin passes {}, a source at 55 % is told from it {}; {} would do",
+        word(gate.verdict),
+        counted(evidence.kept.right.of, "call"),
+        chance(gate.coin_passes),
+        chance(gate.power),
+        gate.calls_needed.map_or_else(|| "n/a".to_owned(), |calls| format!("{calls:.0}"))
+    ));
     let mut sums: Vec<_> = report.by_instrument().into_iter().collect();
     sums.sort_by(|left, right| right.1.total_cmp(&left.1));
     let shown: Vec<String> = sums.iter().map(|(id, net)| format!("{} {net:+.2}", instruments.symbol(*id))).collect();
     if !shown.is_empty() {
         say(&format!("by instrument  {}", shown.join(", ")));
+    }
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "PASS",
+        Verdict::Fail => "FAIL",
+        Verdict::NotProven => "NOT PROVEN",
     }
 }
 
