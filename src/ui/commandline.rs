@@ -14,7 +14,7 @@ const WORDS: [(&str, &str); 6] = [
     ("speed N|max", "set the speed"),
     ("reset CAPITAL", "begin the paper account anew"),
     ("SYMBOL [chart|buy|sell|close]", "an instrument"),
-    ("group NAME [add|remove SYMBOL]", "show or edit a group of quotes"),
+    ("group NAME [add|remove SYMBOL|delete]", "show, edit or delete a group of quotes"),
     ("quit", "end the program"),
 ];
 
@@ -100,6 +100,19 @@ fn group(state: &mut UiState, words: &[&str], context: &Context) -> Done {
             }
             (*name).clone_into(&mut state.group);
         }
+        [name, "delete"] => {
+            let was_own = state.own_groups.remove(*name).is_some();
+            if context.groups.contains_key(*name) {
+                let file = "stands in the configuration file: take it out of [groups] there";
+                return Err(format!("group «{name}» {file}{}", if was_own { "; changes made here are undone" } else { "" }));
+            }
+            if !was_own {
+                return Err(format!("there is no group «{name}»"));
+            }
+            if state.group == *name {
+                state.group.clear();
+            }
+        }
         [name, verb @ ("add" | "remove"), symbols @ ..] if !symbols.is_empty() => {
             let known: Result<Vec<String>, String> =
                 symbols.iter().map(|symbol| find(symbol, context).map(|(_, name)| name)).collect();
@@ -112,7 +125,7 @@ fn group(state: &mut UiState, words: &[&str], context: &Context) -> Done {
             }
             (*name).clone_into(&mut state.group);
         }
-        _ => return Err("write `group NAME`, `group NAME add SYMBOL` or `group all`".to_owned()),
+        _ => return Err("write `group NAME`, `group NAME add SYMBOL`, `group NAME delete` or `group all`".to_owned()),
     }
     Ok(())
 }

@@ -37,6 +37,22 @@ fn a_jump_says_in_which_time_it_was_read_and_does_not_go_past_the_end() {
 }
 
 #[test]
+fn a_group_made_on_the_screen_can_be_deleted_and_one_of_the_file_cannot() {
+    let mut stage = typed("group tech add AAPL MSFT");
+    assert_eq!(stage.state.group, "tech");
+    let line = |stage: &mut Stage, text: &str| {
+        stage.keys(":");
+        stage.keys(text);
+        stage.press(KeyCode::Enter);
+        stage.text()
+    };
+    line(&mut stage, "group tech delete");
+    assert!(stage.state.group.is_empty() && !stage.state.own_groups.contains_key("tech"), "what is deleted is not shown on");
+    assert!(line(&mut stage, "group tech delete").contains("there is no group «tech»"));
+    assert!(line(&mut stage, "group metals delete").contains("stands in the configuration file"), "{}", stage.text());
+}
+
+#[test]
 fn the_end_of_a_tape_says_how_to_go_on() {
     for size in [(120, 40), (80, 24)] {
         let stage = Stage::new(world::lived_until("2030-01-01"), size, Palette::GreenRed);
