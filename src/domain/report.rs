@@ -22,6 +22,13 @@ pub enum BrokerReport {
         /// The broker's words.
         reason: CleanText,
     },
+    /// The order never left: nothing happened, and nobody has refused it.
+    NotSent {
+        /// Which order.
+        order: OrderId,
+        /// Why.
+        reason: CleanText,
+    },
     /// The order was written, and nobody knows what came of it.
     ReplyLost {
         /// Which order.

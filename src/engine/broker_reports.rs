@@ -26,6 +26,12 @@ impl Engine {
                     self.raise(Severity::Warning, AlertTopic::Order, None, text, outcome);
                 }
             }
+            BrokerReport::NotSent { order, reason } => {
+                if self.try_step(*order, OrderStep::FindUnsent, reason.as_str(), outcome) {
+                    let text = format!("order {order} was not sent: {reason}");
+                    self.raise(Severity::Warning, AlertTopic::Order, None, text, outcome);
+                }
+            }
             BrokerReport::Triggered { order } => {
                 self.try_step(*order, OrderStep::Trigger, "", outcome);
             }
@@ -63,12 +69,16 @@ impl Engine {
             return true;
         }
         let state = self.book.orders.get(order).map(|tracked| tracked.state);
-        let repeated = matches!(
-            (state, step),
-            (Some(OrderState::Cancelled), OrderStep::Cancel)
-                | (Some(OrderState::Expired), OrderStep::Expire)
-                | (Some(OrderState::Rejected), OrderStep::Reject)
-        );
+        // A cancel or a change that came too late is no contradiction: what it was about is over.
+        let is_late =
+            matches!(step, OrderStep::RefuseCancel | OrderStep::RefuseModify) && state.is_some_and(OrderState::is_closed);
+        let repeated = is_late
+            || matches!(
+                (state, step),
+                (Some(OrderState::Cancelled), OrderStep::Cancel)
+                    | (Some(OrderState::Expired), OrderStep::Expire)
+                    | (Some(OrderState::Rejected), OrderStep::Reject)
+            );
         if !repeated {
             self.record(Record::Order(OrderRecord::Contradicted { order, state, step }), outcome);
             let text = format!("the broker's report {step:?} does not fit order {order}; nothing was changed");

@@ -64,6 +64,7 @@ impl Engine {
                 false
             }
             BrokerReport::Rejected { .. } | BrokerReport::ReplyLost { .. } | BrokerReport::ProtectRefused { .. } => false,
+            BrokerReport::NotSent { .. } => false,
             BrokerReport::Triggered { .. } | BrokerReport::Filled(_) | BrokerReport::Cancelled { .. } => false,
             BrokerReport::Expired { .. } => false,
         };
@@ -110,7 +111,7 @@ impl Engine {
     pub(super) fn advance_kill(&mut self, outcome: &mut Outcome) {
         match self.book.kill {
             KillPhase::Idle | KillPhase::Finished => {}
-            KillPhase::Cancelling if self.has_cancels_open() => {}
+            KillPhase::Cancelling if self.has_cancels_open() || self.may_still_open() => {}
             KillPhase::Cancelling => self.record(Record::Trading(TradingRecord::KillFinished), outcome),
             // What still waits, or whose fate is not known, may become a position, which is to be closed as well.
             KillPhase::Flattening if !self.can_flatten() && (self.has_cancels_open() || self.may_still_open()) => {}
@@ -130,12 +131,15 @@ impl Engine {
         }
     }
 
-    /// How often the broker has refused to close a position for the kill switch, of the orders at hand.
+    /// How often the broker has refused to close a position since the kill switch was fired, of the orders at hand. What never left was
+    /// not refused.
     fn refused_closes(&self, position: &Position) -> usize {
         let origin = Origin::Protective(ProtectiveReason::KillSwitch);
+        let fired_at = self.book.reason.as_ref().map(|reason| reason.at).unwrap_or_default();
         let is_refused = |tracked: &&std::sync::Arc<TrackedOrder>| {
             let request = &tracked.order.request;
-            request.closes == Some(position.id) && request.origin == origin && tracked.state == OrderState::Rejected
+            let is_of_now = tracked.order.created_at >= fired_at;
+            request.closes == Some(position.id) && request.origin == origin && tracked.state == OrderState::Rejected && is_of_now
         };
         self.book.orders.closed_newest_first().take(256).filter(is_refused).count()
     }

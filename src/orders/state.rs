@@ -79,7 +79,7 @@ pub enum OrderStep {
     Reject,
     /// The reply was lost.
     LoseReply,
-    /// A restart found it confirmed but never sent.
+    /// It never left: a restart found it confirmed only, or there was no way to the broker.
     FindUnsent,
     /// Complete answers of the broker do not contain it.
     ProveAbsent,
@@ -104,7 +104,7 @@ pub fn next(state: OrderState, step: OrderStep) -> Result<OrderState, IllegalSte
     use OrderStep as T;
     let to = match (state, step) {
         (S::Confirmed, T::Send) => S::Sending,
-        (S::Confirmed, T::FindUnsent) => S::ExpiredUnsent,
+        (S::Confirmed | S::Sending, T::FindUnsent) => S::ExpiredUnsent,
         (S::Confirmed, T::Cancel) => S::Cancelled,
         (S::Sending, T::LoseReply) => S::Unknown,
 

@@ -415,3 +415,79 @@ fn a_stop_that_was_taken_off_and_set_again_works_again() {
     assert_eq!(shown(&desk), Some("2".parse().unwrap()));
     assert!(!desk.state(second.id).is_closed());
 }
+
+fn minute_passes(desk: &mut Desk) {
+    let now = pmax::domain::MarketTime(desk.engine.market().now().0 + 60 * SECOND);
+    let last = desk.engine.market().get(InstrumentId(2)).unwrap().last().unwrap();
+    let quote =
+        pmax::domain::Quote { instrument: InstrumentId(2), last, bid: None, ask: None, origin: pmax::domain::QuoteOrigin::Venue };
+    let event = pmax::domain::MarketEvent::Quoted { quote, stamp: pmax::domain::MarketStamp::tape(now) };
+    desk.engine.handle(&Event::Market(event), &mut desk.outcome);
+    desk.wait(60);
+}
+
+#[test]
+fn a_kill_switch_asks_again_once_the_line_is_back_and_when_it_is_fired_again() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    desk.command(Command::Kill { why: "test".to_owned() });
+    desk.command(Command::Flatten);
+    // The line is down for three bars.
+    for _ in 0..3 {
+        let close = *desk.written.last().unwrap();
+        desk.report(BrokerReport::NotSent { order: close, reason: CleanText::from("the link to the broker is not ready") });
+        minute_passes(&mut desk);
+        desk.answer(&[], &[(position, "2".parse().unwrap())]);
+    }
+    assert_eq!(
+        desk.engine.book().kill(),
+        pmax::engine::KillPhase::Flattening,
+        "what never left was not refused: {:?}",
+        desk.engine.book().alerts().iter().rev().take(8).map(|alert| &alert.text).collect::<Vec<_>>()
+    );
+    // Now the broker itself refuses, as often as it is asked.
+    for _ in 0..3 {
+        let close = *desk.written.last().unwrap();
+        desk.report(BrokerReport::Rejected { order: close, reason: CleanText::from_outside("BE099") });
+        minute_passes(&mut desk);
+        desk.answer(&[], &[(position, "2".parse().unwrap())]);
+    }
+    let first = desk.engine.book().kill();
+    // A day later, re-armed, everything in order; the person fires again.
+    desk.command(Command::RequestRearm);
+    desk.command(Command::ConfirmRearm);
+    assert_eq!(desk.engine.book().state(), TradingState::Active);
+    for _ in 0..1_440 {
+        minute_passes(&mut desk);
+    }
+    let before = desk.written.len();
+    desk.command(Command::Kill { why: "now really".to_owned() });
+    desk.command(Command::Flatten);
+    assert_eq!(desk.written.len(), before + 1, "not one close is sent ({:?}); first time: {first:?}", desk.engine.book().kill());
+}
+
+#[test]
+fn a_kill_is_not_over_while_an_openings_fate_is_unknown() {
+    let mut desk = Desk::new();
+    let order = desk.buy();
+    desk.lose(order);
+    desk.command(Command::Kill { why: "test".to_owned() });
+    assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Cancelling);
+    desk.wait(1);
+    desk.answer(&[], &[]);
+    desk.wait(11);
+    desk.answer(&[], &[]);
+    assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Finished);
+}
+
+#[test]
+fn a_cancel_that_came_too_late_is_no_contradiction() {
+    let mut desk = Desk::new();
+    let order = desk.limit();
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(7) });
+    desk.command(Command::CancelOrder { order });
+    desk.report(BrokerReport::Expired { order });
+    let alerts = desk.engine.book().alerts().len();
+    desk.report(BrokerReport::CancelRefused { order, reason: CleanText::from("no such order") });
+    assert_eq!(desk.engine.book().alerts().len(), alerts, "{:?}", desk.engine.book().alerts().back());
+}

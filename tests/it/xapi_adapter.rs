@@ -343,3 +343,156 @@ fn a_close_that_never_happened_is_not_credited_with_another() {
     let by = said.iter().find_map(|report| if let BrokerReport::Filled(fill) = report { Some(fill.order) } else { None });
     assert_eq!(by, Some(OrderId(OrderId::FOREIGN.0 + 99)), "{said:?}");
 }
+
+#[test]
+fn a_lost_reply_whose_status_is_pending_with_our_mark_is_not_absent() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Ambiguous(desk.last_ask(), CleanText::from("no reply")));
+    let pending = json!({"order": 70, "requestStatus": 1, "message": null, "customComment": desk.mark(1)});
+    desk.hear(ClientEvent::Status(serde_json::from_value(pending).unwrap()));
+    let in_progress =
+        json!({"order": 70, "order2": 70, "position": 70, "type": 1, "state": "Modified", "customComment": desk.mark(1)});
+    desk.hear(ClientEvent::Trade(Box::new(trade(in_progress))));
+    assert_eq!(desk.there(Vec::new()), [OrderId(1)], "the broker says that it is PENDING");
+}
+
+#[test]
+fn a_status_with_an_unknown_number_is_no_refusal() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    assert_eq!(desk.hear(ClientEvent::Status(status(70, 2))), []);
+}
+
+#[test]
+fn a_record_without_its_price_or_volume_is_not_booked() {
+    for missing in ["close_price", "volume"] {
+        let mut desk = Desk::new();
+        desk.submit(order(1, OrderKind::Market, None));
+        desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+        let mark = desk.mark(1);
+        desk.hear(ClientEvent::Trade(Box::new(trade(json!({"order": 70, "position": 70, "customComment": mark})))));
+        let mut closed = json!({"order": 70, "order2": 75, "position": 70, "type": 2, "closed": true, "profit": 1.0, "close_price": 1.2,
+                                "customComment": mark});
+        closed[missing] = Value::Null;
+        let said = desk.hear(ClientEvent::Trade(Box::new(trade(closed))));
+        let bad = said.iter().any(
+            |report| matches!(report, BrokerReport::Filled(fill) if fill.price == Price::ZERO || fill.quantity == Quantity::ZERO),
+        );
+        assert!(!bad, "{missing}: {said:?}");
+    }
+}
+
+#[test]
+fn what_is_not_traded_here_by_its_terms_is_not_adopted_by_them() {
+    let mut desk = Desk::strange();
+    desk.hear(ClientEvent::Symbols(vec![symbol(10_000)]));
+    let said = desk.look(vec![trade(json!({}))], Vec::new());
+    assert_eq!(said, [], "0.01 lots are 100 units there, not 1,000");
+}
+
+#[test]
+fn lists_that_are_always_overtaken_still_end_a_cancel_without_a_last_word() {
+    let mut desk = Desk::new();
+    desk.place(1, 70);
+    desk.adapter.cancel(OrderId(1));
+    desk.said();
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 71));
+    let mut said = Vec::new();
+    for look in 0..60 {
+        let open = vec![trade(
+            json!({"order": 70, "order2": 70, "position": 70, "cmd": 2, "open_price": 1.05, "customComment": desk.mark(1)}),
+        )];
+        let began = WallTime((200 + look * 11) * SECOND);
+        said.extend(desk.look_at(Snapshot { began, open, history: Vec::new(), margin: margin("USD"), is_overtaken: true }));
+    }
+    assert!(desk.asked.contains(&Ask::Transaction(71)), "nobody asked the broker in 11 minutes");
+    assert!(said.iter().any(|report| matches!(report, BrokerReport::CancelRefused { .. })));
+}
+
+#[test]
+fn a_second_final_status_of_an_order_is_not_the_answer_to_its_cancel() {
+    let mut desk = Desk::new();
+    desk.place(1, 70);
+    desk.hear(ClientEvent::Status(status(70, 3))); // the stream sends it twice
+    desk.adapter.cancel(OrderId(1));
+    desk.said();
+    let said = desk.hear(ClientEvent::Taken(desk.last_ask(), 70)); // the broker names the order that is deleted
+    assert!(!said.iter().any(|report| matches!(report, BrokerReport::Cancelled { .. })), "{said:?}");
+}
+
+fn book(orders: &pmax::orders::OrderManager, ledger: &pmax::portfolio::Ledger, desk: &mut Desk) {
+    desk.adapter.restore(pmax::broker::Standing {
+        ledger_id: pmax::domain::LedgerId(77),
+        ledger,
+        orders,
+        next_deal: pmax::domain::DealId(1),
+        volumes: &[],
+        prices: &[],
+    });
+}
+
+fn apply(said: &[BrokerReport], ledger: &mut pmax::portfolio::Ledger, orders: &mut pmax::orders::OrderManager) {
+    use pmax::orders::{OpenState, OrderState, OrderStep};
+    for report in said {
+        match report {
+            BrokerReport::LegPlaced { order } => orders.insert(*order, OrderState::Open(OpenState::Working), MarketTime(0)),
+            BrokerReport::Filled(fill) => {
+                ledger.apply(fill, Protection::default()).unwrap();
+                let value = pmax::domain::Money::notional(fill.price, fill.quantity, pmax::domain::Currency::USD).unwrap();
+                orders.add_fill(fill.order, fill.quantity, value);
+                orders.step(fill.order, OrderStep::FillAll, MarketTime(0), "").unwrap();
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_restart_knows_its_trades_that_are_no_longer_at_hand() {
+    let capital = pmax::domain::Money::whole(1_000, pmax::domain::Currency::USD).unwrap();
+    let (mut ledger, mut orders) = (pmax::portfolio::Ledger::new(AccountId(1), capital), pmax::orders::OrderManager::default());
+    let mut desk = Desk::new();
+    book(&orders, &ledger, &mut desk);
+    desk.hear(ClientEvent::Symbols(vec![symbol(100_000)]));
+    let mark = desk.mark(1);
+    let open = trade(json!({"order": 70, "order2": 70, "position": 70, "sl": 1.0, "customComment": mark}));
+    let closed = trade(
+        json!({"order": 70, "order2": 75, "position": 70, "sl": 1.0, "closed": true, "profit": 1.0, "close_price": 1.2, "customComment": mark}),
+    );
+    orders.insert(
+        order(1, OrderKind::Market, None),
+        pmax::orders::OrderState::Open(pmax::orders::OpenState::Working),
+        MarketTime(0),
+    );
+    apply(&desk.look(vec![open], Vec::new()), &mut ledger, &mut orders);
+    apply(&desk.look(Vec::new(), vec![closed.clone()]), &mut ledger, &mut orders);
+    assert!(ledger.positions().is_empty() && ledger.deals().len() == 2);
+    // Another program trades on the same account: its adopted orders push ours out of memory.
+    for id in 0..2_049 {
+        let mut foreign = order(10_000 + id, OrderKind::Market, None);
+        foreign.request.origin = Origin::External;
+        orders.insert(foreign, pmax::orders::OrderState::Open(pmax::orders::OpenState::Working), MarketTime(0));
+        orders.step(foreign.id, pmax::orders::OrderStep::Cancel, MarketTime(0), "").unwrap();
+    }
+    let mut desk = Desk::new();
+    book(&orders, &ledger, &mut desk);
+    desk.look(Vec::new(), Vec::new());
+    let said = desk.look(Vec::new(), vec![closed]);
+    assert_eq!(said, [], "a month's history is asked for at each start");
+}
+
+#[test]
+fn a_stop_that_the_broker_did_not_take_with_its_order_is_said() {
+    let mut desk = Desk::new();
+    let mut wish = order(1, OrderKind::Market, None);
+    wish.request.protection.stop_loss = Some(price("1.0"));
+    desk.submit(wish);
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    let open = trade(json!({"order": 70, "position": 70, "sl": 0.0, "customComment": desk.mark(1)}));
+    let mut said = desk.hear(ClientEvent::Trade(Box::new(open.clone())));
+    said.extend(desk.look(vec![open.clone()], Vec::new()));
+    said.extend(desk.look(vec![open], Vec::new()));
+    assert!(said.iter().any(|report| matches!(report, BrokerReport::ProtectRefused { .. })), "{said:?}");
+}

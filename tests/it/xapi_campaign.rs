@@ -779,3 +779,35 @@ fn careless_rules_are_found_out() {
         assert!((0..20).any(|seed| life(seed).is_err()), "{careless:?} goes unnoticed: the campaign proves nothing");
     }
 }
+
+/// A life without mishaps in which a person can buy.
+fn calm_and_armed() -> World {
+    let faults = Faults::default();
+    let plan =
+        Plan { seed: 3, faults, variants: Variants::default(), crashes: 0, strangers: 0, steps: 0, careless: Careless::Never };
+    let mut world = World::new(&plan);
+    world.wait_ready();
+    world.command(Command::ArmPaper);
+    world
+}
+
+#[test]
+fn a_null_price_does_not_end_the_journal() {
+    let mut world = calm_and_armed();
+    let quantity = Quantity::from_nanos(100_000 * 10_000_000);
+    let protection = Protection { stop_loss: Some(world.level(6, -15)), take_profit: None };
+    let (instrument, side, kind) = (InstrumentId(6), OrderSide::Buy, OrderKind::Market);
+    let ticket = Ticket { instrument, side, quantity, kind, time_in_force: TimeInForce::GoodTillCancelled, protection };
+    let seen = Seen { price: None, quantity };
+    world.command(Command::PlaceOrder { ticket, acknowledged: Acknowledged::Precautions, seen });
+    for _ in 0..300 {
+        world.step();
+    }
+    let held = world.simulator.dealer().positions().values().next().unwrap().clone();
+    let record = serde_json::json!({"order": held.order, "order2": 999_999, "position": held.position, "symbol": "EURUSD", "cmd": 0,
+        "volume": 0.01, "open_price": 1.08, "close_price": null, "closed": true, "profit": 1.0, "type": 2, "customComment": held.mark});
+    world.adapter.hear(&ClientEvent::Trade(Box::new(serde_json::from_value(record).unwrap())));
+    world.exchange();
+    assert_eq!(world.ours(), world.theirs());
+    write_down(&world);
+}

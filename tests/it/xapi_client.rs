@@ -469,3 +469,42 @@ fn waking_when_asked_for_gets_on() {
     }
     assert_eq!((desk.closed, desk.fate(1)), (1, vec!["ambiguous"]));
 }
+
+#[test]
+fn a_failed_question_about_a_transaction_says_nothing_of_it() {
+    let mut desk = Desk::ready();
+    desk.special.push(("tradeTransactionStatus", json!({"status": false, "errorCode": "EX005", "errorDescr": "overloaded"})));
+    desk.tell(Input::Ask(Ask::Transaction(70)));
+    desk.live(Duration::seconds(2));
+    assert_eq!(desk.count("tradeTransactionStatus"), 1);
+    assert!(
+        !desk.events.iter().any(|event| matches!(event, ClientEvent::NoTransaction(70))),
+        "only BE098 says that it is not there"
+    );
+}
+
+#[test]
+fn an_urgent_cancel_does_not_wait_for_lists_that_cannot_be_read() {
+    let mut desk = Desk::new();
+    let broken = json!([{"order": 9, "order2": 9, "position": 9, "symbol": "DE40", "cmd": 0, "volume": 0.1, "open_price": 1.0,
+                         "close_price": 1.0, "closed": true, "profit": null}]);
+    desk.special.push(("getTradesHistory", json!({"status": true, "returnData": broken})));
+    desk.tell(Input::Start);
+    desk.open();
+    desk.live(Duration::seconds(120));
+    let request = TradeRequest {
+        cmd: 2,
+        kind: 4,
+        symbol: "EURUSD".to_owned(),
+        volume: Decimal(10_000_000),
+        price: Decimal(1_000_000_000),
+        sl: Decimal(0),
+        tp: Decimal(0),
+        order: 70,
+        expiration: 0,
+        mark: "pmax-0000004d-00000001".to_owned(),
+    };
+    desk.tell(Input::Ask(Ask::Trade { id: AskId(1), request, is_urgent: true }));
+    desk.live(Duration::seconds(3));
+    assert_eq!(desk.fate(1), ["taken"], "logged in for two minutes, and the kill switch's cancel is not written");
+}

@@ -54,6 +54,13 @@ struct Transaction {
     looked: Option<WallTime>,
 }
 
+/// What an opening order wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
+    lots: Quantity,
+    has_stop: bool,
+}
+
 /// A closing order whose reply was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Doubtful {
@@ -98,12 +105,16 @@ pub struct Adapter {
     asks: BTreeMap<AskId, Purpose>,
     transactions: BTreeMap<i64, Transaction>,
     early: VecDeque<Status>,
+    /// Numbers whose last word was spoken lately: a repetition of it is no news.
+    finished: VecDeque<i64>,
+    /// Requests whose reply was lost: a status that carries their mark names their number.
+    lost: BTreeMap<OrderId, Purpose>,
     held: BTreeMap<PositionId, Held>,
     /// Orders that have opened a position, whether it is still open or not.
     opened: BTreeSet<OrderId>,
     waiting: BTreeMap<OrderId, Waiting>,
-    /// Volumes of opening orders that were sent and have opened nothing yet.
-    wanted: BTreeMap<OrderId, Quantity>,
+    /// Opening orders that were sent and have opened nothing yet.
+    wanted: BTreeMap<OrderId, Wanted>,
     /// What is left of positions from elsewhere under another number than they were adopted with, by that number.
     renumbered: BTreeMap<i64, OrderId>,
     deals: BTreeSet<u64>,
@@ -165,7 +176,8 @@ impl Adapter {
     pub fn hear(&mut self, event: &ClientEvent) {
         match event {
             ClientEvent::Taken(id, number) => self.taken(*id, *number),
-            ClientEvent::Refused(id, why) | ClientEvent::NotSent(id, why) => self.refused(*id, why),
+            ClientEvent::Refused(id, why) => self.refused(*id, why),
+            ClientEvent::NotSent(id, why) => self.not_sent(*id, why),
             ClientEvent::Ambiguous(id, why) => self.ambiguous(*id, why),
             ClientEvent::Status(status) => self.status(status),
             ClientEvent::NoTransaction(number) => self.forgotten(*number),

@@ -29,6 +29,8 @@ const OUTSTANDING: usize = 16;
 const SYMBOLS_WITHIN: Duration = Duration::seconds(30);
 /// Pause before the list of symbols is asked for again.
 const SYMBOLS_AGAIN: Duration = Duration::seconds(15);
+/// The code that says that there is no such transaction; any other says nothing of it.
+const UNKNOWN_TRANSACTION: &str = "BE098";
 /// The rate of commands is told over this time.
 const RATE_OVER: Duration = Duration::seconds(10);
 /// Longest pause between attempts while there is no connection at all.
@@ -254,7 +256,9 @@ impl Client {
             Ask::Trade { id, request, is_urgent } => {
                 let class = if is_urgent { Class::Urgent } else { Class::Order };
                 let is_full = self.queue.get(&class).is_some_and(|queue| queue.len() >= QUEUE);
-                if self.phase != Phase::Ready || is_full {
+                // What takes out or closes does not wait until every list could be read.
+                let may_go = self.phase == Phase::Ready || (is_urgent && self.is_streaming());
+                if !may_go || is_full {
                     let why = if is_full { "too many requests wait" } else { "the link to the broker is not ready" };
                     out.push(Output::Event(ClientEvent::NotSent(id, CleanText::from_outside(why))));
                 } else {
@@ -432,7 +436,7 @@ impl Client {
             Job::Transaction(number) => {
                 let event = match reply.outcome {
                     Ok(data) => decode::<Status>(&data).ok().map(ClientEvent::Status),
-                    Err(_) => Some(ClientEvent::NoTransaction(number)),
+                    Err((code, _)) => (code == UNKNOWN_TRANSACTION).then_some(ClientEvent::NoTransaction(number)),
                 };
                 self.draft.iter_mut().for_each(|draft| draft.overtaken = true);
                 out.extend(event.map(Output::Event));

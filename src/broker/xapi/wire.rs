@@ -150,6 +150,9 @@ pub struct Status {
     /// The broker's words.
     #[serde(default)]
     pub message: Option<String>,
+    /// The mark of the request.
+    #[serde(default, rename = "customComment")]
+    pub mark: Option<String>,
 }
 
 impl Status {
@@ -157,10 +160,14 @@ impl Status {
     pub const PENDING: i64 = 1;
     /// Where one stands that was carried out.
     pub const ACCEPTED: i64 = 3;
+    /// Where one stands that failed.
+    pub const ERROR: i64 = 0;
+    /// Where one stands that was refused.
+    pub const REJECTED: i64 = 4;
 
-    /// Whether it is the last word.
+    /// Whether it is the last word; a number that no document knows is none.
     pub const fn is_final(&self) -> bool {
-        self.request_status != Self::PENDING
+        matches!(self.request_status, Self::ERROR | Self::ACCEPTED | Self::REJECTED)
     }
 }
 

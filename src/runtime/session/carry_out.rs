@@ -100,13 +100,13 @@ impl Running {
         self.carry_out();
     }
 
-    /// Drops effects that must not leave. Orders among them are reported as refused here: they were never written to the wire.
+    /// Drops effects that must not leave. Orders among them are reported as not sent: they were never written to the wire.
     pub(super) fn hold_back(&mut self, effects: Vec<Effect>, why: &str) {
         for effect in effects {
             match effect {
                 Effect::Submit(order) => {
-                    let reason = CleanText::from_outside(&format!("not sent: {why}"));
-                    self.reports.push(BrokerReport::Rejected { order: order.get().id, reason });
+                    let reason = CleanText::from_outside(why);
+                    self.reports.push(BrokerReport::NotSent { order: order.get().id, reason });
                 }
                 Effect::Cancel(order) => {
                     self.reports.push(BrokerReport::CancelRefused { order, reason: CleanText::from_outside(why) });
@@ -114,7 +114,9 @@ impl Running {
                 Effect::Modify { order, .. } => {
                     self.reports.push(BrokerReport::ModifyRefused { order, reason: CleanText::from_outside(why) });
                 }
-                Effect::Protect { .. } => tracing::warn!(target: "pmax::broker", "exits not set: {why}"),
+                Effect::Protect { position, .. } => {
+                    self.reports.push(BrokerReport::ProtectRefused { position, reason: CleanText::from_outside(why) });
+                }
                 // A question sends nothing: without its answer what is unknown would stay so.
                 Effect::QueryBroker => self.broker.query(),
                 Effect::Comment(_) => {}

@@ -30,14 +30,21 @@ impl Adapter {
 
     /// Adopts a position or a waiting order of a complete look, if it is neither ours nor adopted already. In an account of another
     /// currency nothing is: its results could not be booked.
-    pub(super) fn adopt(&mut self, trade: &Trade) {
+    pub(super) fn adopt(&mut self, trade: &Trade, snapshot: &Snapshot) {
         if self.order_of(trade.mark.as_deref()).is_some() || !self.is_booked_alike() {
             return;
+        }
+        if self.may_be_a_rest(trade, snapshot) {
+            // The history that tells it may be short of its last entry; until then it counts as a stranger.
+            return self.requests.push(Ask::Snapshot);
         }
         let Some(order) = self.adopted_number(trade) else { return };
         let is_position = matches!(trade.cmd, 0 | 1);
         let is_known = if is_position { self.opened.contains(&order) } else { self.waiting.contains_key(&order) };
-        let Some(request) = self.adopted_request(trade).filter(|_| !is_known) else { return };
+        // Where the broker's contract is another, its lots are not ours.
+        let Some(request) = self.adopted_request(trade).filter(|request| !is_known && !self.differs(request.instrument)) else {
+            return;
+        };
         let order = Order { id: order, account: AccountId(1), request, created_at: self.now, reference: None };
         self.reports.push(BrokerReport::LegPlaced { order });
         if is_position {
@@ -102,6 +109,21 @@ impl Adapter {
             }
         }
         self.renumbered.extend(found);
+    }
+
+    /// Whether an unknown position could be what is left of an adopted one that the list lacks.
+    fn may_be_a_rest(&self, trade: &Trade, snapshot: &Snapshot) -> bool {
+        let is_unknown = self.adopted_number(trade).is_some_and(|order| !self.opened.contains(&order));
+        let instrument = self.instrument_of(trade.symbol.as_deref()).map(|(id, _)| id);
+        let is_listed = |id: PositionId| snapshot.open.iter().any(|other| self.adopted_number(other) == Some(OrderId(id.0)));
+        is_unknown
+            && self.held.iter().any(|(id, held)| {
+                id.is_adopted()
+                    && instrument == Some(held.instrument)
+                    && side_number(held.side) == trade.cmd
+                    && held.open_price == trade.open_price.price()
+                    && !is_listed(*id)
+            })
     }
 
     /// Parts that closed before a position was adopted were never ours: of those nobody has booked only the latest count, as many as

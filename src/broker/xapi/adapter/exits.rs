@@ -65,8 +65,9 @@ impl Adapter {
         let deal = trade.order2.unsigned_abs();
         let Some(position) = self.owner_of(trade).map(|order| PositionId(order.0)) else { return };
         let Some(held) = self.held.get(&position).cloned().filter(|_| !self.deals.contains(&deal)) else { return };
-        let Some(profit) = trade.profit else {
-            // Without its result it cannot be booked; the history tells it.
+        let has_numbers = trade.close_price.price().is_positive() && trade.volume.volume().is_positive();
+        let Some(profit) = trade.profit.filter(|_| has_numbers) else {
+            // Without its result, price or volume it cannot be booked; the history tells them.
             return self.requests.push(Ask::Snapshot);
         };
         let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
@@ -138,7 +139,9 @@ impl Adapter {
         if let Some(place) = self.doubtful.iter().position(|doubtful| doubtful.position == position)
             && comment.is_empty()
         {
-            return self.doubtful.remove(place).order;
+            let order = self.doubtful.remove(place).order;
+            self.lost.remove(&order);
+            return order;
         }
         let id = OrderId(OrderId::FOREIGN.0 + trade.order2.unsigned_abs());
         let request = OrderRequest {

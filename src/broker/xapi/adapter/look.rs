@@ -50,8 +50,8 @@ impl Adapter {
         self.compare(snapshot);
         if !snapshot.is_overtaken {
             self.settle_doubts(snapshot.began);
-            self.ask_for_last_words(snapshot.began);
         }
+        self.ask_for_last_words(snapshot.began);
     }
 
     /// Ours that nobody told of is booked with all that it was opened with: what closed of it since is booked next.
@@ -65,14 +65,14 @@ impl Adapter {
     fn see_position(&mut self, trade: &Trade, snapshot: &Snapshot) {
         self.see_unseen(trade, snapshot);
         if !snapshot.is_overtaken {
-            self.adopt(trade);
+            self.adopt(trade, snapshot);
             self.brought_up(trade);
         }
     }
 
     fn see_waiting(&mut self, trade: &Trade, snapshot: &Snapshot) {
         if !snapshot.is_overtaken {
-            self.adopt(trade);
+            self.adopt(trade, snapshot);
         }
         self.placed(trade);
         if !snapshot.is_overtaken {

@@ -6,8 +6,8 @@ use super::{Adapter, Held, Purpose, Waiting, units};
 use crate::broker::xapi::client::Ask;
 use crate::broker::xapi::wire::Trade;
 use crate::domain::{
-    BrokerRef, BrokerReport, Currency, DealId, Fill, InstrumentId, Liquidity, Money, OrderId, OrderKind, OrderSide, PositionId,
-    Price, Quantity,
+    BrokerRef, BrokerReport, CleanText, Currency, DealId, Fill, InstrumentId, Liquidity, Money, OrderId, OrderKind, OrderSide,
+    PositionId, Price, Quantity,
 };
 use crate::exchange::LegIds;
 
@@ -31,6 +31,7 @@ impl Adapter {
         let Some(order) = self.order_of(trade.mark.as_deref()) else { return };
         let (lots, price) = (trade.volume.volume(), trade.open_price.price());
         let (exits, expiration) = ((trade.sl, trade.tp), trade.expiration.unwrap_or(0));
+        self.lost.remove(&order);
         if let Entry::Vacant(place) = self.waiting.entry(order) {
             place.insert(Waiting { number: trade.order, cmd: trade.cmd, instrument, lots, price, exits, expiration });
             self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(trade.order.unsigned_abs()) });
@@ -50,7 +51,7 @@ impl Adapter {
         (waiting.exits, waiting.expiration) = ((trade.sl, trade.tp), trade.expiration.unwrap_or(0));
         if (waiting.lots, waiting.price) != (lots, price) {
             (waiting.lots, waiting.price) = (lots, price);
-            self.wanted.entry(order).and_modify(|wanted| *wanted = lots);
+            self.wanted.entry(order).and_modify(|wanted| wanted.lots = lots);
             let size = self.markets.get(&waiting.instrument).map_or(1, |market| market.contract_size);
             let kind = if trade.cmd < 4 { OrderKind::Limit(price) } else { OrderKind::Stop(price) };
             self.reports.push(BrokerReport::Modified { order, quantity: units(lots, size), kind });
@@ -73,7 +74,7 @@ impl Adapter {
 
     fn opened(&mut self, trade: &Trade) {
         let Some(order) = self.order_of(trade.mark.as_deref()) else { return self.opened_elsewhere(trade) };
-        let is_whole = self.wanted.get(&order).is_none_or(|lots| *lots == trade.volume.volume());
+        let is_whole = self.wanted.get(&order).is_none_or(|wanted| wanted.lots == trade.volume.volume());
         if is_whole || self.opened.contains(&order) {
             self.open(order, trade);
         } else {
@@ -94,12 +95,17 @@ impl Adapter {
             }
             return;
         }
-        // A late message about a position that is closed already.
-        if !self.opened.insert(order) {
+        if !trade.open_price.price().is_positive() || !trade.volume.volume().is_positive() {
+            // A record without its numbers cannot be booked; the lists tell them.
+            return self.requests.push(Ask::Snapshot);
+        }
+        // A late message about a position that is closed already, or one that the ledger has long booked.
+        if !self.opened.insert(order) || self.deals.contains(&trade.position.unsigned_abs()) {
             return;
         }
         self.waiting.remove(&order);
-        self.wanted.remove(&order);
+        self.lost.remove(&order);
+        let wanted = self.wanted.remove(&order);
         if self.transactions.get(&trade.order).is_some_and(|taken| matches!(taken.purpose, Purpose::Open(..))) {
             self.transactions.remove(&trade.order);
         }
@@ -118,6 +124,10 @@ impl Adapter {
         let (deal, quantity) = (trade.position.unsigned_abs(), units(trade.volume.volume(), size));
         self.fill(deal, order, position, false, instrument, side, quantity, trade.open_price.price(), 0);
         self.exits(position, trade);
+        if wanted.is_some_and(|wanted| wanted.has_stop) && trade.sl.level().is_none() {
+            let reason = CleanText::from("the broker did not take the stop with its order");
+            self.reports.push(BrokerReport::ProtectRefused { position, reason });
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "one trade has exactly these facts")]

@@ -23,6 +23,7 @@ impl Adapter {
         {
             self.waiting.insert(order, Waiting { number, ..waiting });
         }
+        self.finished.retain(|finished| *finished != number);
         self.transactions.insert(number, Transaction { purpose, is_concluded: false, looked: None });
         if let Some(place) = self.early.iter().position(|status| status.order == number)
             && let Some(status) = self.early.remove(place)
@@ -34,6 +35,18 @@ impl Adapter {
     pub(super) fn refused(&mut self, id: AskId, why: &CleanText) {
         if let Some(purpose) = self.asks.remove(&id) {
             self.deny(purpose, why.clone());
+        }
+    }
+
+    /// An order that never left is not one that the broker refused: it may be asked for again.
+    pub(super) fn not_sent(&mut self, id: AskId, why: &CleanText) {
+        match self.asks.get(&id).copied() {
+            Some(Purpose::Open(order, _) | Purpose::Close(order, _)) => {
+                self.asks.remove(&id);
+                self.wanted.remove(&order);
+                self.reports.push(BrokerReport::NotSent { order, reason: why.clone() });
+            }
+            Some(Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_)) | None => self.refused(id, why),
         }
     }
 
@@ -60,6 +73,13 @@ impl Adapter {
     /// Nothing is sent again; what is open is asked for.
     pub(super) fn ambiguous(&mut self, id: AskId, why: &CleanText) {
         let Some(purpose) = self.asks.remove(&id) else { return };
+        // What has opened already, or waits there, has answered by itself.
+        if let Purpose::Open(order, _) | Purpose::Close(order, _) = purpose
+            && !self.opened.contains(&order)
+            && !self.waiting.contains_key(&order)
+        {
+            self.lost.insert(order, purpose);
+        }
         match purpose {
             Purpose::Open(order, ..) => self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() }),
             Purpose::Close(order, position) => {
@@ -69,11 +89,39 @@ impl Adapter {
             Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_) => self.give_up(purpose, why.as_str()),
         }
         self.requests.push(Ask::Snapshot);
+        let of_it = |status: &Status| self.order_of(status.mark.as_deref()).is_some_and(|order| self.lost.contains_key(&order));
+        if let Some(place) = self.early.iter().position(of_it)
+            && let Some(status) = self.early.remove(place)
+        {
+            self.status(&status);
+        }
+    }
+
+    /// A status of a request whose reply was lost names its number after all.
+    fn find_lost(&mut self, status: &Status) {
+        if let Some(order) = self.order_of(status.mark.as_deref())
+            && let Some(purpose) = self.lost.remove(&order)
+        {
+            let transaction = Transaction { purpose, is_concluded: false, looked: None };
+            self.transactions.insert(status.order, transaction);
+            self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(status.order.unsigned_abs()) });
+        }
+    }
+
+    fn finish(&mut self, number: i64) {
+        self.transactions.remove(&number);
+        self.finished.push_back(number);
+        if self.finished.len() > EARLY {
+            self.finished.pop_front();
+        }
     }
 
     pub(super) fn status(&mut self, status: &Status) {
+        if !self.transactions.contains_key(&status.order) {
+            self.find_lost(status);
+        }
         let Some(transaction) = self.transactions.get_mut(&status.order) else {
-            if status.is_final() {
+            if !self.finished.contains(&status.order) {
                 self.early.push_back(status.clone());
             }
             if self.early.len() > EARLY {
@@ -82,18 +130,19 @@ impl Adapter {
             return;
         };
         match status.request_status {
-            Status::PENDING => {}
             Status::ACCEPTED => {
                 transaction.is_concluded = true;
                 let purpose = transaction.purpose;
                 self.accepted(status.order, purpose);
             }
-            _ => {
+            Status::ERROR | Status::REJECTED => {
                 let purpose = transaction.purpose;
-                self.transactions.remove(&status.order);
+                self.finish(status.order);
                 let words = status.message.as_deref().unwrap_or("refused without a word");
                 self.deny(purpose, CleanText::from_outside(words));
             }
+            // PENDING, or a number that no document knows: the last word is still to come.
+            _ => {}
         }
     }
 
@@ -106,7 +155,8 @@ impl Adapter {
                 if let (Some(waiting), Some(price)) = (self.waiting.get_mut(&order), price_of(kind)) {
                     let size = self.markets.get(&waiting.instrument).map_or(1, |market| market.contract_size.max(1));
                     (waiting.lots, waiting.price) = (Quantity::from_nanos(quantity.nanos() / size), price);
-                    self.wanted.insert(order, waiting.lots);
+                    let lots = waiting.lots;
+                    self.wanted.entry(order).and_modify(|wanted| wanted.lots = lots);
                 }
                 self.reports.push(BrokerReport::Modified { order, quantity, kind });
             }
@@ -118,7 +168,7 @@ impl Adapter {
                 }
             }
         }
-        self.transactions.remove(&number);
+        self.finish(number);
     }
 
     /// The broker does not know the transaction of this number: then only lists and trades tell.

@@ -1,6 +1,6 @@
 //! What the ledger knows already, taken over after a restart.
 
-use super::{Adapter, Held, Purpose, Transaction, Waiting, command_number, expiration_of, price_of};
+use super::{Adapter, Held, Purpose, Transaction, Waiting, Wanted, command_number, expiration_of, price_of};
 use crate::broker::Standing;
 use crate::broker::xapi::number::Decimal;
 use crate::domain::{OrderId, OrderKind, OrderRequest, Origin, Position, Price, ProtectiveReason, Quantity};
@@ -40,7 +40,8 @@ impl Adapter {
         if wish.closes.is_none()
             && let Some(market) = self.markets.get(&wish.instrument)
         {
-            self.wanted.insert(order, Quantity::from_nanos(wish.quantity.nanos() / market.contract_size.max(1)));
+            let lots = Quantity::from_nanos(wish.quantity.nanos() / market.contract_size.max(1));
+            self.wanted.insert(order, Wanted { lots, has_stop: wish.protection.stop_loss.is_some() });
         }
         let purpose = wish.closes.map_or(Purpose::Open(order, waiting), |position| Purpose::Close(order, position));
         let is_leg = wish.origin.is_protective() && wish.kind != OrderKind::Market;

@@ -1,6 +1,6 @@
 //! What leaves: orders, cancels, changes, exits. Each is written once, or answered here at once.
 
-use super::{Adapter, Purpose, Waiting, command_number, expiration_of, lots_of, price_of, side_number};
+use super::{Adapter, Purpose, Waiting, Wanted, command_number, expiration_of, lots_of, price_of, side_number};
 use crate::broker::xapi::client::{Ask, AskId};
 use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::TradeRequest;
@@ -77,7 +77,7 @@ impl Adapter {
         };
         let (cmd, instrument, exits) = (request.cmd, wish.instrument, (request.sl, request.tp));
         let waiting = price_of(wish.kind).map(|price| Waiting { number: 0, cmd, instrument, lots, price, exits, expiration });
-        self.wanted.insert(order.id, lots);
+        self.wanted.insert(order.id, Wanted { lots, has_stop: wish.protection.stop_loss.is_some() });
         self.request(Purpose::Open(order.id, waiting), request, false);
     }
 

@@ -97,8 +97,8 @@ impl Client {
 
 /// Whether everything that a trade's meaning hangs on was there: a missing number is not zero.
 fn is_whole(trade: &Trade) -> bool {
-    let is_booked = trade.profit.is_some() || !trade.closed || trade.cmd > 1;
-    !(0..=5).contains(&trade.cmd) || (trade.volume.0 > 0 && is_booked)
+    let is_booked = (trade.profit.is_some() && trade.close_price.0 > 0) || !trade.closed || trade.cmd > 1;
+    !(0..=5).contains(&trade.cmd) || (trade.volume.0 > 0 && trade.open_price.0 > 0 && is_booked)
 }
 
 /// Both lists of what is open, the history and the account, if all is there and the lists agree.
