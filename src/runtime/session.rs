@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::broker::{Broker, Paper, Standing, Wake};
-use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, TradingState, VenueNews, WallTime};
-use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, SnapshotRequest};
+use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, Mode, TradingState, VenueNews, WallTime};
+use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, Snapshot, SnapshotRequest};
 use crate::market::Silences;
 use crate::runtime::journal::{Batch, Journal};
 use crate::runtime::pace::Pace;
@@ -218,7 +218,8 @@ impl Running {
         let journal = Journal::start(file, segment, run)?;
         let (now, show) = (Instant::now(), SnapshotRequest::default());
         let frame = Frame {
-            snapshot: engine.snapshot(&show),
+            // Every start is READ-ONLY, also in the moment before the restart itself is handled: a key must not act on an old mode.
+            snapshot: Snapshot { mode: Mode::ReadOnly, ..engine.snapshot(&show) },
             playback: Playback {
                 is_paused,
                 is_held: false,

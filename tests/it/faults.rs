@@ -83,7 +83,10 @@ fn the_kill_switch_works_while_the_database_hangs() {
     assert!(fired.elapsed() < Duration::from_secs(3), "it waited for the database: {:?}", fired.elapsed());
     assert!(folder.path().join("KILL").exists(), "the latch is on the disk");
     assert_eq!(frame.snapshot.orders.len(), 1, "the order was confirmed here");
-    assert!(frame.snapshot.orders.iter().all(|order| order.state == OrderState::ExpiredUnsent), "an order left without its record");
+    assert!(
+        frame.snapshot.orders.iter().all(|order| order.state == OrderState::ExpiredUnsent),
+        "an order left without its record"
+    );
     hog.execute_batch("ROLLBACK").unwrap();
     session.finish(Duration::from_secs(8));
 }
@@ -99,7 +102,10 @@ fn a_failed_commit_halts_trading_sends_nothing_and_leaves_the_screen() {
         wait(&session, "the failure", |frame| frame.journal.failure.is_some() && frame.snapshot.state == TradingState::Halted);
     assert!(frame.journal.failure.as_ref().unwrap().contains("disk full"));
     assert_eq!(frame.snapshot.orders.len(), 1, "the order was confirmed here");
-    assert!(frame.snapshot.orders.iter().all(|order| order.state == OrderState::ExpiredUnsent), "an order left without its record");
+    assert!(
+        frame.snapshot.orders.iter().all(|order| order.state == OrderState::ExpiredUnsent),
+        "an order left without its record"
+    );
     assert!(frame.snapshot.positions.is_empty());
     session.finish(Duration::from_secs(8));
     outside.execute_batch("DROP TRIGGER full").unwrap();

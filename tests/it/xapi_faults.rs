@@ -275,7 +275,9 @@ impl Desk {
         loop {
             self.until("the link", |desk| desk.is_ready);
             let order = self.buy();
-            self.until(what, |desk| is_so(desk, order) || desk.state(order) == Some(OrderState::Rejected));
+            self.until(what, |desk| {
+                is_so(desk, order) || matches!(desk.state(order), Some(OrderState::Rejected | OrderState::ExpiredUnsent))
+            });
             if is_so(self, order) {
                 return order;
             }
@@ -307,7 +309,8 @@ impl Desk {
         self.until("the order to be as the broker has it", |desk| {
             matches!(
                 (desk.state(order), desk.times_traded(order)),
-                (Some(OrderState::Filled), 1..) | (Some(OrderState::Unknown | OrderState::Rejected | OrderState::NotPlaced), 0)
+                (Some(OrderState::Filled), 1..)
+                    | (Some(OrderState::Unknown | OrderState::Rejected | OrderState::ExpiredUnsent | OrderState::NotPlaced), 0)
             )
         });
         assert!(self.times_traded(order) <= 1 && self.times_written(order) <= 1, "{:?}", self.marks());
