@@ -25,6 +25,8 @@ use crate::risk::Approved;
 pub struct Standing<'a> {
     /// The ledger's number, part of every mark.
     pub ledger_id: LedgerId,
+    /// The run's first order number: lower ones under the same mark are of older runs, whose books are closed.
+    pub first_order: OrderId,
     /// Cash and positions.
     pub ledger: &'a Ledger,
     /// Orders.

@@ -25,7 +25,7 @@ impl Paper {
 
     /// A paper broker that knows what the ledger says is open. Orders without an answer are not among it: they never arrived.
     pub fn from_ledger(terms: Terms, standing: Standing<'_>) -> Self {
-        let Standing { ledger, orders, next_deal, volumes, ledger_id: _, prices: _ } = standing;
+        let Standing { ledger, orders, next_deal, volumes, ledger_id: _, first_order: _, prices: _ } = standing;
         let mut exchange = Exchange::new(terms, ledger.currency(), next_deal);
         let restored = |state| match state {
             OrderState::Open(_) | OrderState::PendingModify(_) | OrderState::PendingCancel(_) => true,

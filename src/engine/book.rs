@@ -119,6 +119,9 @@ pub struct Book {
     /// Instruments a live feed is silent about.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) silent: BTreeSet<InstrumentId>,
+    /// The run's first order number; it follows from the first record, so it is no part of the state's text.
+    #[serde(skip)]
+    first_order: OrderId,
     pub(super) next_order: OrderId,
     pub(super) next_signal: SignalId,
     pub(super) next_proposal: ProposalId,
@@ -179,6 +182,7 @@ impl Default for Book {
             activity: VecDeque::new(),
             doubts: Doubts::default(),
             silent: BTreeSet::new(),
+            first_order: OrderId(1),
             next_order: OrderId(1),
             next_signal: SignalId(1),
             next_proposal: ProposalId(1),
@@ -280,6 +284,11 @@ impl Book {
         self.next_deal
     }
 
+    /// The run's first order number.
+    pub const fn first_order(&self) -> OrderId {
+        self.first_order
+    }
+
     /// The next free order number.
     pub const fn next_order(&self) -> OrderId {
         self.next_order
@@ -321,7 +330,7 @@ impl Book {
             RunRecord::Opened { run, ledger, tape, capital, first_order, first_deal, quiet_until } => {
                 (self.run, self.ledger_id, self.quiet_until) = (*run, *ledger, *quiet_until);
                 self.tape = Some(tape.clone());
-                (self.next_order, self.next_deal) = (*first_order, *first_deal);
+                (self.first_order, self.next_order, self.next_deal) = (*first_order, *first_order, *first_deal);
                 self.begin_account(*capital);
             }
             RunRecord::Resumed { .. } => {

@@ -4,7 +4,7 @@
 //! first would leave positions bare if anything after it failed.
 
 use crate::domain::{
-    Actor, AlertTopic, BrokerReport, OrderId, Origin, Position, ProtectiveReason, Severity, TradingState, counted,
+    Actor, AlertTopic, BrokerReport, MarketTime, OrderId, Origin, Position, ProtectiveReason, Severity, TradingState, counted,
 };
 use crate::engine::judging::closing_request;
 use crate::engine::record::{Record, TradingRecord};
@@ -77,12 +77,14 @@ impl Engine {
     /// An order that the broker will not delete may still open a position while everything else is at rest.
     fn warn_of_undeletable(&mut self, order: OrderId, outcome: &mut Outcome) {
         let Some(tracked) = self.book.orders.get(order) else { return };
-        let refused = tracked.history.iter().filter(|entry| entry.step == OrderStep::RefuseCancel).count();
+        let since = self.fired_at();
+        let mut refusals = tracked.history.iter().filter(|entry| entry.step == OrderStep::RefuseCancel && entry.at >= since);
+        let (refused, why) = (refusals.clone().count(), refusals.next_back().map_or("", |entry| entry.note.as_str()));
         if self.book.kill != KillPhase::Idle && refused == REFUSED_OFTEN {
             let (instrument, symbol) =
                 (tracked.order.request.instrument, self.instruments.symbol(tracked.order.request.instrument));
             let text = format!(
-                "order {order} {symbol} cannot be deleted, {refused} times in a row; it is asked for at every look — delete it at the broker"
+                "order {order} {symbol} could not be deleted {refused} times since the kill switch fired ({why}); every look asks again"
             );
             self.raise(Severity::Critical, AlertTopic::Order, Some(instrument), text, outcome);
         }
@@ -135,13 +137,18 @@ impl Engine {
     /// not refused.
     fn refused_closes(&self, position: &Position) -> usize {
         let origin = Origin::Protective(ProtectiveReason::KillSwitch);
-        let fired_at = self.book.reason.as_ref().map(|reason| reason.at).unwrap_or_default();
+        let fired_at = self.fired_at();
         let is_refused = |tracked: &&std::sync::Arc<TrackedOrder>| {
             let request = &tracked.order.request;
             let is_of_now = tracked.order.created_at >= fired_at;
             request.closes == Some(position.id) && request.origin == origin && tracked.state == OrderState::Rejected && is_of_now
         };
         self.book.orders.closed_newest_first().take(256).filter(is_refused).count()
+    }
+
+    /// When trading was halted, in market time; the beginning of time where it never was.
+    fn fired_at(&self) -> MarketTime {
+        self.book.reason.as_ref().map_or(MarketTime(i64::MIN), |reason| reason.at)
     }
 
     /// Whether any position is left that the market could still take and the broker has not refused again and again.
@@ -166,7 +173,7 @@ impl Engine {
         self.book.orders.open().values().any(|tracked| is_open(tracked))
     }
 
-    /// Sends one closing order per position; one that a person's own close is still being cancelled of waits for that. A broker that refuses it is asked again only at a later market time: the fill that
+    /// Sends one closing order per position. A position whose own close is still being cancelled waits for that. A broker that refuses it is asked again only at a later market time: the fill that
     /// explains the refusal may still be on its way, and a kill switch must not argue for ever.
     fn close_all(&mut self, outcome: &mut Outcome) {
         let origin = Origin::Protective(ProtectiveReason::KillSwitch);

@@ -41,7 +41,10 @@ impl Engine {
                 (_, true) if self.book.doubts.is_missed(id) => {
                     self.record(Record::Order(OrderRecord::Missed { order: id, began: None }), outcome);
                 }
-                (_, true) | (_, false) => {}
+                // Still on its way, still there, or over meanwhile: an answer says nothing new about it.
+                (_, true) | (OrderState::Confirmed | OrderState::Sending, false) => {}
+                (OrderState::Filled | OrderState::Cancelled | OrderState::Expired | OrderState::Rejected, false) => {}
+                (OrderState::ExpiredUnsent | OrderState::NotPlaced, false) => {}
             }
         }
         self.look_for_the_dead(theirs, outcome);

@@ -335,6 +335,7 @@ impl Running {
         let book = self.engine.book();
         self.broker.restore(Standing {
             ledger_id: book.ledger_id(),
+            first_order: book.first_order(),
             ledger: book.ledger(),
             orders: book.orders(),
             next_deal: book.next_deal(),

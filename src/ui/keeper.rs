@@ -14,6 +14,9 @@ use crate::ui::state::{Overlay, UiState};
 /// A layout is written when it has stood for so long: a person who walks through the panes does not write at every step.
 const SETTLES_AFTER: Duration = Duration::from_millis(500);
 
+/// The end waits so long for a layout that is being written.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
+
 /// What was written last, and what waits to be written.
 #[derive(Debug)]
 pub struct Keeper {
@@ -58,12 +61,17 @@ impl Keeper {
         }
     }
 
-    /// Ends the thread, so that nobody else writes the file any more.
+    /// Ends the thread, so that nobody else writes the file any more. A disk that hangs is not waited for: the engine still has to stop.
     pub(super) fn finish(&mut self) {
         self.sender = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
+        let Some(thread) = self.thread.take() else { return };
+        let until = Instant::now() + ENDS_WITHIN;
+        while !thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if !thread.is_finished() {
+            tracing::warn!(target: "pmax::screen", "the layout is still being written; it is not waited for");
+        } else if thread.join().is_err() {
             tracing::error!(target: "pmax::screen", "the thread that writes the layout panicked");
         }
     }

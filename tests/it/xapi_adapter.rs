@@ -1,5 +1,5 @@
-//! The adapter alone: what the client tells goes in, what the engine hears comes out. One test per way in which a broker's word was
-//! once taken for more, or for less, than it is.
+//! The adapter alone: what the client tells goes in, what the engine hears comes out. One test per way in which a broker's word could
+//! be taken for more, or for less, than it is.
 
 use std::collections::BTreeMap;
 
@@ -139,7 +139,7 @@ fn status(order: i64, request_status: i64) -> Status {
 }
 
 fn is_refusal(said: &[BrokerReport], words: &str) -> bool {
-    matches!(said, [BrokerReport::Rejected { reason, .. }] if reason.as_str().contains(words))
+    matches!(said, [BrokerReport::NotSent { reason, .. }] if reason.as_str().contains(words))
 }
 
 #[test]
@@ -425,6 +425,7 @@ fn a_second_final_status_of_an_order_is_not_the_answer_to_its_cancel() {
 fn book(orders: &pmax::orders::OrderManager, ledger: &pmax::portfolio::Ledger, desk: &mut Desk) {
     desk.adapter.restore(pmax::broker::Standing {
         ledger_id: pmax::domain::LedgerId(77),
+        first_order: OrderId(1),
         ledger,
         orders,
         next_deal: pmax::domain::DealId(1),
@@ -495,4 +496,68 @@ fn a_stop_that_the_broker_did_not_take_with_its_order_is_said() {
     said.extend(desk.look(vec![open.clone()], Vec::new()));
     said.extend(desk.look(vec![open], Vec::new()));
     assert!(said.iter().any(|report| matches!(report, BrokerReport::ProtectRefused { .. })), "{said:?}");
+}
+
+#[test]
+fn a_restart_after_two_renumberings_does_not_adopt_the_rest_again() {
+    let capital = pmax::domain::Money::whole(1_000, pmax::domain::Currency::USD).unwrap();
+    let (mut ledger, mut orders) = (pmax::portfolio::Ledger::new(AccountId(1), capital), pmax::orders::OrderManager::default());
+    let mut desk = Desk::new();
+    apply(&desk.look(vec![trade(json!({"volume": 0.03}))], Vec::new()), &mut ledger, &mut orders);
+    let closed = |number: i64, deal: i64| {
+        trade(json!({"order": number, "order2": deal, "position": number, "closed": true, "profit": 1.0, "close_price": 1.2}))
+    };
+    let rest = |number: i64, lots: f64| trade(json!({"order": number, "order2": number, "position": number, "volume": lots}));
+    apply(&desk.look(vec![rest(21, 0.02)], vec![closed(7, 20)]), &mut ledger, &mut orders);
+    apply(&desk.look(vec![rest(23, 0.01)], vec![closed(7, 20), closed(21, 22)]), &mut ledger, &mut orders);
+    assert_eq!(ledger.positions().values().map(|held| held.quantity).collect::<Vec<_>>(), ["1000".parse().unwrap()]);
+    // The process ends and begins again: 0.01 lots are open, here and there.
+    let mut desk = Desk::new();
+    book(&orders, &ledger, &mut desk);
+    let said = desk.look(vec![rest(23, 0.01)], vec![closed(7, 20), closed(21, 22)]);
+    assert_eq!(fills(&said), [], "what is open is in the book already");
+}
+
+#[test]
+fn a_request_that_the_broker_does_not_know_is_given_up() {
+    let mut desk = Desk::new();
+    desk.place(1, 70);
+    desk.adapter.cancel(OrderId(1));
+    desk.said();
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 71));
+    let said = desk.hear(ClientEvent::NoTransaction(71));
+    assert!(matches!(&said[..], [BrokerReport::CancelRefused { order: OrderId(1), .. }]), "{said:?}");
+    desk.adapter.modify(OrderId(1), "2000".parse().unwrap(), OrderKind::Limit(price("1.06")));
+    desk.said();
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 72));
+    let said = desk.hear(ClientEvent::NoTransaction(72));
+    assert!(matches!(&said[..], [BrokerReport::ModifyRefused { order: OrderId(1), .. }]), "{said:?}");
+    let changed = json!({"order": 70, "order2": 72, "position": 70, "cmd": 2, "open_price": 1.06, "volume": 0.02,
+                         "customComment": desk.mark(1)});
+    let said = desk.look(vec![trade(changed)], Vec::new());
+    assert!(matches!(&said[..], [BrokerReport::Modified { order: OrderId(1), .. }]), "the list tells: {said:?}");
+}
+
+#[test]
+fn what_an_older_run_of_the_ledger_left_open_is_adopted() {
+    let capital = pmax::domain::Money::whole(1_000, pmax::domain::Currency::USD).unwrap();
+    let (ledger, orders) = (pmax::portfolio::Ledger::new(AccountId(1), capital), pmax::orders::OrderManager::default());
+    let mut desk = Desk::new();
+    desk.adapter.restore(pmax::broker::Standing {
+        ledger_id: pmax::domain::LedgerId(77),
+        first_order: OrderId(10),
+        ledger: &ledger,
+        orders: &orders,
+        next_deal: pmax::domain::DealId(1),
+        volumes: &[],
+        prices: &[],
+    });
+    let old = trade(json!({"order": 70, "order2": 70, "position": 70, "sl": 1.0, "customComment": desk.mark(1)}));
+    let waiting = trade(json!({"order": 71, "order2": 71, "position": 71, "cmd": 2, "customComment": desk.mark(7)}));
+    let past = json!({"order": 60, "order2": 65, "position": 60, "closed": true, "profit": 1.0, "customComment": desk.mark(4)});
+    let said = desk.look(vec![old, waiting], vec![trade(past)]);
+    let adopted = said
+        .iter()
+        .filter(|report| matches!(report, BrokerReport::LegPlaced { order } if order.request.origin == Origin::External));
+    assert_eq!((adopted.count(), fills(&said)), (2, vec![(false, "1000".parse().unwrap())]), "{said:?}");
 }

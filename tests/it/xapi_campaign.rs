@@ -1,8 +1,12 @@
 //! Engine, adapter, client and simulator together in virtual time, with mishaps drawn from a seed.
 //!
 //! `PMAX_SEED=123 cargo test --test it xapi_campaign` replays one seed; `PMAX_SEEDS=10000` runs as many.
+//! `xapi_campaign/people.rs` is who wishes what, `xapi_campaign/judge.rs` what must be true at the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod judge;
+mod people;
+
+use std::collections::BTreeMap;
 
 use pmax::broker::Standing;
 use pmax::broker::xapi::{Adapter, Ask, Client, ClientEvent, Input as ClientInput, Output, Secret, Settings as ClientSettings};
@@ -12,13 +16,12 @@ use pmax::domain::{
     SeriesInfo, TimeInForce, TradingState, WallTime,
 };
 use pmax::engine::{
-    Command, Effect, Engine, Event, Input, InputBody, KillPhase, Outcome, RunInput, Seen, SnapshotRequest, TapeRef, Ticket,
-    WasClean,
+    Command, Effect, Engine, Event, Input, InputBody, KillPhase, Outcome, RunInput, Seen, TapeRef, Ticket, WasClean,
 };
-use pmax::orders::{OrderState, TrackedOrder};
+use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
 use pmax::simulator::{Catalogue, ConnectionId, Dice, Faults, Port, Sent, Settings, Simulator, Variants};
-use pmax::store::{Body, Entry, LedgerFile};
+use pmax::store::{Body, Entry};
 
 use crate::world;
 
@@ -171,6 +174,7 @@ impl World {
         let book = self.engine.book();
         let standing = Standing {
             ledger_id: book.ledger_id(),
+            first_order: book.first_order(),
             ledger: book.ledger(),
             orders: book.orders(),
             next_deal: book.next_deal(),
@@ -371,153 +375,6 @@ impl World {
         }
     }
 
-    /// Another client of the same account: it opens, closes wholly or in part, places, deletes, and moves or removes stops, of its own
-    /// and of ours.
-    fn stranger(&mut self) {
-        let dealer = self.simulator.dealer();
-        let positions: Vec<_> = dealer.positions().values().cloned().collect();
-        let waiting: Vec<_> = dealer.waiting().values().cloned().collect();
-        let adopted: Vec<_> = positions.iter().filter(|trade| !trade.mark.starts_with("pmax-")).cloned().collect();
-        let draw = &mut self.dice;
-        let (id, symbol, ..) = TRADED[usize::try_from(draw.below(3)).unwrap()];
-        let (what, cmd, away) = (draw.below(8), draw.below(2), draw.below(2) == 0);
-        let mut pick = |count: usize| usize::try_from(draw.below(count as u64)).unwrap();
-        let lots = |hundredths: i64| format!("0.{hundredths:02}");
-        let side = |trade: &pmax::exchange::Trade| if trade.side == OrderSide::Buy { 0 } else { 1 };
-        let wish = match what {
-            2 | 3 if !adopted.is_empty() => {
-                let trade = &adopted[pick(adopted.len())];
-                let hundredths = trade.volume.nanos() / 10_000_000;
-                let part = if away && hundredths > 1 { hundredths - 1 } else { hundredths };
-                (side(trade), 2, trade.symbol.clone(), lots(part), "1.0".to_owned(), "0".to_owned(), trade.position)
-            }
-            4 => {
-                let price = self.level(id, if cmd == 0 { -10 } else { 10 });
-                (i64::try_from(cmd).unwrap() + 2, 0, symbol.to_owned(), lots(1), price.to_string(), "0".to_owned(), 0)
-            }
-            5 if !waiting.is_empty() => {
-                let trade = &waiting[pick(waiting.len())];
-                (side(trade) + 2, 4, trade.symbol.clone(), lots(1), "1.0".to_owned(), "0".to_owned(), trade.order)
-            }
-            6 | 7 if !positions.is_empty() => {
-                let trade = positions[pick(positions.len())].clone();
-                let id = TRADED.into_iter().find(|(_, symbol, ..)| *symbol == trade.symbol).unwrap().0;
-                let level = self.level(id, if trade.side == OrderSide::Buy { -18 } else { 18 });
-                let stop = if away { "0".to_owned() } else { level.to_string() };
-                (side(&trade), 3, trade.symbol.clone(), trade.volume.to_string(), "1.0".to_owned(), stop, trade.position)
-            }
-            _ => {
-                let hundredths = i64::try_from(pick(3)).unwrap() + 1;
-                (i64::try_from(cmd).unwrap(), 0, symbol.to_owned(), lots(hundredths), "1.0".to_owned(), "0".to_owned(), 0)
-            }
-        };
-        let (cmd, kind, symbol, volume, price, stop, order) = wish;
-        let id = self.simulator.connect(self.now, Port::Main, "127.0.0.1");
-        let login = r#"{"command":"login","arguments":{"userId":"20001","password":"secret"}}"#;
-        let trade = format!(
-            r#"{{"command":"tradeTransaction","arguments":{{"tradeTransInfo":{{"cmd":{cmd},"type":{kind},"symbol":"{symbol}","volume":{volume},"price":{price},"sl":{stop},"tp":0,"offset":0,"order":{order},"expiration":0,"customComment":""}}}}}}"#
-        );
-        for text in [login, &trade] {
-            self.simulator.receive(self.now, id, text, &mut self.sent);
-        }
-        self.simulator.disconnect(id, &mut self.sent);
-        self.deliver();
-    }
-
-    fn act(&mut self) {
-        if self.dice.happens(self.strangers) {
-            return self.stranger();
-        }
-        if self.dice.below(80) == 0 {
-            self.command(Command::Kill { why: "campaign".to_owned() });
-            if self.dice.below(2) == 0 {
-                self.command(Command::Flatten);
-            }
-        }
-        let snapshot = self.engine.snapshot(&SnapshotRequest::default());
-        let pick = |dice: &mut Dice, count: usize| usize::try_from(dice.below(count as u64)).unwrap();
-        match self.dice.below(11) {
-            0..=4 => self.open(),
-            10 => {
-                let is_waiting = |row: &&std::sync::Arc<TrackedOrder>| {
-                    row.state.is_modifiable() && row.order.request.closes.is_none() && row.order.request.named_price().is_some()
-                };
-                let waiting: Vec<_> = snapshot.orders.iter().filter(is_waiting).collect();
-                if !waiting.is_empty() {
-                    let order = waiting[pick(&mut self.dice, waiting.len())].order;
-                    let size = TRADED.into_iter().find(|(id, ..)| *id == order.request.instrument.0).unwrap().3;
-                    let quantity = Quantity::from_nanos(size * 10_000_000 * (i64::try_from(self.dice.below(3)).unwrap() + 1));
-                    self.command(Command::ModifyOrder { order: order.id, quantity, kind: order.request.kind });
-                }
-            }
-            5 | 6 => {
-                if !snapshot.positions.is_empty() {
-                    let row = &snapshot.positions[pick(&mut self.dice, snapshot.positions.len())];
-                    let (_, _, _, size) = TRADED.into_iter().find(|(id, ..)| *id == row.instrument.0).unwrap();
-                    let step = size * 10_000_000;
-                    let part = Quantity::from_nanos(row.quantity.nanos() / 2 / step * step);
-                    let quantity = (self.dice.below(2) == 0 && part.is_positive()).then_some(part);
-                    self.command(Command::ClosePosition { position: row.id, quantity });
-                }
-            }
-            7 => {
-                let open: Vec<OrderId> =
-                    snapshot.orders.iter().filter(|row| row.state.is_cancellable()).map(|row| row.order.id).collect();
-                if !open.is_empty() {
-                    let order = open[pick(&mut self.dice, open.len())];
-                    self.command(Command::CancelOrder { order });
-                }
-            }
-            8 => {
-                if !snapshot.positions.is_empty() {
-                    let row = &snapshot.positions[pick(&mut self.dice, snapshot.positions.len())];
-                    let losing = row.side.closing() == OrderSide::Sell;
-                    let level = self.level(row.instrument.0, if losing { -20 } else { 20 });
-                    let protection = Protection { stop_loss: Some(level), take_profit: None };
-                    self.command(Command::ProtectPosition { position: row.id, protection });
-                }
-            }
-            _ => {
-                if self.engine.book().state() != TradingState::Active {
-                    self.command(Command::RequestRearm);
-                    self.command(Command::ConfirmRearm);
-                }
-                self.command(Command::ArmPaper);
-            }
-        }
-    }
-
-    /// A price so many thousandths away, on a whole tick of every instrument here.
-    fn level(&self, id: u32, thousandths: i64) -> Price {
-        let price = self.prices[&id] / 1_000 * (1_000 + thousandths);
-        let tick = if id == 6 { 10_000 } else { 10_000_000 };
-        Price::from_nanos(price / tick * tick)
-    }
-
-    fn open(&mut self) {
-        let (id, _, _, size) = TRADED[usize::try_from(self.dice.below(3)).unwrap()];
-        let side = if self.dice.below(2) == 0 { OrderSide::Buy } else { OrderSide::Sell };
-        let lots = i64::try_from(self.dice.below(3)).unwrap() + 1;
-        let quantity = Quantity::from_nanos(size * 10_000_000 * lots);
-        let away = if side == OrderSide::Buy { 1 } else { -1 };
-        let kind = match self.dice.below(4) {
-            0 => OrderKind::Limit(self.level(id, -away)),
-            1 => OrderKind::Stop(self.level(id, away)),
-            _ => OrderKind::Market,
-        };
-        let protection = match self.dice.below(2) {
-            0 => Protection { stop_loss: Some(self.level(id, -away * 15)), take_profit: None },
-            _ => Protection { stop_loss: Some(self.level(id, -away * 4)), take_profit: Some(self.level(id, away * 4)) },
-        };
-        let time_in_force = if self.dice.below(4) == 0 { TimeInForce::Day } else { TimeInForce::GoodTillCancelled };
-        let ticket = Ticket { instrument: InstrumentId(id), side, quantity, kind, time_in_force, protection };
-        self.command(Command::PlaceOrder {
-            ticket,
-            acknowledged: Acknowledged::Precautions,
-            seen: Seen { price: None, quantity },
-        });
-    }
-
     fn wait_ready(&mut self) {
         for _ in 0..4_000 {
             if self.ready {
@@ -526,83 +383,6 @@ impl World {
             self.step();
         }
         panic!("the link never came back");
-    }
-
-    /// Positions by our number, as the simulator holds them. What carries no mark may have been renumbered meanwhile: it counts by
-    /// instrument and side.
-    fn theirs(&self) -> BTreeMap<u64, i64> {
-        let mut held = BTreeMap::new();
-        for trade in self.simulator.dealer().positions().values() {
-            let (id, _, _, size) = TRADED.into_iter().find(|(_, symbol, ..)| *symbol == trade.symbol).unwrap();
-            let order = own_number(&trade.mark).unwrap_or_else(|| elsewhere(id, trade.side));
-            *held.entry(order).or_insert(0) += trade.volume.nanos() * size;
-        }
-        held
-    }
-
-    /// What waits to open and the stops of our own positions, as the simulator holds them.
-    fn their_orders(&self) -> Vec<String> {
-        let dealer = self.simulator.dealer();
-        let mut lines = Vec::new();
-        for trade in dealer.waiting().values() {
-            let (id, _, _, size) = TRADED.into_iter().find(|(_, symbol, ..)| *symbol == trade.symbol).unwrap();
-            let order = own_number(&trade.mark).map_or_else(|| format!("elsewhere i{id}"), |order| format!("o{order}"));
-            lines.push(format!("{order} waits for {} at {}", trade.volume.nanos() * size, trade.open_price));
-        }
-        for trade in dealer.positions().values() {
-            if let (Some(order), Some(stop)) = (own_number(&trade.mark), trade.stop_loss) {
-                lines.push(format!("p{order} has its stop at {stop}"));
-            }
-        }
-        lines.sort();
-        lines
-    }
-
-    fn our_orders(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for tracked in self.engine.book().orders().open().values().filter(|tracked| tracked.order.request.closes.is_none()) {
-            let (order, request) = (tracked.order.id.0, tracked.order.request);
-            let name =
-                if order < OrderId::ADOPTED.0 { format!("o{order}") } else { format!("elsewhere i{}", request.instrument.0) };
-            let price = request.named_price().map_or_else(String::new, |price| price.to_string());
-            lines.push(format!("{name} waits for {} at {price}", request.quantity.nanos()));
-        }
-        for row in &self.engine.snapshot(&SnapshotRequest::default()).positions {
-            if let Some(stop) = row.protection.stop_loss.filter(|_| !row.id.is_adopted()) {
-                lines.push(format!("{} has its stop at {stop}", row.id));
-            }
-        }
-        lines.sort();
-        lines
-    }
-
-    fn ours(&self) -> BTreeMap<u64, i64> {
-        let mut held = BTreeMap::new();
-        for position in self.engine.book().ledger().positions().values() {
-            let side = position.side.closing().opposite();
-            let order = if position.id.is_adopted() { elsewhere(position.instrument.0, side) } else { position.id.0 };
-            *held.entry(order).or_insert(0) += position.quantity.nanos();
-        }
-        held
-    }
-}
-
-/// The number of our order in a mark.
-fn own_number(mark: &str) -> Option<u64> {
-    mark.strip_prefix("pmax-").map(|mark| mark.rsplit('-').next().unwrap().parse().unwrap())
-}
-
-/// A number for everything of one instrument and side that was opened elsewhere.
-fn elsewhere(id: u32, side: OrderSide) -> u64 {
-    OrderId::ADOPTED.0 + u64::from(id) * 2 + u64::from(side == OrderSide::Sell)
-}
-
-/// Writes everything a life has decided into a ledger on disk: what the tables do not take would stop trading.
-fn write_down(world: &World) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut file = LedgerFile::open(&folder.path().join("ledger.db"), LedgerId(77)).unwrap();
-    for group in world.entries.chunks(2_000) {
-        file.append(RunId(1), group).unwrap();
     }
 }
 
@@ -635,68 +415,7 @@ fn live(plan: &Plan) -> Result<World, String> {
     for _ in 0..500 {
         world.step();
     }
-    let mut wrong: Vec<String> = world.wrong.clone().into_iter().collect();
-    if let Some((mark, times)) = world.written.iter().find(|(_, times)| **times > 1) {
-        wrong.push(format!("{mark} was written {times} times"));
-    }
-    let mut openings: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
-    let dealer = world.simulator.dealer();
-    for trade in dealer.positions().values().chain(dealer.closed().iter().map(|closed| &closed.trade)) {
-        openings.entry(&trade.mark).or_default().insert(trade.order);
-    }
-    if let Some((mark, numbers)) = openings.iter().find(|(mark, numbers)| mark.starts_with("pmax-") && numbers.len() > 1) {
-        wrong.push(format!("{mark} was carried out {} times", numbers.len()));
-    }
-    if world.engine.book().orders().unknown() > 0 {
-        wrong.push(format!("{} orders are still UNKNOWN", world.engine.book().orders().unknown()));
-    }
-    let is_pending =
-        |state: &OrderState| matches!(state, OrderState::Sending | OrderState::PendingCancel(_) | OrderState::PendingModify(_));
-    let orders = world.engine.book().orders().open();
-    if let Some(tracked) = orders.values().find(|tracked| is_pending(&tracked.state)) {
-        wrong.push(format!("order {} is still {}", tracked.order.id, tracked.state));
-    }
-    if world.our_orders() != world.their_orders() {
-        wrong.push(format!("orders differ: ours {:?}, theirs {:?}", world.our_orders(), world.their_orders()));
-    }
-    if matches!(world.engine.book().kill(), KillPhase::Cancelling | KillPhase::Flattening) {
-        wrong.push(format!("the kill switch never finished: {:?}", world.engine.book().kill()));
-    }
-    if world.ours() != world.theirs() {
-        wrong.push(format!("positions differ: ours {:?}, theirs {:?}", world.ours(), world.theirs()));
-    }
-    let ledger = world.engine.book().ledger();
-    let booked = ledger.realised().nanos() - ledger.costs().nanos();
-    // All results of our own trades, and of what was adopted those since then. What began and ended elsewhere is not ours.
-    let of_us = |closed: &&pmax::exchange::ClosedTrade| {
-        own_number(&closed.trade.mark).is_some() || ledger.deals().contains(&DealId(closed.trade.order2.unsigned_abs()))
-    };
-    let results: i64 = dealer.closed().iter().filter(of_us).map(|closed| closed.profit + closed.trade.storage).sum();
-    if booked != results {
-        wrong.push(format!("results differ: ours {booked}, theirs {results}"));
-    }
-    if std::env::var("PMAX_SEED").is_ok() {
-        for line in world.engine.snapshot(&SnapshotRequest::default()).activity.iter().rev() {
-            println!("{} {}", line.at, line.text);
-        }
-        for tracked in world.engine.book().orders().open().values() {
-            println!("OPEN {} {} {:?}", tracked.order.id, tracked.state, tracked.history);
-        }
-        for trade in world.simulator.dealer().positions().values() {
-            println!("THERE {} {} {:?} {} at {}", trade.mark, trade.position, trade.side, trade.volume, trade.open_price);
-        }
-        for closed in world.simulator.dealer().closed().iter().filter(|closed| own_number(&closed.trade.mark).is_none()) {
-            let trade = &closed.trade;
-            println!(
-                "CLOSED THERE {} by {} {:?} {} at {}",
-                trade.position, trade.order2, trade.side, trade.volume, trade.open_price
-            );
-        }
-        for alert in world.engine.book().alerts() {
-            println!("ALERT {} {}", alert.at, alert.text);
-        }
-    }
-    if wrong.is_empty() { Ok(world) } else { Err(wrong.join("; ")) }
+    judge::judge(world)
 }
 
 fn plan(seed: u64) -> Plan {
@@ -739,7 +458,7 @@ fn a_calm_life_ends_equal_to_the_cent() {
     assert!(trades > 100, "it traded: {trades}");
     assert_eq!(world.engine.book().state(), TradingState::Active);
     assert!(world.engine.book().alerts().iter().any(|alert| alert.text.starts_with("adopted")), "somebody else traded too");
-    write_down(&world);
+    judge::write_down(&world);
 }
 
 #[test]
@@ -754,7 +473,7 @@ fn mishaps_lose_and_double_nothing() {
         let lives = seeds.clone().filter(move |seed| seed % workers == first);
         let lived = |seed| match live(&plan(seed)) {
             Ok(world) if seed % 250 == 0 => {
-                write_down(&world);
+                judge::write_down(&world);
                 None
             }
             Ok(_) => None,
@@ -791,23 +510,74 @@ fn calm_and_armed() -> World {
     world
 }
 
+impl World {
+    fn steps(&mut self, count: u32) {
+        for _ in 0..count {
+            self.step();
+        }
+    }
+
+    /// Buys a hundredth of a lot of euro with a stop, and waits until it is there. Returns the order.
+    fn buy_and_wait(&mut self) -> OrderId {
+        let (quantity, order) = (Quantity::from_nanos(100_000 * 10_000_000), self.engine.book().next_order());
+        let protection = Protection { stop_loss: Some(self.level(6, -15)), take_profit: None };
+        let (instrument, side, kind) = (InstrumentId(6), OrderSide::Buy, OrderKind::Market);
+        let ticket = Ticket { instrument, side, quantity, kind, time_in_force: TimeInForce::GoodTillCancelled, protection };
+        let seen = Seen { price: None, quantity };
+        self.command(Command::PlaceOrder { ticket, acknowledged: Acknowledged::Precautions, seen });
+        self.steps(300);
+        order
+    }
+}
+
 #[test]
 fn a_null_price_does_not_end_the_journal() {
     let mut world = calm_and_armed();
-    let quantity = Quantity::from_nanos(100_000 * 10_000_000);
-    let protection = Protection { stop_loss: Some(world.level(6, -15)), take_profit: None };
-    let (instrument, side, kind) = (InstrumentId(6), OrderSide::Buy, OrderKind::Market);
-    let ticket = Ticket { instrument, side, quantity, kind, time_in_force: TimeInForce::GoodTillCancelled, protection };
-    let seen = Seen { price: None, quantity };
-    world.command(Command::PlaceOrder { ticket, acknowledged: Acknowledged::Precautions, seen });
-    for _ in 0..300 {
-        world.step();
-    }
+    world.buy_and_wait();
     let held = world.simulator.dealer().positions().values().next().unwrap().clone();
     let record = serde_json::json!({"order": held.order, "order2": 999_999, "position": held.position, "symbol": "EURUSD", "cmd": 0,
         "volume": 0.01, "open_price": 1.08, "close_price": null, "closed": true, "profit": 1.0, "type": 2, "customComment": held.mark});
     world.adapter.hear(&ClientEvent::Trade(Box::new(serde_json::from_value(record).unwrap())));
     world.exchange();
     assert_eq!(world.ours(), world.theirs());
-    write_down(&world);
+    judge::write_down(&world);
+}
+
+#[test]
+fn a_new_run_shows_and_flattens_what_an_older_one_left_open() {
+    let mut world = calm_and_armed();
+    let order = world.buy_and_wait();
+    assert_eq!(world.simulator.dealer().positions().len(), 1);
+    // `pmax --new`: the same ledger file, another run.
+    world.generation += 1;
+    for id in [world.main.take(), world.stream.take()].into_iter().flatten() {
+        world.simulator.disconnect(id, &mut world.sent);
+    }
+    (world.adapter, world.client, world.ready) = (Adapter::new(markets()), client(9), false);
+    world.engine = Engine::new(&world.setup);
+    let settings = world.setup.settings;
+    world.input(InputBody::Run(RunInput::Opened {
+        run: RunId(2),
+        ledger: LedgerId(77),
+        tape: TapeRef { name: "campaign".to_owned(), sha256: String::new(), seed: 0 },
+        capital: Money::whole(100_000, Currency::USD).unwrap(),
+        version: String::new(),
+        settings,
+        first_order: OrderId(order.0 + 3),
+        first_deal: DealId(1),
+        quiet_until: MarketTime(0),
+    }));
+    world.restore();
+    world.quote();
+    world.tell_client(ClientInput::Start);
+    world.wait_ready();
+    world.steps(600);
+    let held = |positions: std::collections::BTreeMap<u64, i64>| positions.into_values().collect::<Vec<_>>();
+    assert_eq!(held(world.ours()), held(world.theirs()), "adopted, and so shown");
+    world.command(Command::ArmPaper);
+    world.command(Command::Kill { why: "test".to_owned() });
+    world.command(Command::Flatten);
+    world.steps(600);
+    assert!(world.simulator.dealer().positions().is_empty() && world.ours().is_empty());
+    assert_eq!(world.engine.book().kill(), KillPhase::Finished);
 }

@@ -136,6 +136,7 @@ impl Desk {
         let book = desk.engine.book();
         desk.adapter.restore(Standing {
             ledger_id: book.ledger_id(),
+            first_order: book.first_order(),
             ledger: book.ledger(),
             orders: book.orders(),
             next_deal: book.next_deal(),

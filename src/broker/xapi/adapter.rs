@@ -101,6 +101,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub struct Adapter {
     ledger: LedgerId,
+    first_order: OrderId,
     markets: BTreeMap<InstrumentId, Contract>,
     asks: BTreeMap<AskId, Purpose>,
     transactions: BTreeMap<i64, Transaction>,
@@ -164,7 +165,8 @@ impl Adapter {
     fn order_of(&self, mark: Option<&str>) -> Option<OrderId> {
         let (ledger, order) = mark?.strip_prefix("pmax-")?.split_once('-')?;
         let is_ours = format!("{:08x}", self.ledger.0) == ledger;
-        order.parse().ok().filter(|_| is_ours).map(OrderId)
+        // What an older run of the ledger left open counts as opened elsewhere: it is in no book of this one.
+        order.parse().ok().map(OrderId).filter(|order| is_ours && *order >= self.first_order)
     }
 
     fn instrument_of(&self, symbol: Option<&str>) -> Option<(InstrumentId, &Contract)> {

@@ -104,7 +104,10 @@ impl Adapter {
                     && if trade.closed { volume <= held.lots } else { volume == held.lots }
             };
             if let Some((id, held)) = missing.iter_mut().find(|(_, held)| is_of(held)).filter(|_| !is_known) {
-                held.lots = held.lots.minus(volume).unwrap_or(Quantity::ZERO);
+                // What is booked already was taken off before.
+                if !(trade.closed && self.deals.contains(&trade.order2.unsigned_abs())) {
+                    held.lots = held.lots.minus(volume).unwrap_or(Quantity::ZERO);
+                }
                 found.push((trade.position, OrderId(id.0)));
             }
         }

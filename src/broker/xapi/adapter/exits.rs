@@ -55,7 +55,8 @@ impl Adapter {
             };
             match reason {
                 ProtectiveReason::StopLoss => held.stop = now,
-                _ => held.target = now,
+                ProtectiveReason::TakeProfit => held.target = now,
+                ProtectiveReason::KillSwitch | ProtectiveReason::Broker => {}
             }
         }
         self.reports.append(&mut legs);
@@ -65,7 +66,8 @@ impl Adapter {
         let deal = trade.order2.unsigned_abs();
         let Some(position) = self.owner_of(trade).map(|order| PositionId(order.0)) else { return };
         let Some(held) = self.held.get(&position).cloned().filter(|_| !self.deals.contains(&deal)) else { return };
-        let has_numbers = trade.close_price.price().is_positive() && trade.volume.volume().is_positive();
+        let prices = [trade.open_price.price(), trade.close_price.price()];
+        let has_numbers = prices.iter().all(|price| price.is_positive()) && trade.volume.volume().is_positive();
         let Some(profit) = trade.profit.filter(|_| has_numbers) else {
             // Without its result, price or volume it cannot be booked; the history tells them.
             return self.requests.push(Ask::Snapshot);

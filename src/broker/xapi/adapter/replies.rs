@@ -171,10 +171,16 @@ impl Adapter {
         self.finish(number);
     }
 
-    /// The broker does not know the transaction of this number: then only lists and trades tell.
+    /// The broker does not know the transaction of this number: then only lists and trades tell, and nothing else is waited for.
     pub(super) fn forgotten(&mut self, number: i64) {
-        if let Some(transaction) = self.transactions.get_mut(&number) {
-            transaction.is_concluded = true;
+        let Some(transaction) = self.transactions.get_mut(&number) else { return };
+        transaction.is_concluded = true;
+        match transaction.purpose {
+            Purpose::Open(..) | Purpose::Close(..) => {}
+            purpose @ (Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_)) => {
+                self.transactions.remove(&number);
+                self.give_up(purpose, "the broker does not know the request");
+            }
         }
     }
 

@@ -17,6 +17,7 @@ impl Adapter {
             next_ask: self.next_ask,
             now: self.now,
             ledger: standing.ledger_id,
+            first_order: standing.first_order,
             ..Self::default()
         };
         self.deals = standing.ledger.deals().iter().map(|deal| deal.0).collect();

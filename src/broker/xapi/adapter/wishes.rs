@@ -15,8 +15,9 @@ const NOT_WAITING: &str = "no such order waits at the broker";
 const NOT_OPEN: &str = "the position is not known to be open at the broker";
 
 impl Adapter {
+    /// What is wrong here already never leaves; the broker has refused nothing.
     fn refuse(&mut self, order: OrderId, why: &str) {
-        self.reports.push(BrokerReport::Rejected { order, reason: CleanText::from_outside(why) });
+        self.reports.push(BrokerReport::NotSent { order, reason: CleanText::from_outside(why) });
     }
 
     fn request(&mut self, purpose: Purpose, request: TradeRequest, is_urgent: bool) {
