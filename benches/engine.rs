@@ -225,6 +225,7 @@ fn history(criterion: &mut Criterion) {
     let plan = pmax::backtest::Plan {
         setup: Setup { instruments, series: tape.series(), settings },
         tape: TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed: 1 },
+        version: "",
         capital: Money::whole(100_000, Currency::USD).unwrap(),
         from: tape.start().unwrap(),
         until: None,
@@ -236,7 +237,7 @@ fn history(criterion: &mut Criterion) {
         let count = events.iter().filter(|event| matches!(event, MarketEvent::BarClosed { .. })).count();
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(BenchmarkId::new("crash-2008", name), |bencher| {
-            bencher.iter(|| pmax::backtest::run(&plan, events.iter().cloned()).bars);
+            bencher.iter(|| pmax::backtest::run(&plan, events.iter().cloned()).unwrap().bars);
         });
     }
     group.finish();

@@ -33,7 +33,6 @@ pub use actions::{ACTIONS, ActionId, ActionInfo};
 pub use app::{Ended, Start, run};
 pub use draw::{Picture, draw};
 pub use export::{style_layer, to_ansi, to_svg, to_text};
-pub use format::count;
 pub use intent::{Intent, Preview, PreviewPhase};
 pub use keeper::Keeper;
 pub use keys::{Keymap, KeymapError};

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::backtest::{Report, Verdict};
+use crate::backtest::evidence::{COIN, LEAST_DAYS};
+use crate::backtest::{Evidence, Report, Verdict};
 use crate::domain::InstrumentTable;
 
 /// Fewer round trips say little.
@@ -16,6 +17,10 @@ const TOO_MUCH: f64 = 0.5;
 pub enum Finding {
     /// Nothing traded.
     Flat,
+    /// It loses for certain.
+    Losing,
+    /// It is too short for its results to say anything.
+    TooShort,
     /// The results could be chance.
     Insignificant,
     /// Too few round trips.
@@ -44,12 +49,7 @@ pub fn criticise(report: &Report, instruments: &InstrumentTable) -> Vec<(Finding
     if trades.count == 0 {
         return vec![(Finding::Flat, "nothing was traded and closed: there is nothing to judge".to_owned())];
     }
-    if evidence.verdict == Verdict::NotProven {
-        let interval = evidence.account.sharpe_interval;
-        let words =
-            interval.map_or_else(|| "there is no interval".to_owned(), |(low, high)| format!("95 % [{low:+.2}, {high:+.2}]"));
-        found.push((Finding::Insignificant, format!("the Sharpe ratio could as well be zero: {words}")));
-    }
+    found.extend(doubt(evidence));
     if trades.count < FEW_TRADES {
         found.push((Finding::FewTrades, format!("{} round trips are few; {FEW_TRADES} are the least to speak of", trades.count)));
     }
@@ -68,14 +68,14 @@ pub fn criticise(report: &Report, instruments: &InstrumentTable) -> Vec<(Finding
         found.push((Finding::WorseThanHolding, words));
     }
     if let (Some((low, _)), Some(base)) = (evidence.kept.right.interval, evidence.kept.rose.rate)
-        && low <= base.max(0.5)
+        && low <= base.max(COIN)
     {
         let words = format!(
-            "{} of {} kept calls were right; \"always up\" was right in {:.1} % of them, and the interval begins at {:.1} %",
+            "{} of {} kept calls were right; the interval begins at {:.1} %, \"always up\" or a coin reach {:.1} %",
             evidence.kept.right.count,
             evidence.kept.right.of,
-            base * 100.0,
-            low * 100.0
+            low * 100.0,
+            base.max(COIN) * 100.0
         );
         found.push((Finding::NoBetterThanUp, words));
     }
@@ -90,6 +90,22 @@ pub fn criticise(report: &Report, instruments: &InstrumentTable) -> Vec<(Finding
         found.push((Finding::Halted, format!("on {days} trading was held when the day began, and was armed again")));
     }
     found
+}
+
+/// What the account's verdict means, where it is no PASS.
+fn doubt(evidence: &Evidence) -> Option<(Finding, String)> {
+    let interval = evidence.account.sharpe_interval;
+    let words =
+        interval.map_or_else(|| "no interval is defined".to_owned(), |(low, high)| format!("95 % [{low:+.2}, {high:+.2}]"));
+    match evidence.verdict {
+        Verdict::Pass => None,
+        Verdict::Fail => Some((Finding::Losing, format!("it loses, and not by chance: Sharpe ratio {words}"))),
+        Verdict::NotProven if evidence.account.days < LEAST_DAYS => {
+            let days = crate::domain::counted(evidence.account.days, "day");
+            Some((Finding::TooShort, format!("{days} of results prove nothing; {LEAST_DAYS} are the least to speak of")))
+        }
+        Verdict::NotProven => Some((Finding::Insignificant, format!("the Sharpe ratio could as well be zero: {words}"))),
+    }
 }
 
 fn concentration(report: &Report, instruments: &InstrumentTable) -> Option<(Finding, String)> {

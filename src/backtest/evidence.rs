@@ -15,9 +15,9 @@ const DAYS_PER_YEAR: f64 = 365.25;
 /// The share of calls that must be right.
 const GATE: f64 = 0.55;
 /// What takes no skill.
-const COIN: f64 = 0.5;
+pub(super) const COIN: f64 = 0.5;
 /// With fewer days nothing is said about a Sharpe ratio's sign.
-const LEAST_DAYS: usize = 30;
+pub(super) const LEAST_DAYS: u64 = 30;
 
 /// A share of a count, with Wilson's 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -90,7 +90,7 @@ pub enum Verdict {
 pub struct Gate {
     /// PASS only where the interval lies above one half as well, FAIL only where it lies below the gate.
     pub verdict: Verdict,
-    /// How often a coin passes it with so many independent calls.
+    /// How often a coin passes it, more than 55 % right, with so many independent calls.
     pub coin_passes: Option<f64>,
     /// How often a source that is right in 55 % of its calls is told from a coin with so many (one-sided, 5 %).
     pub power: Option<f64>,
@@ -135,7 +135,7 @@ impl Share {
 }
 
 impl DailyResults {
-    /// Results of values at the end of days, the first being what it began with.
+    /// Results of values at the end of days, from the end of the first of `span` to that of the last.
     pub fn of(values: &[f64], span: Option<(Date, Date)>) -> Self {
         let returns = if values.iter().all(|value| *value > 0.0) { stats::returns(values) } else { Vec::new() };
         let years = span.map(|(first, last)| f64::from((last - first).get_days()) / DAYS_PER_YEAR);
@@ -174,7 +174,7 @@ impl DailyResults {
 impl Gate {
     /// Holds calls against the gate.
     pub fn of(calls: &Share) -> Self {
-        let passed = calls.rate.is_some_and(|rate| rate > GATE);
+        let passed = calls.count >= fewest_above(calls.of);
         let verdict = match calls.interval {
             Some((low, _)) if passed && low > COIN => Verdict::Pass,
             Some((_, high)) if !passed && high < GATE => Verdict::Fail,
@@ -183,11 +183,16 @@ impl Gate {
         let contrast = Contrast { base: COIN, skilled: GATE, false_alarm: 0.05 };
         Self {
             verdict,
-            coin_passes: (calls.of > 0).then(|| stats::pass_probability(COIN, GATE, calls.of)).flatten(),
+            coin_passes: (calls.of > 0).then(|| stats::binomial_at_least(fewest_above(calls.of), calls.of, COIN)).flatten(),
             power: stats::exact_power(contrast, calls.of).map(|(_, power)| power).filter(|_| calls.of > 0),
             calls_needed: stats::sample_size(contrast, 0.8),
         }
     }
+}
+
+/// The fewest of so many calls that are more than the gate's share; a billionth keeps 0.55 × 20 from being more than 11.
+fn fewest_above(calls: u64) -> u64 {
+    libm::floor(GATE * calls as f64 + 1e-9) as u64 + 1
 }
 
 impl Calls {
@@ -222,10 +227,11 @@ impl Evidence {
         benchmark: &Benchmark,
     ) -> Self {
         let equity: Vec<f64> = std::iter::once(capital.to_f64()).chain(days.iter().map(|(_, equity)| equity.to_f64())).collect();
-        let span = days.first().zip(days.last()).map(|(first, last)| (first.0, last.0));
+        // The capital stands for the end of the day before the first.
+        let span = days.first().zip(days.last()).map(|(first, last)| (first.0.yesterday().unwrap_or(first.0), last.0));
         let account = DailyResults::of(&equity, span);
         let results = TradeResults::of(trades);
-        let verdict = match account.sharpe_interval.filter(|_| days.len() >= LEAST_DAYS && results.count > 0) {
+        let verdict = match account.sharpe_interval.filter(|_| account.days >= LEAST_DAYS && results.count > 0) {
             Some((low, _)) if low > 0.0 => Verdict::Pass,
             Some((_, high)) if high < 0.0 => Verdict::Fail,
             Some(_) | None => Verdict::NotProven,
@@ -263,7 +269,7 @@ impl Benchmark {
             }
         }
         let mut latest: BTreeMap<InstrumentId, f64> = first.clone();
-        let mut values = vec![1.0];
+        let mut values = Vec::with_capacity(self.days.len());
         for closes in self.days.values() {
             latest.extend(closes.iter().map(|(id, close)| (*id, *close)));
             let grown = latest.iter().zip(first.values()).map(|((_, now), first)| now / first);
@@ -326,6 +332,8 @@ mod tests {
         assert_eq!(gate.verdict, Verdict::NotProven, "more than 55 % of 30 calls prove nothing");
         assert!((gate.coin_passes.unwrap() - 0.292).abs() < 0.001, "{gate:?}");
         assert!((gate.calls_needed.unwrap() - 616.0).abs() < 1.0, "{gate:?}");
+        let even = Gate::of(&Share::of(11, 20));
+        assert!((even.coin_passes.unwrap() - 0.2517).abs() < 0.0001, "eleven of twenty are not more than 55 %: {even:?}");
         assert_eq!(Gate::of(&Share::of(600, 1_000)).verdict, Verdict::Pass);
         assert_eq!(Gate::of(&Share::of(480, 1_000)).verdict, Verdict::Fail);
         assert_eq!(Gate::of(&Share::of(0, 0)).verdict, Verdict::NotProven);

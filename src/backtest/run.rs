@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::backtest::evidence::{Benchmark, Evidence};
 use crate::backtest::trades::{Trade, Trades};
 use crate::domain::{
-    Actor, BrokerReport, DealId, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId,
+    Actor, ArithmeticError, BrokerReport, DealId, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId,
     Outcome as SignalOutcome, ProposalId, Ratio, RunId, SignalId, Validation, WallTime,
 };
 use crate::engine::{
@@ -25,6 +25,8 @@ pub struct Plan {
     pub setup: Setup,
     /// The tape, for the record.
     pub tape: TapeRef,
+    /// The program's version, part of what a result depends on.
+    pub version: &'static str,
     /// Capital at the start.
     pub capital: Money,
     /// Until here history only warms up.
@@ -34,10 +36,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// SHA-256, in hexadecimal digits, of everything but tape and dates that the result depends on: settings, capital, seed.
-    pub fn settings_hash(&self) -> String {
-        let whole = serde_json::to_vec(&(&self.setup.settings, self.capital, self.tape.seed)).unwrap_or_default();
-        Sha256::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect()
+    /// SHA-256, in hexadecimal digits, of what the result depends on besides tape and dates: settings, capital, seed, instruments and
+    /// the program's version. Two builds of one version look the same.
+    pub fn settings_hash(&self) -> Result<String, serde_json::Error> {
+        let instruments: Vec<_> = self.setup.instruments.iter().collect();
+        let whole = serde_json::to_vec(&(&self.setup.settings, self.capital, self.tape.seed, instruments, self.version))?;
+        Ok(Sha256::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 
@@ -56,7 +60,7 @@ pub struct Report {
     pub capital: Money,
     /// What the account was worth at the end, open positions at their last price.
     pub equity: Money,
-    /// Commission and slippage of all trades.
+    /// Commission of all trades; slippage is in their prices.
     pub costs: Money,
     /// Largest fall from a peak of the equity, seen at every price.
     pub max_drawdown: Ratio,
@@ -108,10 +112,12 @@ struct Desk {
     resolved: Vec<Resolved>,
     days: Vec<(Date, Money)>,
     halts: u32,
+    /// The first amount that money could not hold.
+    beyond: Option<ArithmeticError>,
 }
 
-/// Plays the events. They must be in order of the time at which they are known.
-pub fn run(plan: &Plan, events: impl Iterator<Item = MarketEvent>) -> Report {
+/// Plays the events. They must be in order of the time at which they are known. Errors where an amount is beyond what money can hold.
+pub fn run(plan: &Plan, events: impl Iterator<Item = MarketEvent>) -> Result<Report, ArithmeticError> {
     let mut desk = Desk::new(plan);
     let mut benchmark = Benchmark::new(plan.setup.settings.terms.round_trip());
     let (mut bars, mut last) = (0, plan.from);
@@ -128,7 +134,10 @@ pub fn run(plan: &Plan, events: impl Iterator<Item = MarketEvent>) -> Report {
         }
         desk.play(event);
     }
-    desk.report(plan, last, bars, &benchmark)
+    match desk.beyond {
+        Some(error) => Err(error),
+        None => Ok(desk.report(plan, last, bars, &benchmark)),
+    }
 }
 
 impl Desk {
@@ -146,6 +155,7 @@ impl Desk {
             resolved: Vec::new(),
             days: Vec::new(),
             halts: 0,
+            beyond: None,
         };
         desk.input(InputBody::Run(RunInput::Opened {
             run: RunId(1),
@@ -247,7 +257,7 @@ impl Desk {
         self.waiting.extend(more);
         while let Some(report) = self.waiting.pop_front() {
             if let BrokerReport::Filled(fill) = &report {
-                self.trades.fill(fill);
+                self.beyond = self.beyond.or(self.trades.fill(fill).err());
             }
             let more = self.handle(InputBody::Broker(report));
             self.waiting.extend(more);

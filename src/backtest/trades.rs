@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::domain::{Fill, InstrumentId, MarketTime, Money, OrderSide, PositionId, Quantity};
+use crate::domain::{ArithmeticError, Fill, InstrumentId, MarketTime, Money, OrderSide, PositionId, Quantity};
+use crate::stats;
 
 /// A closed round trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,9 +59,10 @@ pub(super) struct Trades {
 }
 
 impl Trades {
-    pub(super) fn fill(&mut self, fill: &Fill) {
+    /// Takes a fill. Errors where an amount is beyond what money can hold.
+    pub(super) fn fill(&mut self, fill: &Fill) -> Result<(), ArithmeticError> {
         let currency = fill.cost.currency();
-        let value = Money::notional(fill.price, fill.quantity, currency).unwrap_or(Money::zero(currency));
+        let value = Money::notional(fill.price, fill.quantity, currency)?;
         let (trade, held) = self.open.entry(fill.position).or_insert_with(|| {
             let nothing = Money::zero(currency);
             let trade = Trade {
@@ -78,22 +80,23 @@ impl Trades {
             (trade, Quantity::ZERO)
         });
         let paid = if fill.side == OrderSide::Buy { value.negated() } else { value };
-        trade.gross = trade.gross.plus(paid).unwrap_or(trade.gross);
-        trade.cost = trade.cost.plus(fill.cost).unwrap_or(trade.cost);
+        trade.gross = trade.gross.plus(paid)?;
+        trade.cost = trade.cost.plus(fill.cost)?;
         trade.closed_at = fill.at;
         if fill.closes {
-            *held = held.minus(fill.quantity).unwrap_or(Quantity::ZERO);
+            *held = held.minus(fill.quantity)?;
         } else {
-            trade.quantity = trade.quantity.plus(fill.quantity).unwrap_or(trade.quantity);
-            trade.value = trade.value.plus(value).unwrap_or(trade.value);
-            *held = held.plus(fill.quantity).unwrap_or(*held);
+            trade.quantity = trade.quantity.plus(fill.quantity)?;
+            trade.value = trade.value.plus(value)?;
+            *held = held.plus(fill.quantity)?;
         }
         if held.is_zero()
             && let Some((trade, _)) = self.open.remove(&fill.position)
         {
-            let result = trade.gross.minus(trade.cost).unwrap_or(trade.gross);
+            let result = trade.gross.minus(trade.cost)?;
             self.closed.push(Trade { result, ..trade });
         }
+        Ok(())
     }
 
     pub(super) fn closed(&self) -> Vec<Trade> {
@@ -104,19 +107,18 @@ impl Trades {
 impl TradeResults {
     /// Sums up.
     pub fn of(trades: &[Trade]) -> Self {
-        let results = || trades.iter().map(|trade| trade.result.to_f64());
-        let (won, lost): (f64, f64) =
-            (results().filter(|result| *result > 0.0).sum(), -results().filter(|result| *result < 0.0).sum::<f64>());
+        let results: Vec<f64> = trades.iter().map(|trade| trade.result.to_f64()).collect();
+        let won: f64 = results.iter().filter(|result| **result > 0.0).sum();
         let returns: Vec<f64> =
             trades.iter().filter_map(|trade| trade.result.ratio_to(trade.value)).map(|share| share.to_f64()).collect();
         Self {
             count: trades.len() as u64,
-            won: results().filter(|result| *result > 0.0).count() as u64,
-            result: results().sum(),
+            won: results.iter().filter(|result| **result > 0.0).count() as u64,
+            result: results.iter().sum(),
             gross: trades.iter().map(|trade| trade.gross.to_f64()).sum(),
-            expectancy: crate::stats::mean(&returns),
-            profit_factor: (lost > 0.0).then_some(won / lost),
-            best_share: (won > 0.0).then(|| results().fold(0.0, f64::max) / won),
+            expectancy: stats::mean(&returns),
+            profit_factor: stats::profit_factor(&results),
+            best_share: (won > 0.0).then(|| results.iter().copied().fold(0.0, f64::max) / won),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `pmax backtest`: a tape through the engine, and what the results show.
 
-use crate::backtest::{self, Calls, DailyResults, Plan, Report, Share, Verdict};
+use crate::backtest::{self, Calls, DailyResults, Evidence, Plan, Report, Share, Verdict};
 use crate::cli::args::{Args, Backtest, Format};
 use crate::cli::open::{Base, date};
 use crate::cli::{Done, OK, say};
@@ -20,15 +20,18 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     let until = options.until.as_deref().map(date).transpose()?;
     check(from, until, player.ends_at())?;
     let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed };
-    let plan = Plan { setup: base.setup(&tape), tape: tape_ref, capital, from, until };
+    let (setup, version) = (base.setup(&tape), env!("CARGO_PKG_VERSION"));
+    let plan = Plan { setup, tape: tape_ref, version, capital, from, until };
     // A test that is not counted would make all others look better than they are.
     let mut trials = Trials::open(&base.home.trials_file()).map_err(uncounted)?;
-    let report = backtest::run(&plan, player);
-    trials.append(&trial(&plan, &report)).map_err(uncounted)?;
+    let report = backtest::run(&plan, player).map_err(|error| unplayable(&error))?;
+    let settings = plan.settings_hash().map_err(|error| unplayable(&error))?;
+    trials.append(&trial(&plan, settings, &report)).map_err(uncounted)?;
     let tried = trials.on_tape(&plan.tape.sha256).map_err(uncounted)?;
     let findings = backtest::criticise(&report, &base.instruments);
     if options.format == Format::Json {
-        let tried = serde_json::json!({"trials": tried.trials, "different": tried.different});
+        let deflated = report.evidence.account.deflated(&tried.sharpes);
+        let tried = serde_json::json!({"trials": tried.trials, "different": tried.different, "deflated": deflated});
         let whole = serde_json::json!({"report": report, "findings": findings, "tried": tried});
         say(&whole.to_string());
     } else {
@@ -36,7 +39,7 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
         let (all, different) = (counted(tried.trials, "test"), tried.different);
         if let Some(chance) = report.evidence.account.deflated(&tried.sharpes) {
             say(&format!(
-                "deflated       {:.1} %: the chance that this beats the luckiest of all that was tried",
+                "deflated       {:.1} %: the chance that it is better than the luckiest of so many tests without skill would look",
                 chance * 100.0
             ));
         }
@@ -53,17 +56,21 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     Ok(OK)
 }
 
-fn trial(plan: &Plan, report: &Report) -> Trial {
+fn trial(plan: &Plan, settings: String, report: &Report) -> Trial {
     Trial {
         made_at: wall_now(),
         tape: plan.tape.name.clone(),
         tape_sha256: plan.tape.sha256.clone(),
-        settings: plan.settings_hash(),
+        settings,
         begins: report.from,
         ends: report.until.max(report.from),
         days: report.evidence.account.days,
         sharpe: report.evidence.account.sharpe,
     }
+}
+
+fn unplayable(error: &dyn std::error::Error) -> Trouble {
+    Trouble::new(format!("The test has no result: {error}"), "Nothing was counted", "Choose a smaller paper.capital")
 }
 
 fn uncounted(error: StoreError) -> Trouble {
@@ -89,13 +96,19 @@ fn print(report: &Report, instruments: &InstrumentTable) {
     let verdict = match evidence.verdict {
         Verdict::Pass => "PASS — the Sharpe ratio's interval lies above zero",
         Verdict::Fail => "FAIL — the Sharpe ratio's interval lies below zero",
-        Verdict::NotProven => "NOT PROVEN — the results could be chance",
+        Verdict::NotProven => "NOT PROVEN — too little to say, or it could be chance",
     };
     say(&format!("{} · {} to {} · {}", report.tape.name, report.from, report.until, counted(report.bars, "closed bar")));
     say(&format!("every proposal confirmed, costs on; baseline strategies as configured (seed {})", report.tape.seed));
     say("");
     say(&format!("verdict        {verdict}"));
     say("");
+    print_account(evidence);
+    say("");
+    print_trades(report, instruments);
+}
+
+fn print_account(evidence: &Evidence) {
     say("                        account          held equally");
     let both = |name: &str, of: &dyn Fn(&DailyResults) -> String| {
         say(&format!("{name:<15}{:>16}{:>22}", of(&evidence.account), of(&evidence.held)));
@@ -110,8 +123,10 @@ fn print(report: &Report, instruments: &InstrumentTable) {
     both("days needed", &|results| results.days_needed.map_or_else(|| "n/a".to_owned(), |days| format!("{days:.0}")));
     both("drawdown", &|results| percent(results.max_drawdown.map(|fall| -fall)));
     both("days", &|results| results.days.to_string());
-    say("");
-    let trades = &evidence.trades;
+}
+
+fn print_trades(report: &Report, instruments: &InstrumentTable) {
+    let (evidence, trades) = (&report.evidence, &report.evidence.trades);
     say(&format!("equity         {:.2} of {:.2}, costs {:.2}", report.equity, report.capital, report.costs));
     say(&format!("round trips    {}, won {}", trades.count, share(&evidence.won)));
     let expectancy = percent(trades.expectancy);
@@ -127,7 +142,7 @@ fn print(report: &Report, instruments: &InstrumentTable) {
     let gate = &evidence.gate;
     let chance = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), |value| format!("{:.0} %", value * 100.0));
     say(&format!(
-        "gate > 55 %    {}; with {} a coin passes {}, a source at 55 % is told from it {}; {} would do",
+        "gate > 55 %    {}; were {} independent, a coin would pass {}, a source at 55 % be told from it {}; {} would do",
         word(gate.verdict),
         counted(evidence.kept.right.of, "call"),
         chance(gate.coin_passes),

@@ -95,6 +95,7 @@ pub fn info(args: &Args, format: Format) -> Done {
     let places = [
         ("configuration", config),
         ("ledger", home.ledger_file()),
+        ("trials", home.trials_file()),
         ("kill file", home.kill_file()),
         ("screen", home.screen_file()),
         ("logs", home.log_folder()),

@@ -9,7 +9,7 @@ use crate::cli::broker::{balance_of, open_demo};
 use crate::cli::open::Base;
 use crate::cli::rehearsal::rehearsed;
 use crate::cli::{Done, OK, UNCLEAN};
-use crate::domain::{BrokerKind, InstrumentTable, MarketTime, PositionSide, Price, TradingState};
+use crate::domain::{BrokerKind, InstrumentTable, MarketTime, PositionSide, Price, TradingState, counted};
 use crate::engine::Snapshot;
 use crate::orders::OrderState;
 use crate::runtime::{
@@ -166,8 +166,8 @@ fn farewell(snapshot: &Snapshot, instruments: &InstrumentTable) {
         "{} · equity {:.2} · open: {} ({bare} without a stop), {}",
         snapshot.run,
         snapshot.account.equity,
-        ui::count(snapshot.positions.len(), "position"),
-        ui::count(snapshot.open_orders, "order")
+        counted(snapshot.positions.len(), "position"),
+        counted(snapshot.open_orders, "order")
     ));
     let level = |price: Option<Price>| price.map_or_else(|| "none".to_owned(), |price| price.to_string());
     for row in &snapshot.positions {

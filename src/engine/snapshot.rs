@@ -64,7 +64,7 @@ pub struct QuoteRow {
     pub bid: Option<Price>,
     /// Best ask, where the source has one.
     pub ask: Option<Price>,
-    /// Change since the last close before this risk day.
+    /// Change since the last close before this risk day; of a daily series, until its next bar opens, since the close before its last.
     pub change: Option<Ratio>,
     /// When the price was known.
     pub known_at: MarketTime,

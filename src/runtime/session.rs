@@ -6,6 +6,7 @@ mod analyst;
 mod carry_out;
 mod pictures;
 mod request;
+mod tape;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -424,37 +425,6 @@ impl Running {
             self.latch.release(self.handled_shots);
         }
         refusal
-    }
-
-    fn control(&mut self, control: TapeControl) {
-        if self.source.is_live() || self.journal_failed {
-            return;
-        }
-        let was_paused = self.is_paused;
-        match control {
-            TapeControl::TogglePause => self.is_paused = !self.is_paused,
-            TapeControl::Step => {
-                self.is_paused = true;
-                self.play_one();
-            }
-            TapeControl::StepBar => {
-                self.is_paused = true;
-                self.play_to_next_close();
-            }
-            TapeControl::Faster => self.pace.set(self.pace.speed().faster()),
-            TapeControl::Slower => self.pace.set(self.pace.speed().slower()),
-            TapeControl::Set(speed) => self.pace.set(speed),
-            TapeControl::Jump(until) => {
-                if until > self.engine.market().now() {
-                    self.input(InputBody::Command { actor: Actor::Person, command: Command::JumpTo { until } });
-                    self.jump = Some(until);
-                }
-            }
-        }
-        if self.is_paused != was_paused {
-            self.remember_pause();
-        }
-        self.pace.rest();
     }
 
     fn attend_to_deadlines(&mut self) {

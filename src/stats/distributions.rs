@@ -196,6 +196,9 @@ fn f_halves(x: f64, above: f64, below: f64) -> Option<(f64, f64)> {
     if x <= 0.0 {
         return Some((0.0, 1.0));
     }
+    if x.is_infinite() {
+        return Some((1.0, 0.0));
+    }
     let whole = above * x + below;
     let halves = incomplete_beta(above / 2.0, below / 2.0, above * x / whole, below / whole);
     Some((halves.lower, halves.upper))

@@ -5,7 +5,7 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::widgets::{Block, BorderType, Widget};
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::{Duration, Mode, WallTime};
+use crate::domain::{Duration, Mode, WallTime, counted};
 use crate::engine::Snapshot;
 use crate::runtime::Frame;
 use crate::ui::actions::ActionId;
@@ -123,7 +123,7 @@ fn extra(picture: &Picture<'_>, pane: Pane) -> String {
         Pane::Commentary => "rules".to_owned(),
         Pane::Signals => format!("{} waiting", snapshot.proposals.len()),
         Pane::Positions => {
-            format!("{} open · {}", live.positions.len(), format::count(live.open_orders, "order"))
+            format!("{} open · {}", live.positions.len(), counted(live.open_orders, "order"))
         }
         Pane::Risk => live.state.to_string(),
         Pane::Alerts => format!("{} new", snapshot.unacknowledged),

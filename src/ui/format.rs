@@ -94,11 +94,6 @@ pub fn utc(at: MarketTime) -> String {
     at.timestamp().strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// A number with its noun: `1 order`, `2 orders`.
-pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
 /// Month, day and minute in New York.
 pub fn short_time(at: MarketTime) -> String {
     new_york().to_datetime(at.timestamp()).strftime("%m-%d %H:%M").to_string()

@@ -14,7 +14,7 @@ fn plan(name: &str, until: Option<MarketTime>) -> (Tape, Plan) {
     let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed: 1 };
     let capital = Money::whole(100_000, Currency::USD).unwrap();
     let from = tape.start().unwrap();
-    (tape, Plan { setup, tape: tape_ref, capital, from, until })
+    (tape, Plan { setup, tape: tape_ref, version: "", capital, from, until })
 }
 
 fn at(text: &str) -> MarketTime {
@@ -23,13 +23,13 @@ fn at(text: &str) -> MarketTime {
 
 fn played(name: &str) -> Report {
     let (tape, plan) = plan(name, None);
-    backtest::run(&plan, Player::new(&tape, 1))
+    backtest::run(&plan, Player::new(&tape, 1)).unwrap()
 }
 
 #[test]
 fn it_is_paper_trading_with_a_rule_in_the_persons_place() {
     let (tape, plan) = plan("crash-2020", None);
-    let report = backtest::run(&plan, Player::new(&tape, 1));
+    let report = backtest::run(&plan, Player::new(&tape, 1)).unwrap();
     let mut paper = Headless::new(&tape, &plan.setup, 1, plan.capital, plan.from);
     paper.command(Command::ArmPaper);
     loop {
@@ -73,8 +73,8 @@ fn before(report: &Report, until: MarketTime) -> String {
 fn what_comes_later_changes_nothing_before() {
     let middle = at("2020-04-15T20:30:00Z");
     let (tape, plan) = plan("crash-2020", None);
-    let whole = backtest::run(&plan, Player::new(&tape, 1));
-    let cut = backtest::run(&Plan { until: Some(middle), ..plan.clone() }, Player::new(&tape, 1));
+    let whole = backtest::run(&plan, Player::new(&tape, 1)).unwrap();
+    let cut = backtest::run(&Plan { until: Some(middle), ..plan.clone() }, Player::new(&tape, 1)).unwrap();
     assert_eq!(before(&whole, middle), before(&cut, middle), "truncation");
     let turned = |price: Price| Price::from_nanos(price.nanos() / 3 * 2);
     let other = Player::new(&tape, 1).map(|event| match event {
@@ -89,7 +89,7 @@ fn what_comes_later_changes_nothing_before() {
             MarketEvent::BarClosed { bar, stamp }
         }
     });
-    let mutated = backtest::run(&plan, other);
+    let mutated = backtest::run(&plan, other).unwrap();
     assert_eq!(before(&whole, middle), before(&mutated, middle), "mutation");
     assert_ne!(whole.equity, mutated.equity, "the future was another one");
 }
@@ -102,6 +102,7 @@ fn every_number_has_its_count_and_nothing_is_called_proven_that_is_not() {
         let (low, high) = evidence.account.sharpe_interval.unwrap();
         let sharpe = evidence.account.sharpe.unwrap();
         assert!(low < sharpe && sharpe < high);
+        assert!(evidence.account.days >= 30, "else nothing is said");
         let expected = if low > 0.0 {
             Verdict::Pass
         } else if high < 0.0 {
@@ -120,24 +121,75 @@ fn every_number_has_its_count_and_nothing_is_called_proven_that_is_not() {
     }
 }
 
+/// Findings about the default tape's report, changed as told.
+fn findings(change: impl FnOnce(&mut Report)) -> Vec<Finding> {
+    let (_, setup) = world::setup("crash-2020");
+    let mut report = played("crash-2020");
+    change(&mut report);
+    backtest::criticise(&report, &setup.instruments).into_iter().map(|(finding, _)| finding).collect()
+}
+
 #[test]
 fn the_critic_says_what_is_wrong_with_the_baselines() {
-    let (_, setup) = world::setup("crash-2020");
-    let report = played("crash-2020");
-    let findings: Vec<Finding> =
-        backtest::criticise(&report, &setup.instruments).into_iter().map(|(finding, _)| finding).collect();
-    assert!(findings.contains(&Finding::Insignificant) && findings.contains(&Finding::WorseThanHolding), "{findings:?}");
-    let nothing = Report {
-        trades: Vec::new(),
-        evidence: {
-            let mut evidence = report.evidence;
-            evidence.trades.count = 0;
-            evidence
-        },
-        ..report
-    };
-    let findings = backtest::criticise(&nothing, &setup.instruments);
-    assert!(matches!(&findings[..], [(Finding::Flat, _)]));
+    let found = findings(|_| {});
+    assert!(found.contains(&Finding::Insignificant) && found.contains(&Finding::WorseThanHolding), "{found:?}");
+    assert_eq!(findings(|report| report.evidence.trades.count = 0), [Finding::Flat]);
+}
+
+/// A report that the critic has nothing against.
+fn make_faultless(report: &mut Report) {
+    let first = report.trades[0].instrument;
+    for (index, trade) in report.trades.iter_mut().enumerate() {
+        trade.result = Money::whole(10, Currency::USD).unwrap();
+        trade.instrument = if index % 2 == 0 { first } else { pmax::domain::InstrumentId(first.0 + 1) };
+    }
+    report.halts = 0;
+    let evidence = &mut report.evidence;
+    evidence.verdict = Verdict::Pass;
+    evidence.account.days = 1_000;
+    (evidence.account.total_return, evidence.held.total_return) = (Some(0.5), Some(0.1));
+    (evidence.trades.count, evidence.trades.best_share) = (200, Some(0.05));
+    (evidence.trades.gross, evidence.trades.result) = (500.0, 400.0);
+    (evidence.kept.right, evidence.kept.rose) = (backtest::Share::of(700, 1_000), backtest::Share::of(520, 1_000));
+    (evidence.kept.mean_net, evidence.refused.mean_net) = (Some(0.01), Some(-0.01));
+}
+
+#[test]
+fn each_fault_is_found_and_no_other() {
+    assert_eq!(findings(make_faultless), []);
+    type Case = (Finding, fn(&mut Report));
+    let cases: [Case; 11] = [
+        (Finding::Losing, |report| report.evidence.verdict = Verdict::Fail),
+        (Finding::Insignificant, |report| report.evidence.verdict = Verdict::NotProven),
+        (Finding::TooShort, |report| (report.evidence.verdict, report.evidence.account.days) = (Verdict::NotProven, 29)),
+        (Finding::FewTrades, |report| report.evidence.trades.count = 29),
+        (Finding::OneTrade, |report| report.evidence.trades.best_share = Some(0.51)),
+        (Finding::Concentrated, |report| {
+            let other = report.trades[1].instrument;
+            let nothing = Money::zero(Currency::USD);
+            report.trades.iter_mut().filter(|trade| trade.instrument == other).for_each(|trade| trade.result = nothing);
+        }),
+        (Finding::CostKills, |report| report.evidence.trades.result = 0.0),
+        (Finding::WorseThanHolding, |report| report.evidence.held.total_return = Some(0.51)),
+        (Finding::NoBetterThanUp, |report| report.evidence.kept.rose = backtest::Share::of(700, 1_000)),
+        (Finding::LayersAddNothing, |report| report.evidence.refused.mean_net = Some(0.01)),
+        (Finding::Halted, |report| report.halts = 1),
+    ];
+    for (finding, spoil) in cases {
+        let found = findings(|report| {
+            make_faultless(report);
+            spoil(report);
+        });
+        assert_eq!(found, [finding]);
+    }
+}
+
+#[test]
+fn a_breaker_holds_trading_until_the_next_day_and_that_is_counted() {
+    let (tape, mut plan) = plan("crash-2020", None);
+    plan.setup.settings.limits.daily_loss = pmax::domain::Ratio::from_nanos(100_000);
+    let report = backtest::run(&plan, Player::new(&tape, 1)).unwrap();
+    assert!(report.halts > 0, "a hundredth of a percent a day is soon lost");
 }
 
 #[test]
@@ -169,5 +221,5 @@ fn a_script_gets_everything_and_dates_that_cannot_be_are_refused() {
     std::fs::write(home.path().join("trials.db"), "rubbish").unwrap();
     let (code, _, error) = said(&["backtest"]);
     assert!(code == Some(1) && error.contains("trial ledger"), "{error}");
-    assert!(text.contains("NOT PROVEN") && text.contains("What speaks against it"), "{text}");
+    assert!(text.contains("verdict        NOT PROVEN") && text.contains("What speaks against it"), "{text}");
 }

@@ -320,3 +320,10 @@ fn a_test_that_cannot_be_made_is_undefined() {
     assert_eq!(stats::christoffersen(&[false, false, true], 0.05), None);
     assert_eq!(stats::benjamini_hochberg(&[0.5, f64::NAN]), None);
 }
+
+#[test]
+fn the_ends_of_a_distribution_are_defined() {
+    assert_eq!(stats::f_cdf(f64::INFINITY, 3.0, 7.0), Some(1.0));
+    assert_eq!(stats::f_survival(f64::INFINITY, 3.0, 7.0), Some(0.0));
+    assert_eq!(stats::f_cdf(f64::NAN, 3.0, 7.0), None);
+}

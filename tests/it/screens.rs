@@ -223,9 +223,10 @@ proptest! {
             stage.press(codes[key % codes.len()]);
             let _: Buffer = stage.buffer();
         }
-        stage.press(KeyCode::F(12));
+        // What was pressed before may have armed it already, by its name in the palette: then the first key fires.
+        let mut effects = stage.press(KeyCode::F(12));
         let _: Buffer = stage.buffer();
-        let effects = stage.press(KeyCode::F(12));
+        effects.extend(stage.press(KeyCode::F(12)));
         prop_assert!(effects.contains(&Effect::Kill));
         prop_assert_eq!(stage.world.engine().book().state(), TradingState::Halted);
         for _ in 0..12 {

@@ -8,7 +8,7 @@ use crate::engine::{Effect, Event, Input, InputBody, KillPhase};
 use crate::runtime::journal::{Batch, Full};
 use crate::runtime::session::{DURABLE_WITHIN, FRAME_EVERY, Running};
 use crate::runtime::wall_now;
-use crate::store::{Body, Entry, TapePlays};
+use crate::store::{Body, Entry};
 
 impl Running {
     /// Handles an input whose effects do not wait for the journal.
@@ -53,13 +53,6 @@ impl Running {
             self.overflow.push_back(Batch { market, entries, plays: None });
             self.drain();
         }
-    }
-
-    /// Notes for the next start whether the tape stands still.
-    pub(super) fn remember_pause(&mut self) {
-        let plays = if self.is_paused { TapePlays::Paused } else { TapePlays::On };
-        self.overflow.push_back(Batch { plays: Some(plays), ..Batch::default() });
-        self.drain();
     }
 
     /// Hands over what had to stay, as far as there is room.

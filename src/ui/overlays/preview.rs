@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::domain::{BrokerKind, OrderId, OrderKind, OrderRequest, PositionId};
+use crate::domain::{BrokerKind, OrderId, OrderKind, OrderRequest, PositionId, counted};
 use crate::engine::OrderPreview;
 use crate::portfolio::SizingRule;
 use crate::risk::{CheckOutcome, CheckResult};
@@ -219,7 +219,7 @@ fn plain(page: &mut Page<'_, '_>, preview: &Preview, buffer: &mut Buffer) {
         Intent::Flatten => {
             page.put(
                 buffer,
-                &format!("{}, closed at the next bar's open:", format::count(snapshot.positions.len(), "position")),
+                &format!("{}, closed at the next bar's open:", counted(snapshot.positions.len(), "position")),
                 Role::Warn,
             );
             let ids: Vec<PositionId> = snapshot.positions.iter().map(|row| row.id).take(6).collect();
@@ -248,9 +248,9 @@ fn plain(page: &mut Page<'_, '_>, preview: &Preview, buffer: &mut Buffer) {
 fn quit(page: &mut Page<'_, '_>, buffer: &mut Buffer) {
     let snapshot = &page.picture.live.snapshot;
     let bare = snapshot.positions.iter().filter(|row| row.protection.stop_loss.is_none()).count();
-    let held = format::count(snapshot.positions.len(), "position");
+    let held = counted(snapshot.positions.len(), "position");
     page.put(buffer, &format!("Left open: {held}, {bare} without a stop."), Role::Text);
-    let (orders, proposals) = (format::count(snapshot.open_orders, "order"), format::count(snapshot.proposals.len(), "proposal"));
+    let (orders, proposals) = (counted(snapshot.open_orders, "order"), counted(snapshot.proposals.len(), "proposal"));
     page.put(buffer, &format!("Left working: {orders}. Lapsing: {proposals}."), Role::Text);
     let frame = page.picture.live;
     let after = match (snapshot.broker, frame.playback.is_live()) {

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
-use crate::domain::OrderId;
+use crate::domain::{OrderId, counted};
 use crate::orders::TrackedOrder;
 use crate::ui::commandline;
 use crate::ui::draw::Picture;
@@ -83,7 +83,7 @@ pub fn history(picture: &Picture<'_>, id: OrderId, area: Rect, buffer: &mut Buff
     let room = usize::from(inner.height.saturating_sub(5));
     let older = tracked.history.len().saturating_sub(room);
     if older > 0 {
-        let text = format!("{} before these; the journal has them", format::count(older, "step"));
+        let text = format!("{} before these; the journal has them", counted(older, "step"));
         picture.text(buffer, inner, 3, &text, Role::Muted);
     }
     for (line, entry) in (4..).zip(tracked.history.iter().skip(older).take(room)) {

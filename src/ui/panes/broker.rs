@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use crate::domain::{Money, WallTime};
+use crate::domain::{Money, WallTime, counted};
 use crate::orders::OrderState;
 use crate::runtime::{LinkView, SocketView};
 use crate::ui::draw::{Picture, boxed};
@@ -155,7 +155,7 @@ fn held_back(column: &mut Column<'_, '_>, link: &LinkView, buffer: &mut Buffer) 
     let snapshot = &column.picture.live.snapshot;
     let bare = snapshot.positions.iter().filter(|row| row.protection.stop_loss.is_none()).count();
     let role = if bare > 0 { Role::Danger } else { Role::Text };
-    let open = format::count(snapshot.positions.len(), "position");
+    let open = counted(snapshot.positions.len(), "position");
     column.put(buffer, &format!("{open} open, {bare} without a stop at the broker"), role);
     let unknown = snapshot.orders.iter().filter(|tracked| tracked.state == OrderState::Unknown);
     for tracked in unknown {

@@ -60,7 +60,7 @@ fn facts_lines(picture: &Picture<'_>, row: &QuoteRow, area: Rect, buffer: &mut B
     picture.text(buffer, area, 1, &carries, Role::Muted);
     let legend = [
         (0, "averages: 20 bars (accent), 50 bars (bold)".to_owned()),
-        (1, "change since the last close before this risk day".to_owned()),
+        (1, "change since the close before, or the last before this risk day".to_owned()),
     ];
     let legend = format::phrases(&legend, " · ", usize::from(area.width.saturating_sub(1)));
     picture.text(buffer, area, 2, &format!(" {legend}"), Role::Muted);

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::{BrokerKind, Duration, Mode, TradingState};
+use crate::domain::{BrokerKind, Duration, Mode, TradingState, counted};
 use crate::engine::KillPhase;
 use crate::ui::actions::ActionId;
 use crate::ui::draw::{Picture, key_of};
@@ -67,7 +67,7 @@ fn parts(picture: &Picture<'_>) -> Vec<Part> {
     let mut parts =
         vec![Part::new(0, format!(" {} ", snapshot.mode.badge()), badge), Part::new(0, snapshot.state.to_string(), state)];
     let alerts = if snapshot.unacknowledged > 0 { Role::Warn } else { Role::Muted };
-    parts.push(Part::new(2, format::count(snapshot.unacknowledged, "alert"), alerts));
+    parts.push(Part::new(2, counted(snapshot.unacknowledged, "alert"), alerts));
     let engine = if picture.heartbeat > LATE { Role::Danger } else { Role::Muted };
     parts.push(Part::new(1, format!("engine {}", heartbeat(picture.heartbeat)), engine));
     parts.extend(link_part(picture));
@@ -172,7 +172,7 @@ pub fn banner(picture: &Picture<'_>, width: u16) -> Option<(String, Role)> {
 fn cut_off(picture: &Picture<'_>) -> Option<String> {
     let (link, snapshot) = (picture.live.link.as_ref()?, &picture.live.snapshot);
     let matters = snapshot.mode == Mode::Demo || !snapshot.positions.is_empty() || snapshot.open_orders > 0;
-    let open = format::count(snapshot.positions.len(), "position");
+    let open = counted(snapshot.positions.len(), "position");
     (!link.is_ready && matters)
         .then(|| format!("NO LINK to the broker ({}): {open} there keep the stops they have; nothing can be sent", link.words))
 }
