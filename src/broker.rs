@@ -147,6 +147,9 @@ pub trait Broker: Send + Debug {
     /// Asks to cancel a working order.
     fn cancel(&mut self, order: OrderId);
 
+    /// Does not write an order that still waits for its turn; a broker that writes at once has nothing to do.
+    fn withdraw(&mut self, _order: OrderId) {}
+
     /// Asks to change a working order.
     fn modify(&mut self, order: OrderId, quantity: Quantity, kind: OrderKind, now: MarketTime);
 

@@ -244,7 +244,7 @@ impl Desk {
                     self.exchange.protect(position, protection, legs, now, reports);
                 }
                 Effect::QueryBroker => reports.push(BrokerReport::State(self.exchange.state())),
-                Effect::Comment(_) => {}
+                Effect::Withdraw(_) | Effect::Comment(_) => {}
             }
         }
     }

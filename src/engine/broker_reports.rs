@@ -1,7 +1,8 @@
 //! What a broker says, and what it means for orders, cash and positions.
 
 use crate::domain::{
-    Actor, AlertTopic, BrokerReport, Fill, Order, OrderId, Origin, PositionId, Protection, Quantity, Severity, TradingState,
+    Actor, AlertTopic, BrokerReport, Fill, Order, OrderId, Origin, PositionId, Protection, ProtectiveReason, Quantity, Severity,
+    TradingState,
 };
 use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record};
 use crate::engine::{Engine, Outcome};
@@ -38,6 +39,7 @@ impl Engine {
             BrokerReport::Filled(fill) => self.take_fill(fill, outcome),
             BrokerReport::Cancelled { order, reason } => {
                 self.try_step(*order, OrderStep::Cancel, reason.as_str(), outcome);
+                self.warn_of_lost_stop(*order, outcome);
             }
             BrokerReport::Expired { order } => {
                 self.try_step(*order, OrderStep::Expire, "", outcome);
@@ -153,6 +155,18 @@ impl Engine {
         let (instrument, symbol) = (held.instrument, self.instruments.symbol(held.instrument));
         let text = format!("stop and target of {position} {symbol} were NOT set ({reason}); what is shown is what protects it");
         self.raise(Severity::Critical, AlertTopic::Order, Some(instrument), text, outcome);
+    }
+
+    /// A stop that is gone while its position is held and wants one was taken off by somebody else.
+    fn warn_of_lost_stop(&mut self, leg: OrderId, outcome: &mut Outcome) {
+        let Some(request) = self.book.orders.get(leg).map(|tracked| tracked.order.request) else { return };
+        let held = request.closes.and_then(|position| self.book.ledger.position(position));
+        let is_stop = request.origin == Origin::Protective(ProtectiveReason::StopLoss);
+        let Some(held) = held.filter(|held| is_stop && held.protection.stop_loss.is_some()) else { return };
+        let symbol = self.instruments.symbol(held.instrument);
+        let text =
+            format!("position {} {symbol} has NO stop: it was taken off at the broker, not from here; set one or close", held.id);
+        self.raise(Severity::Critical, AlertTopic::Order, Some(request.instrument), text, outcome);
     }
 
     /// A stop or target that was taken off and set again works under its old number.

@@ -8,6 +8,9 @@ use crate::domain::{Duration, OrderId, WallTime};
 
 /// Two answers that prove an absence lie at least this far apart.
 pub(super) const APART: Duration = Duration::seconds(10);
+/// The same for an order without a reply that would open something: while a broker keeps such a request pending it is in no list, and
+/// whoever believed too soon that it never arrived would order twice.
+pub(super) const APART_TO_OPEN: Duration = Duration::seconds(60);
 
 /// Open questions. Empty in paper trading.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,14 +67,14 @@ impl Doubts {
         self.missed.keys().copied()
     }
 
-    /// What a complete answer means that contradicts this order's state.
-    pub(super) fn contradiction(&self, order: OrderId, began: WallTime) -> Proof {
+    /// What a complete answer means that contradicts this order's state, where two of them have to lie so far apart.
+    pub(super) fn contradiction(&self, order: OrderId, began: WallTime, apart: Duration) -> Proof {
         if self.lost.get(&order).is_some_and(|lost| began <= *lost) {
             return Proof::Nothing;
         }
         match self.missed.get(&order) {
             None => Proof::First,
-            Some(first) if began.since(*first).0 >= APART.0 => Proof::Complete,
+            Some(first) if began.since(*first).0 >= apart.0 => Proof::Complete,
             Some(_) => Proof::Nothing,
         }
     }
@@ -86,13 +89,13 @@ mod tests {
         let (order, at) = (OrderId(7), |seconds: i64| WallTime(seconds * 1_000_000_000));
         let mut doubts = Doubts::default();
         doubts.lose(order, at(100));
-        assert_eq!(doubts.contradiction(order, at(99)), Proof::Nothing, "asked before the loss");
-        assert_eq!(doubts.contradiction(order, at(101)), Proof::First);
+        assert_eq!(doubts.contradiction(order, at(99), APART), Proof::Nothing, "asked before the loss");
+        assert_eq!(doubts.contradiction(order, at(101), APART), Proof::First);
         doubts.miss(order, Some(at(101)));
-        assert_eq!(doubts.contradiction(order, at(110)), Proof::Nothing, "too soon");
-        assert_eq!(doubts.contradiction(order, at(111)), Proof::Complete);
+        assert_eq!(doubts.contradiction(order, at(110), APART), Proof::Nothing, "too soon");
+        assert_eq!(doubts.contradiction(order, at(111), APART), Proof::Complete);
         doubts.miss(order, None);
-        assert_eq!(doubts.contradiction(order, at(112)), Proof::First, "it was named in between");
+        assert_eq!(doubts.contradiction(order, at(112), APART), Proof::First, "it was named in between");
         doubts.settle(order);
         assert!(doubts.is_empty());
     }

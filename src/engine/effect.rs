@@ -12,6 +12,8 @@ pub enum Effect {
     Submit(Approved<Order>),
     /// Ask the broker to cancel.
     Cancel(OrderId),
+    /// Do not write the order if it still waits for its turn on the wire.
+    Withdraw(OrderId),
     /// Ask the broker to change a working order.
     Modify {
         /// Which.
@@ -41,7 +43,7 @@ impl Effect {
     pub fn is_of_kill(&self) -> bool {
         match self {
             Self::Submit(order) => order.get().request.origin == Origin::Protective(ProtectiveReason::KillSwitch),
-            Self::Cancel(_) | Self::QueryBroker => true,
+            Self::Cancel(_) | Self::Withdraw(_) | Self::QueryBroker => true,
             Self::Modify { .. } | Self::Protect { .. } | Self::Comment(_) => false,
         }
     }
@@ -49,7 +51,8 @@ impl Effect {
     /// Whether the effect reaches a broker and so must wait for durable records.
     pub const fn reaches_broker(&self) -> bool {
         match self {
-            Self::Submit(_) | Self::Cancel(_) | Self::Modify { .. } | Self::Protect { .. } | Self::QueryBroker => true,
+            Self::Submit(_) | Self::Cancel(_) | Self::Withdraw(_) | Self::QueryBroker => true,
+            Self::Modify { .. } | Self::Protect { .. } => true,
             Self::Comment(_) => false,
         }
     }

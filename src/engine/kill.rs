@@ -12,6 +12,15 @@ use crate::engine::{Effect, Engine, KillPhase, Outcome};
 use crate::orders::{OrderState, OrderStep, TrackedOrder};
 use crate::risk::Acknowledged;
 
+/// Whether a position whose close has just come to nothing is asked about again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Only at a later market time: the fill that explains it may still be on its way, and a kill switch must not argue for ever.
+    Later,
+    /// A complete answer came since, or a person wants it.
+    Now,
+}
+
 /// A broker that has refused to close a position so often is not asked again.
 const REFUSED_OFTEN: usize = 3;
 
@@ -33,7 +42,14 @@ impl Engine {
         }
         self.withdraw_openings("the kill switch fired", outcome);
         self.cancel_left(outcome);
-        self.advance_kill(outcome);
+        self.advance_kill(Again::Later, outcome);
+    }
+
+    /// What would open and still waits for its turn on the wire does not leave any more.
+    pub(super) fn withdraw_unsent(&mut self, outcome: &mut Outcome) {
+        let is_on_its_way = |tracked: &TrackedOrder| tracked.state == OrderState::Sending && opens(tracked);
+        let open = self.book.orders.open().values().filter(|tracked| is_on_its_way(tracked));
+        outcome.effects.extend(open.map(|tracked| Effect::Withdraw(tracked.order.id)));
     }
 
     /// Asks to cancel everything that could still open exposure and can be cancelled now.
@@ -71,7 +87,8 @@ impl Engine {
         if is_held && is_news {
             self.cancel_left(outcome);
         }
-        self.advance_kill(outcome);
+        let again = if matches!(report, BrokerReport::State(_)) { Again::Now } else { Again::Later };
+        self.advance_kill(again, outcome);
     }
 
     /// An order that the broker will not delete may still open a position while everything else is at rest.
@@ -106,11 +123,11 @@ impl Engine {
         if self.book.kill != KillPhase::Flattening {
             self.record(Record::Trading(TradingRecord::FlattenAsked), outcome);
         }
-        self.advance_kill(outcome);
+        self.advance_kill(Again::Now, outcome);
     }
 
     /// Goes on to the next phase once everything of this one is confirmed. Called after every report, and at every bar while it flattens.
-    pub(super) fn advance_kill(&mut self, outcome: &mut Outcome) {
+    pub(super) fn advance_kill(&mut self, again: Again, outcome: &mut Outcome) {
         match self.book.kill {
             KillPhase::Idle | KillPhase::Finished => {}
             KillPhase::Cancelling if self.has_cancels_open() || self.may_still_open() => {}
@@ -129,7 +146,7 @@ impl Engine {
                 }
                 self.record(Record::Trading(TradingRecord::KillFinished), outcome);
             }
-            KillPhase::Flattening => self.close_all(outcome),
+            KillPhase::Flattening => self.close_all(again, outcome),
         }
     }
 
@@ -173,9 +190,8 @@ impl Engine {
         self.book.orders.open().values().any(|tracked| is_open(tracked))
     }
 
-    /// Sends one closing order per position. A position whose own close is still being cancelled waits for that. A broker that refuses it is asked again only at a later market time: the fill that
-    /// explains the refusal may still be on its way, and a kill switch must not argue for ever.
-    fn close_all(&mut self, outcome: &mut Outcome) {
+    /// Sends one closing order per position. A position whose own close is still being cancelled waits for that.
+    fn close_all(&mut self, again: Again, outcome: &mut Outcome) {
         let origin = Origin::Protective(ProtectiveReason::KillSwitch);
         let (orders, now) = (&self.book.orders, self.market.now());
         let closes = |tracked: &TrackedOrder, position: &Position| {
@@ -189,7 +205,7 @@ impl Engine {
             let mut open = orders.open().values();
             let is_open = open.any(|tracked| closes(tracked, position) || is_closing(tracked, position));
             let mut lately = orders.closed_newest_first().take(256).filter(|tracked| tracked.order.created_at >= now);
-            is_open || lately.any(|tracked| closes(tracked, position))
+            is_open || (again == Again::Later && lately.any(|tracked| closes(tracked, position)))
         };
         let positions = self.book.ledger.positions().values();
         let may_ask = |position: &&Position| !closing(position) && self.refused_closes(position) < REFUSED_OFTEN;

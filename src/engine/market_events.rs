@@ -2,6 +2,7 @@
 
 use crate::domain::{Actor, Alert, AlertTopic, Bar, InstrumentId, MarketEvent, Price, ProposalId, Severity, TradingState};
 use crate::engine::core::Noticed;
+use crate::engine::kill::Again;
 use crate::engine::record::{AlertRecord, ProposalRecord, Record, SignalRecord, TradingRecord};
 use crate::engine::{Effect, Engine, KillPhase, Outcome};
 use crate::risk::{BreakerKind, Trip};
@@ -24,7 +25,7 @@ impl Engine {
             self.withdraw_opening_of(signal, outcome);
         }
         if self.book.kill == KillPhase::Flattening && !matches!(event, MarketEvent::Quoted { .. }) {
-            self.advance_kill(outcome);
+            self.advance_kill(Again::Later, outcome);
         }
         match event {
             MarketEvent::Quoted { quote, .. } => self.refresh_moved_proposals(quote.instrument, quote.last, outcome),
@@ -95,6 +96,7 @@ impl Engine {
         if state != TradingState::Active {
             // What waits to open would trade into the very fall that held trading.
             self.withdraw_openings("trading is held", outcome);
+            self.withdraw_unsent(outcome);
             self.cancel_left(outcome);
         }
     }

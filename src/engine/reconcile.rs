@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Actor, AlertTopic, BrokerState, Evidence, OrderId, PositionId, Quantity, Severity, TradingState, WallTime};
-use crate::engine::doubts::{APART, Proof};
+use crate::domain::{
+    Actor, AlertTopic, BrokerState, Duration, Evidence, OrderId, PositionId, Quantity, Severity, TradingState, WallTime,
+};
+use crate::engine::doubts::{APART, APART_TO_OPEN, Proof};
 use crate::engine::record::{OrderRecord, Record, TradingRecord};
 use crate::engine::{Effect, Engine, Outcome};
 use crate::orders::{OrderState, OrderStep};
@@ -28,13 +30,9 @@ impl Engine {
             let is_there = theirs.orders.binary_search(&id).is_ok();
             match (state, is_there) {
                 (OrderState::Unknown, true) => self.step(id, OrderStep::Accept, "found at the broker", outcome),
-                (OrderState::Unknown, false) => {
-                    if self.is_contradicted(id, theirs.evidence, outcome) {
-                        self.step(id, OrderStep::ProveAbsent, "the broker's complete answers do not hold it", outcome);
-                    }
-                }
+                (OrderState::Unknown, false) => self.look_for_unknown(id, theirs.evidence, outcome),
                 (OrderState::Open(_) | OrderState::PendingCancel(_) | OrderState::PendingModify(_), false) => {
-                    if self.is_contradicted(id, theirs.evidence, outcome) {
+                    if self.is_contradicted(id, theirs.evidence, APART, outcome) {
                         self.step(id, OrderStep::Cancel, "no longer at the broker", outcome);
                     }
                 }
@@ -64,7 +62,7 @@ impl Engine {
             self.record(Record::Order(OrderRecord::Missed { order, began: None }), outcome);
         }
         for order in there {
-            if self.is_contradicted(order, theirs.evidence, outcome) {
+            if self.is_contradicted(order, theirs.evidence, APART, outcome) {
                 self.revive(order, outcome);
             }
         }
@@ -82,10 +80,30 @@ impl Engine {
         }
     }
 
-    /// Whether answers that say otherwise than the state of an order prove it wrong; notes the first of two.
-    fn is_contradicted(&mut self, order: OrderId, evidence: Evidence, outcome: &mut Outcome) -> bool {
+    /// An order without a reply that no answer holds counts as not placed at last. That is belief, not knowledge: what a broker has kept
+    /// for itself so long may still trade, and then it is booked and said.
+    fn look_for_unknown(&mut self, id: OrderId, evidence: Evidence, outcome: &mut Outcome) {
+        let Some(request) = self.book.orders.get(id).map(|tracked| tracked.order.request) else { return };
+        let apart = if request.opens_exposure() { APART_TO_OPEN } else { APART };
+        if !self.is_contradicted(id, evidence, apart, outcome) {
+            return;
+        }
+        self.step(id, OrderStep::ProveAbsent, "no complete answer since then holds it", outcome);
+        if request.opens_exposure() && matches!(evidence, Evidence::Snapshot { .. }) {
+            let symbol = self.instruments.symbol(request.instrument);
+            let text = format!(
+                "order {id} {symbol} was not found at the broker for {} s and counts as not placed; should the broker have kept it \
+                 pending it may still trade: look there before you order again",
+                apart.0 / 1_000_000_000
+            );
+            self.raise(Severity::Warning, AlertTopic::Order, Some(request.instrument), text, outcome);
+        }
+    }
+
+    /// Whether answers so far apart that say otherwise than the state of an order prove it wrong; notes the first of them.
+    fn is_contradicted(&mut self, order: OrderId, evidence: Evidence, apart: Duration, outcome: &mut Outcome) -> bool {
         let Evidence::Snapshot { began } = evidence else { return true };
-        match self.book.doubts.contradiction(order, began) {
+        match self.book.doubts.contradiction(order, began, apart) {
             Proof::Nothing => false,
             Proof::First => {
                 self.record(Record::Order(OrderRecord::Missed { order, began: Some(began) }), outcome);

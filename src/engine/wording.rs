@@ -123,7 +123,7 @@ fn stepped(id: OrderId, step: OrderStep, note: &str, book: &Book, instruments: &
         OrderStep::LoseReply => (Severity::Critical, "UNKNOWN: sent, and no reply"),
         OrderStep::FindUnsent => (Severity::Warning, "was never sent; ask again if you still want it"),
         OrderStep::Reappear => (Severity::Warning, "is at the broker after all"),
-        OrderStep::ProveAbsent => (Severity::Warning, "never reached the broker; it is not sent again"),
+        OrderStep::ProveAbsent => (Severity::Warning, "was not found at the broker; it is not sent again"),
     };
     let symbol = book.orders().get(id).map_or_else(String::new, |tracked| instruments.symbol(tracked.order.request.instrument));
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };

@@ -43,7 +43,7 @@ pub enum OrderState {
     Rejected,
     /// Never sent: the process stopped first, and the price is stale now.
     ExpiredUnsent,
-    /// Proven never to have reached the broker.
+    /// Sent, without a reply, and in no complete answer of the broker since.
     NotPlaced,
 }
 
@@ -207,7 +207,7 @@ impl OrderStep {
             Self::Reject => "rejected by the broker",
             Self::LoseReply => "UNKNOWN: no reply came",
             Self::FindUnsent => "never sent",
-            Self::ProveAbsent => "never reached the broker",
+            Self::ProveAbsent => "not found at the broker",
             Self::Reappear => "at the broker after all",
         }
     }

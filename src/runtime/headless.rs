@@ -155,6 +155,7 @@ impl Headless {
             match effect {
                 Effect::Submit(order) => self.broker.submit(order, now),
                 Effect::Cancel(order) => self.broker.cancel(order),
+                Effect::Withdraw(order) => self.broker.withdraw(order),
                 Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
                 Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
                 Effect::QueryBroker => self.broker.query(),

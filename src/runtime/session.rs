@@ -298,10 +298,12 @@ impl Running {
             if !is_new {
                 self.restore_broker();
             }
-            self.input(InputBody::Run(first));
+            let entries = self.decide(InputBody::Run(first));
             if is_new {
+                // Before the first answer is heard: what it means hangs on whose orders are whose.
                 self.restore_broker();
             }
+            self.follow_up(entries);
         }
         if self.source.is_live() {
             // What was missed comes as bars; nothing is proposed on them.

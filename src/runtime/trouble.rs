@@ -25,7 +25,9 @@ impl Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}. {}. {}.", self.what, self.safe, self.todo)
+        // A question carries its own mark.
+        let end = if self.what.ends_with('?') { "" } else { "." };
+        write!(formatter, "{}{end} {}. {}.", self.what, self.safe, self.todo)
     }
 }
 
@@ -76,4 +78,16 @@ impl From<TapeError> for Trouble {
 fn sentence(text: &str) -> String {
     let mut characters = text.trim_end_matches('.').chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_ends_once() {
+        let shown = |what: &str| Trouble::new(what, "Nothing was started", "Mend it").to_string();
+        assert_eq!(shown("x is no setting; did you mean y?"), "x is no setting; did you mean y? Nothing was started. Mend it.");
+        assert_eq!(shown("x is no setting"), "x is no setting. Nothing was started. Mend it.");
+    }
 }

@@ -132,14 +132,14 @@ fn a_lost_reply_holds_openings_and_is_never_sent_again() {
 }
 
 #[test]
-fn absence_needs_two_answers_asked_after_the_loss_and_ten_seconds_apart() {
+fn absence_needs_answers_asked_after_the_loss_and_a_minute_apart() {
     let mut desk = Desk::new();
     let order = desk.buy();
     let before = WallTime(desk.wall);
     desk.lose(order);
     desk.report(BrokerReport::State(BrokerState { evidence: Evidence::Snapshot { began: before }, ..BrokerState::default() }));
     desk.answer(&[], &[]);
-    desk.wait(9);
+    desk.wait(59);
     desk.answer(&[], &[]);
     assert_eq!(desk.state(order), OrderState::Unknown, "too soon");
     desk.wait(2);
@@ -170,7 +170,7 @@ fn a_trade_settles_it_and_a_late_one_after_the_proof_is_real() {
         if proven_absent {
             desk.wait(1);
             desk.answer(&[], &[]);
-            desk.wait(11);
+            desk.wait(61);
             desk.answer(&[], &[]);
             assert_eq!(desk.state(order), OrderState::NotPlaced);
         }
@@ -371,7 +371,7 @@ fn flattening_is_not_over_while_an_opening_orders_fate_is_unknown() {
     assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Flattening);
     desk.wait(1);
     desk.answer(&[], &[]);
-    desk.wait(11);
+    desk.wait(61);
     desk.answer(&[], &[]);
     assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Finished, "it was never there");
 }
@@ -471,7 +471,7 @@ fn a_kill_is_not_over_while_an_openings_fate_is_unknown() {
     assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Cancelling);
     desk.wait(1);
     desk.answer(&[], &[]);
-    desk.wait(11);
+    desk.wait(61);
     desk.answer(&[], &[]);
     assert_eq!(desk.engine.book().kill(), pmax::engine::KillPhase::Finished);
 }
@@ -486,4 +486,97 @@ fn a_cancel_that_came_too_late_is_no_contradiction() {
     let alerts = desk.engine.book().alerts().len();
     desk.report(BrokerReport::CancelRefused { order, reason: CleanText::from("no such order") });
     assert_eq!(desk.engine.book().alerts().len(), alerts, "{:?}", desk.engine.book().alerts().back());
+}
+
+#[test]
+fn an_opening_order_that_was_sent_is_looked_for_a_minute_and_not_said_never_to_have_arrived() {
+    let mut desk = Desk::new();
+    let order = desk.buy();
+    desk.lose(order);
+    desk.wait(1);
+    desk.answer(&[], &[]);
+    for _ in 0..5 {
+        desk.wait(11);
+        desk.answer(&[], &[]);
+        assert_eq!(desk.state(order), OrderState::Unknown, "a broker may keep a request pending for so long");
+    }
+    desk.wait(11);
+    desk.answer(&[], &[]);
+    assert_eq!(desk.state(order), OrderState::NotPlaced);
+    let text = &desk.engine.book().alerts().back().unwrap().text;
+    assert!(text.contains("look there before you order again"), "{text}");
+}
+
+#[test]
+fn a_close_without_a_reply_is_settled_after_two_answers_so_that_it_can_be_asked_for_again() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    desk.command(Command::ClosePosition { position, quantity: None });
+    let close = *desk.written.last().unwrap();
+    desk.lose(close);
+    desk.wait(1);
+    let held = [(position, "2".parse().unwrap())];
+    desk.answer(&[], &held);
+    desk.wait(11);
+    desk.answer(&[], &held);
+    assert_eq!(desk.state(close), OrderState::NotPlaced);
+}
+
+#[test]
+fn a_flatten_that_was_refused_asks_again_after_a_look_or_when_a_person_does_though_no_price_moves() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    let held = [(position, "2".parse().unwrap())];
+    desk.command(Command::Kill { why: "test".to_owned() });
+    desk.command(Command::Flatten);
+    let asked = desk.written.len();
+    let refuse = |desk: &mut Desk| {
+        let close = *desk.written.last().unwrap();
+        desk.report(BrokerReport::NotSent { order: close, reason: CleanText::from("the link to the broker is not ready") });
+    };
+    refuse(&mut desk);
+    assert_eq!(desk.written.len(), asked, "not at once: nobody argues for ever");
+    desk.wait(11);
+    desk.answer(&[], &held);
+    assert_eq!(desk.written.len(), asked + 1, "a complete answer still holds the position");
+    refuse(&mut desk);
+    assert_eq!(desk.written.len(), asked + 1);
+    desk.command(Command::Flatten);
+    assert_eq!(desk.written.len(), asked + 2, "a person asks again");
+}
+
+#[test]
+fn a_stop_that_somebody_else_took_off_is_the_loudest_alert_and_one_of_ours_is_none() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    let last = desk.engine.market().get(InstrumentId(2)).unwrap().last().unwrap();
+    let stop = Price::from_nanos(last.nanos() / 100 * 90).rounded_to("0.0001".parse().unwrap());
+    let wish = |stop_loss| Protection { stop_loss, take_profit: None };
+    let leg = pmax::domain::Order {
+        id: OrderId(position.0 + 1),
+        account: pmax::domain::AccountId(1),
+        request: pmax::domain::OrderRequest {
+            instrument: InstrumentId(2),
+            side: OrderSide::Sell,
+            quantity: "2".parse().unwrap(),
+            kind: OrderKind::Stop(stop),
+            time_in_force: TimeInForce::GoodTillCancelled,
+            protection: Protection::default(),
+            closes: Some(position),
+            origin: pmax::domain::Origin::Protective(pmax::domain::ProtectiveReason::StopLoss),
+        },
+        created_at: desk.engine.market().now(),
+        reference: None,
+    };
+    let count = |desk: &Desk| desk.engine.book().alerts().iter().filter(|alert| alert.text.contains("has NO stop")).count();
+    desk.command(Command::ProtectPosition { position, protection: wish(Some(stop)) });
+    desk.report(BrokerReport::LegPlaced { order: leg });
+    desk.command(Command::ProtectPosition { position, protection: wish(None) });
+    desk.report(BrokerReport::Cancelled { order: leg.id, reason: CleanText::from("taken off its position") });
+    assert_eq!(count(&desk), 0, "it was asked for here");
+    desk.command(Command::ProtectPosition { position, protection: wish(Some(stop)) });
+    desk.report(BrokerReport::LegPlaced { order: leg });
+    desk.report(BrokerReport::Cancelled { order: leg.id, reason: CleanText::from("taken off its position") });
+    assert_eq!(count(&desk), 1);
+    assert_eq!(desk.engine.book().alerts().back().unwrap().severity, pmax::domain::Severity::Critical);
 }

@@ -223,6 +223,7 @@ impl World {
             match effect {
                 Effect::Submit(order) => self.adapter.submit(order.into_inner()),
                 Effect::Cancel(order) => self.adapter.cancel(order),
+                Effect::Withdraw(order) => self.adapter.withdraw(order),
                 Effect::Modify { order, quantity, kind } => self.adapter.modify(order, quantity, kind),
                 Effect::Protect { position, protection, legs } => self.adapter.protect(position, protection, legs),
                 Effect::QueryBroker | Effect::Comment(_) => {}
@@ -519,13 +520,18 @@ impl World {
 
     /// Buys a hundredth of a lot of euro with a stop, and waits until it is there. Returns the order.
     fn buy_and_wait(&mut self) -> OrderId {
+        let order = self.buy();
+        self.steps(300);
+        order
+    }
+
+    fn buy(&mut self) -> OrderId {
         let (quantity, order) = (Quantity::from_nanos(100_000 * 10_000_000), self.engine.book().next_order());
         let protection = Protection { stop_loss: Some(self.level(6, -15)), take_profit: None };
         let (instrument, side, kind) = (InstrumentId(6), OrderSide::Buy, OrderKind::Market);
         let ticket = Ticket { instrument, side, quantity, kind, time_in_force: TimeInForce::GoodTillCancelled, protection };
         let seen = Seen { price: None, quantity };
         self.command(Command::PlaceOrder { ticket, acknowledged: Acknowledged::Precautions, seen });
-        self.steps(300);
         order
     }
 }
@@ -580,4 +586,25 @@ fn a_new_run_shows_and_flattens_what_an_older_one_left_open() {
     world.steps(600);
     assert!(world.simulator.dealer().positions().is_empty() && world.ours().is_empty());
     assert_eq!(world.engine.book().kill(), KillPhase::Finished);
+}
+
+#[test]
+fn an_order_that_is_kept_pending_over_a_restart_is_waited_for() {
+    for seed in 0..8 {
+        let mut world = calm_and_armed();
+        world.dice = Dice::new(seed);
+        world.simulator.settings_mut().faults = Faults { kept_pending: 1_000, ..Faults::default() };
+        let order = world.buy();
+        world.simulator.settings_mut().faults = Faults::default();
+        // After it was written, before anything that came back was journalled.
+        world.crash();
+        world.wait_ready();
+        for _ in 0..1_000 {
+            world.step();
+            let state = world.engine.book().orders().get(order).unwrap().state;
+            assert_ne!(state, OrderState::NotPlaced, "it is on its way at the broker");
+        }
+        assert_eq!(world.engine.book().orders().get(order).unwrap().state, OrderState::Filled);
+        assert_eq!(world.ours(), world.theirs());
+    }
 }

@@ -508,3 +508,22 @@ fn an_urgent_cancel_does_not_wait_for_lists_that_cannot_be_read() {
     desk.live(Duration::seconds(3));
     assert_eq!(desk.fate(1), ["taken"], "logged in for two minutes, and the kill switch's cancel is not written");
 }
+
+#[test]
+fn a_request_that_is_withdrawn_before_its_turn_never_leaves_and_a_written_one_stays_written() {
+    let mut desk = Desk::ready();
+    for (id, mark) in [(1, "a"), (2, "b"), (3, "c")] {
+        desk.ask(id, mark, false);
+    }
+    let written = desk.marks().len();
+    assert!(written < 3, "some wait for their turn");
+    desk.events.clear();
+    desk.tell(Input::Ask(Ask::Withdraw(AskId(3))));
+    desk.tell(Input::Ask(Ask::Withdraw(AskId(3))));
+    desk.tell(Input::Ask(Ask::Withdraw(AskId(1))));
+    let unsent = desk.events.iter().filter(|event| matches!(event, ClientEvent::NotSent(AskId(3), _))).count();
+    assert_eq!(unsent, 1, "said once");
+    assert!(!desk.events.iter().any(|event| matches!(event, ClientEvent::NotSent(AskId(1), _))));
+    desk.live(Duration::seconds(2));
+    assert_eq!(desk.marks(), ["a", "b"]);
+}

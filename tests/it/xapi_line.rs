@@ -92,7 +92,11 @@ impl Bench {
     }
 
     fn wait(&self, what: &str, is_there: impl Fn(&Frame) -> bool) -> Arc<Frame> {
-        let until = Instant::now() + deadline();
+        self.wait_for(deadline(), what, is_there)
+    }
+
+    fn wait_for(&self, longest: StdDuration, what: &str, is_there: impl Fn(&Frame) -> bool) -> Arc<Frame> {
+        let until = Instant::now() + longest;
         loop {
             let frame = Arc::clone(&self.session.frames.borrow());
             if is_there(&frame) {
@@ -138,7 +142,9 @@ impl Bench {
 
     /// Nothing is in doubt any more, and what is open there is what is open here, each once.
     fn settled(&self) {
-        let frame = self.wait("every order to be settled", |frame| {
+        // An opening order that no list holds is looked for a minute.
+        let longest = deadline() + StdDuration::from_secs(60);
+        let frame = self.wait_for(longest, "every order to be settled", |frame| {
             let is_open = |state: OrderState| matches!(state, OrderState::Sending | OrderState::Confirmed | OrderState::Unknown);
             is_ready(frame) && !frame.snapshot.orders.iter().any(|row| is_open(row.state))
         });

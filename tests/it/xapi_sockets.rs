@@ -118,6 +118,7 @@ impl Desk {
             match effect {
                 Effect::Submit(order) => self.adapter.submit(order.into_inner()),
                 Effect::Cancel(order) => self.adapter.cancel(order),
+                Effect::Withdraw(order) => self.adapter.withdraw(order),
                 Effect::Modify { order, quantity, kind } => self.adapter.modify(order, quantity, kind),
                 Effect::Protect { position, protection, legs } => self.adapter.protect(position, protection, legs),
                 Effect::QueryBroker | Effect::Comment(_) => {}

@@ -265,12 +265,23 @@ impl Client {
                     self.push(class, Job::Trade(id, request));
                 }
             }
+            Ask::Withdraw(id) => self.withdraw(id, out),
             Ask::Snapshot if self.is_streaming() => self.ask_snapshot(),
             Ask::Chart(symbol, start) if self.is_streaming() => self.push(Class::Quotes, Job::Chart(symbol, start)),
             Ask::Transaction(number) if self.is_streaming() => self.push(Class::Query, Job::Transaction(number)),
             Ask::Snapshot | Ask::Chart(..) | Ask::Transaction(_) => {}
             Ask::Watch(symbols) => self.watch(symbols),
             Ask::Connect => self.connect(out),
+        }
+    }
+
+    fn withdraw(&mut self, id: AskId, out: &mut Vec<Output>) {
+        let is_it = |job: &Job| matches!(job, Job::Trade(about, _) if *about == id);
+        for queue in self.queue.values_mut() {
+            if let Some(place) = queue.iter().position(is_it) {
+                queue.remove(place);
+                out.push(Output::Event(ClientEvent::NotSent(id, CleanText::from("trading was held before its turn came"))));
+            }
         }
     }
 

@@ -240,6 +240,11 @@ impl Broker for Demo {
         self.exchange();
     }
 
+    fn withdraw(&mut self, order: OrderId) {
+        self.adapter.withdraw(order);
+        self.exchange();
+    }
+
     fn modify(&mut self, order: OrderId, quantity: Quantity, kind: OrderKind, now: MarketTime) {
         self.adapter.set_now(now);
         self.adapter.modify(order, quantity, kind);

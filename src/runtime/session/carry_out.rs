@@ -110,6 +110,8 @@ impl Running {
                 Effect::Protect { position, .. } => {
                     self.reports.push(BrokerReport::ProtectRefused { position, reason: CleanText::from_outside(why) });
                 }
+                // Where an order leaves nothing, taking it back is right whatever becomes of the records.
+                Effect::Withdraw(order) => self.broker.withdraw(order),
                 // A question sends nothing: without its answer what is unknown would stay so.
                 Effect::QueryBroker => self.broker.query(),
                 Effect::Comment(_) => {}
@@ -123,6 +125,7 @@ impl Running {
             match effect {
                 Effect::Submit(order) => self.broker.submit(order, now),
                 Effect::Cancel(order) => self.broker.cancel(order),
+                Effect::Withdraw(order) => self.broker.withdraw(order),
                 Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
                 Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
                 Effect::QueryBroker => self.broker.query(),

@@ -82,6 +82,13 @@ impl Adapter {
         self.request(Purpose::Open(order.id, waiting), request, false);
     }
 
+    /// Takes an order back that still waits for its turn on the wire.
+    pub fn withdraw(&mut self, order: OrderId) {
+        let is_of = |purpose: &Purpose| matches!(purpose, Purpose::Open(about, _) if *about == order);
+        let asks = self.asks.iter().filter(|(_, purpose)| is_of(purpose));
+        self.requests.extend(asks.map(|(id, _)| Ask::Withdraw(*id)));
+    }
+
     /// Deletes a waiting order.
     pub fn cancel(&mut self, order: OrderId) {
         let Some(Waiting { number, cmd, instrument, .. }) = self.waiting.get(&order).copied() else {

@@ -63,6 +63,9 @@ pub enum Ask {
         /// Cancels and closes of the kill switch.
         is_urgent: bool,
     },
+    /// A trade request that still waits for its turn is not written any more; the answer is a [`ClientEvent::NotSent`]. One that was
+    /// written stays written.
+    Withdraw(AskId),
     /// Everything that is open, what was closed lately, and the account.
     Snapshot,
     /// Where the transaction of this number stands; the answer is a [`ClientEvent::Status`] or a [`ClientEvent::NoTransaction`].
