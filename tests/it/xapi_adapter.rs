@@ -561,3 +561,140 @@ fn what_an_older_run_of_the_ledger_left_open_is_adopted() {
         .filter(|report| matches!(report, BrokerReport::LegPlaced { order } if order.request.origin == Origin::External));
     assert_eq!((adopted.count(), fills(&said)), (2, vec![(false, "1000".parse().unwrap())]), "{said:?}");
 }
+
+#[test]
+fn a_request_in_progress_with_our_mark_names_the_number_of_a_lost_reply() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Ambiguous(desk.last_ask(), CleanText::from("no reply")));
+    let in_progress = json!({"order": 70, "order2": 70, "position": 70, "type": 1, "customComment": desk.mark(1)});
+    let said = desk.hear(ClientEvent::Trade(Box::new(trade(in_progress))));
+    assert!(matches!(said[..], [BrokerReport::Accepted { order: OrderId(1), .. }]), "{said:?}");
+    assert_eq!(desk.there(Vec::new()), [OrderId(1)]);
+}
+
+/// The requests about last words of one look.
+fn asked_about(desk: &mut Desk) -> Vec<i64> {
+    let before = desk.asked.len();
+    desk.look(Vec::new(), Vec::new());
+    let of = |ask: &Ask| if let Ask::Transaction(number) = ask { Some(*number) } else { None };
+    desk.asked[before..].iter().filter_map(of).collect()
+}
+
+#[test]
+fn many_missing_last_words_are_asked_for_in_turn() {
+    let mut desk = Desk::new();
+    for id in 1..=40 {
+        desk.submit(order(id, OrderKind::Market, None));
+        desk.hear(ClientEvent::Taken(desk.last_ask(), 100 + i64::try_from(id).unwrap()));
+    }
+    let mut asked: Vec<i64> = (0..3).flat_map(|_| asked_about(&mut desk)).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), 40);
+}
+
+#[test]
+fn what_an_order_opened_beyond_its_first_position_is_a_position_of_its_own() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    let part = |number: i64, volume: f64, desk: &Desk| {
+        trade(json!({"order": number, "order2": number, "position": number, "volume": volume, "customComment": desk.mark(1)}))
+    };
+    let (first, second) = (part(70, 0.01, &desk), part(71, 0.02, &desk));
+    desk.hear(ClientEvent::Trade(Box::new(first.clone())));
+    desk.hear(ClientEvent::Trade(Box::new(second.clone())));
+    desk.look(vec![first.clone(), second.clone()], Vec::new());
+    let said = desk.look_in_full(vec![first.clone(), second.clone()], Vec::new());
+    let state = said.iter().find_map(|report| if let BrokerReport::State(state) = report { Some(state) } else { None }).unwrap();
+    let adopted = PositionId(OrderId::ADOPTED.0 + 71 * 4);
+    assert_eq!(state.positions, [(position(1), "1000".parse().unwrap()), (adopted, "2000".parse().unwrap())]);
+    // Each is closed under its own number.
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    let closing = |desk: &Desk| {
+        let of = |ask: &Ask| if let Ask::Trade { request, .. } = ask { Some(request.order) } else { None };
+        desk.asked.iter().rev().find_map(of)
+    };
+    assert_eq!(closing(&desk), Some(70));
+}
+
+#[test]
+fn a_complete_list_tells_the_number_of_a_position_even_where_it_is_lower() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    let with = |number: i64, desk: &Desk| {
+        trade(json!({"order": number, "order2": number, "position": number, "customComment": desk.mark(1)}))
+    };
+    let (before, now) = (with(70, &desk), with(50, &desk));
+    desk.hear(ClientEvent::Trade(Box::new(before)));
+    desk.look(vec![now], Vec::new());
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    let Some(Ask::Trade { request, .. }) = desk.asked.last() else { panic!("nothing was asked for") };
+    assert_eq!(request.order, 50);
+}
+
+#[test]
+fn a_close_of_another_client_is_not_taken_for_the_answer_to_ours() {
+    let mut desk = Desk::new();
+    let mut large = order(1, OrderKind::Market, None);
+    large.request.quantity = "3000".parse().unwrap();
+    desk.submit(large);
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    let open = json!({"order": 70, "order2": 70, "position": 70, "volume": 0.03, "customComment": desk.mark(1)});
+    desk.hear(ClientEvent::Trade(Box::new(trade(open))));
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    let closed = |deal: i64, desk: &Desk| {
+        trade(json!({"order": 70, "order2": deal, "position": 70, "closed": true, "profit": 1.0, "type": 2,
+                     "customComment": desk.mark(1)}))
+    };
+    let (theirs, ours) = (closed(80, &desk), closed(81, &desk));
+    // Theirs comes while the reply to ours is on its way; the reply names ours.
+    desk.hear(ClientEvent::Trade(Box::new(theirs)));
+    let mut said = desk.hear(ClientEvent::Taken(desk.last_ask(), 81));
+    said.extend(desk.hear(ClientEvent::Trade(Box::new(ours))));
+    let by = |report: &BrokerReport| if let BrokerReport::Filled(fill) = report { Some((fill.deal.0, fill.order)) } else { None };
+    let booked: Vec<_> = said.iter().filter_map(by).collect();
+    assert_eq!(booked, [(80, OrderId(OrderId::FOREIGN.0 + 80)), (81, OrderId(9))], "{said:?}");
+}
+
+#[test]
+fn a_withdrawn_order_asks_for_its_own_request_only() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    let ask = desk.last_ask();
+    desk.adapter.withdraw(OrderId(2));
+    desk.adapter.withdraw(OrderId(1));
+    desk.said();
+    let withdrawn: Vec<AskId> =
+        desk.asked.iter().filter_map(|ask| if let Ask::Withdraw(id) = ask { Some(*id) } else { None }).collect();
+    assert_eq!(withdrawn, [ask]);
+    let said = desk.hear(ClientEvent::NotSent(ask, CleanText::from("trading was held before its turn came")));
+    assert!(is_refusal(&said, "before its turn"), "{said:?}");
+}
+
+#[test]
+fn a_close_without_a_reply_whose_number_became_known_is_not_credited_with_another() {
+    let mut desk = Desk::new();
+    let mut large = order(1, OrderKind::Market, None);
+    large.request.quantity = "3000".parse().unwrap();
+    desk.submit(large);
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    let open = json!({"order": 70, "order2": 70, "position": 70, "volume": 0.03, "customComment": desk.mark(1)});
+    desk.hear(ClientEvent::Trade(Box::new(trade(open))));
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    desk.hear(ClientEvent::Ambiguous(desk.last_ask(), CleanText::from("no reply")));
+    let taken = json!({"order": 81, "requestStatus": 3, "message": null, "customComment": desk.mark(9)});
+    desk.hear(ClientEvent::Status(serde_json::from_value(taken).unwrap()));
+    let closed = |deal: i64, desk: &Desk| {
+        trade(json!({"order": 70, "order2": deal, "position": 70, "closed": true, "profit": 1.0, "type": 2,
+                     "customComment": desk.mark(1)}))
+    };
+    let (theirs, ours) = (closed(80, &desk), closed(81, &desk));
+    let mut said = desk.hear(ClientEvent::Trade(Box::new(theirs)));
+    said.extend(desk.hear(ClientEvent::Trade(Box::new(ours))));
+    let by = |report: &BrokerReport| if let BrokerReport::Filled(fill) = report { Some((fill.deal.0, fill.order)) } else { None };
+    let booked: Vec<_> = said.iter().filter_map(by).collect();
+    assert_eq!(booked, [(80, OrderId(OrderId::FOREIGN.0 + 80)), (81, OrderId(9))], "{said:?}");
+}

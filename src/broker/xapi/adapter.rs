@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::broker::xapi::client::{Ask, AskId, ClientEvent};
 use crate::broker::xapi::number::Decimal;
-use crate::broker::xapi::wire::Status;
+use crate::broker::xapi::wire::{Status, Trade};
 use crate::domain::{
     BrokerReport, Contract, Duration, InstrumentId, LedgerId, MarketTime, OrderId, OrderKind, OrderSide, PositionId, Price,
     Quantity, RiskDay, TimeInForce, WallTime,
@@ -120,6 +120,12 @@ pub struct Adapter {
     renumbered: BTreeMap<i64, OrderId>,
     deals: BTreeSet<u64>,
     doubtful: Vec<Doubtful>,
+    /// Closes that came while the reply which may name them is on its way.
+    early_closes: Vec<Trade>,
+    /// Positions that carry the mark of an order which had opened another one: from elsewhere in all that follows.
+    beyond_first: BTreeSet<i64>,
+    /// The last number whose last word was asked for.
+    asked_until: i64,
     /// How many looks at what is open in a row have differed from what is held here.
     differed: u8,
     terms: Terms,
@@ -167,6 +173,12 @@ impl Adapter {
         let is_ours = format!("{:08x}", self.ledger.0) == ledger;
         // What an older run of the ledger left open counts as opened elsewhere: it is in no book of this one.
         order.parse().ok().map(OrderId).filter(|order| is_ours && *order >= self.first_order)
+    }
+
+    /// Our order that a trade belongs to by its mark, unless it is a position beyond that order's first.
+    fn order_of_trade(&self, trade: &Trade) -> Option<OrderId> {
+        let is_beyond = matches!(trade.cmd, 0 | 1) && self.beyond_first.contains(&trade.position);
+        self.order_of(trade.mark.as_deref()).filter(|_| !is_beyond)
     }
 
     fn instrument_of(&self, symbol: Option<&str>) -> Option<(InstrumentId, &Contract)> {

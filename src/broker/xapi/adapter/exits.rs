@@ -74,6 +74,10 @@ impl Adapter {
         };
         let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
         let (lots, price, closing) = (trade.volume.volume(), trade.close_price.price(), held.side.opposite());
+        if self.may_be_named(trade, position) {
+            self.early_closes.retain(|other| other.order2 != trade.order2);
+            return self.early_closes.push(trade.clone());
+        }
         let order = self.closing_order(trade, position, &held, units(lots, size));
         // What the broker books, in whole cents with swaps and commission, is the truth; the difference to the prices is a cost.
         let booked = [Some(profit), trade.storage, trade.commission].into_iter().flatten().map(|amount| amount.0).sum::<i64>();
@@ -104,6 +108,24 @@ impl Adapter {
         }
     }
 
+    /// Whether a reply that is still on its way may name this close as the answer to a request of ours.
+    fn may_be_named(&self, trade: &Trade, position: PositionId) -> bool {
+        let is_close = |purpose: &Purpose| matches!(purpose, Purpose::Close(_, about) if *about == position);
+        let is_ours_by_number = self.transactions.get(&trade.order2).is_some_and(|taken| is_close(&taken.purpose));
+        !is_ours_by_number && !is_told_why(trade) && self.asks.values().any(is_close)
+    }
+
+    /// A reply about a close of this position has come, or is lost: what waited for it is booked.
+    pub(super) fn book_early_closes(&mut self, position: PositionId) {
+        let (due, later): (Vec<Trade>, Vec<Trade>) = std::mem::take(&mut self.early_closes)
+            .into_iter()
+            .partition(|trade| self.owner_of(trade) == Some(OrderId(position.0)));
+        self.early_closes = later;
+        for trade in due {
+            self.closed(&trade);
+        }
+    }
+
     /// Notes a closing order whose reply was lost: a close of its position without another owner is its own.
     pub(super) fn doubt(&mut self, position: PositionId, order: OrderId) {
         self.doubtful.push(Doubtful { position, order, looked: None });
@@ -130,16 +152,8 @@ impl Adapter {
         if let Some((leg, _)) = held.target.filter(|_| comment.starts_with("[T/P]")) {
             return leg;
         }
-        // The reply that will name this transaction may still be on its way, or lost.
-        let on_its_way = self.asks.iter().find(|(_, purpose)| matches!(purpose, Purpose::Close(_, about) if *about == position));
-        if let Some((id, Purpose::Close(order, _))) = on_its_way.map(|(id, purpose)| (*id, *purpose))
-            && comment.is_empty()
-        {
-            self.asks.remove(&id);
-            return order;
-        }
         if let Some(place) = self.doubtful.iter().position(|doubtful| doubtful.position == position)
-            && comment.is_empty()
+            && !is_told_why(trade)
         {
             let order = self.doubtful.remove(place).order;
             self.lost.remove(&order);
@@ -160,4 +174,9 @@ impl Adapter {
         self.reports.push(BrokerReport::LegPlaced { order });
         id
     }
+}
+
+/// Whether the broker says why it closed: what a person closed carries no such words.
+fn is_told_why(trade: &Trade) -> bool {
+    trade.comment.as_deref().is_some_and(|comment| !comment.is_empty())
 }

@@ -1,6 +1,6 @@
 //! What a look at everything that is open says, and when it counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Adapter, Held, units};
 use crate::broker::xapi::client::{Ask, Snapshot};
@@ -16,7 +16,8 @@ const LOOKS_OVERTAKEN: u8 = 10;
 impl Adapter {
     /// The volume a position was opened with: all parts that closed and what is still there.
     fn whole_of(&self, trade: &Trade, snapshot: &Snapshot) -> Decimal {
-        let same = |other: &&Trade| other.mark == trade.mark && matches!(other.cmd, 0 | 1);
+        let order = self.order_of_trade(trade);
+        let same = |other: &&Trade| matches!(other.cmd, 0 | 1) && self.order_of_trade(other) == order;
         let parts = snapshot.history.iter().chain(&snapshot.open).filter(same);
         Decimal(parts.map(|part| part.volume.0).sum())
     }
@@ -24,6 +25,7 @@ impl Adapter {
     /// Everything there is: what opened, what closed, what waits, and then what the engine has to compare.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
         self.terms.note_account(&snapshot.margin);
+        self.set_apart(snapshot);
         if !snapshot.is_overtaken {
             self.follow_renumbered(snapshot);
         }
@@ -43,7 +45,7 @@ impl Adapter {
         for trade in history {
             self.see_unseen(trade, snapshot);
             // Of what was opened elsewhere only a list that is not overtaken tells which parts are ours.
-            if !snapshot.is_overtaken || self.order_of(trade.mark.as_deref()).is_some() {
+            if !snapshot.is_overtaken || self.order_of_trade(trade).is_some() {
                 self.closed(trade);
             }
         }
@@ -54,9 +56,29 @@ impl Adapter {
         self.ask_for_last_words(snapshot.began);
     }
 
+    /// An order that was filled in parts may have opened several positions. The one that was booked is its own, else the first; the
+    /// others are adopted like positions from elsewhere, so that each can be seen and closed under its number.
+    fn set_apart(&mut self, snapshot: &Snapshot) {
+        let mut numbers: BTreeMap<OrderId, Vec<i64>> = BTreeMap::new();
+        for trade in snapshot.open.iter().filter(|trade| matches!(trade.cmd, 0 | 1)) {
+            if let Some(order) = self.order_of_trade(trade) {
+                numbers.entry(order).or_default().push(trade.position);
+            }
+        }
+        for (order, mut numbers) in numbers.into_iter().filter(|(_, numbers)| numbers.len() > 1) {
+            let booked = |number: &&i64| self.deals.contains(&number.unsigned_abs());
+            let Some(own) = numbers.iter().find(booked).or_else(|| numbers.iter().min()).copied() else { continue };
+            if let Some(held) = self.held.get_mut(&PositionId(order.0)) {
+                held.number = Some(own);
+            }
+            numbers.retain(|number| *number != own);
+            self.beyond_first.extend(numbers);
+        }
+    }
+
     /// Ours that nobody told of is booked with all that it was opened with: what closed of it since is booked next.
     fn see_unseen(&mut self, trade: &Trade, snapshot: &Snapshot) {
-        if let Some(order) = self.order_of(trade.mark.as_deref()).filter(|order| !self.opened.contains(order)) {
+        if let Some(order) = self.order_of_trade(trade).filter(|order| !self.opened.contains(order)) {
             self.open(order, &Trade { closed: false, volume: self.whole_of(trade, snapshot), ..trade.clone() });
         }
     }
@@ -83,6 +105,9 @@ impl Adapter {
     /// Number and exits of a position that is held already.
     fn brought_up(&mut self, trade: &Trade) {
         if let Some(order) = self.owner_of(trade).filter(|order| self.opened.contains(order)) {
+            if let Some(held) = self.held.get_mut(&PositionId(order.0)) {
+                held.number = Some(trade.position);
+            }
             self.open(order, trade);
         }
     }

@@ -16,7 +16,7 @@ impl Adapter {
     pub(super) fn trade(&mut self, trade: &Trade) {
         let is_deleted = trade.state.as_deref() == Some("Deleted");
         match trade.cmd {
-            0 | 1 if trade.kind == Some(1) => {}
+            0 | 1 if trade.kind == Some(1) => self.find_lost(trade.order, trade.mark.as_deref()),
             0 | 1 if trade.closed || trade.kind == Some(2) => self.closed(trade),
             0 | 1 if is_deleted => {}
             0 | 1 => self.opened(trade),
@@ -73,7 +73,7 @@ impl Adapter {
     }
 
     fn opened(&mut self, trade: &Trade) {
-        let Some(order) = self.order_of(trade.mark.as_deref()) else { return self.opened_elsewhere(trade) };
+        let Some(order) = self.order_of_trade(trade) else { return self.opened_elsewhere(trade) };
         let is_whole = self.wanted.get(&order).is_none_or(|wanted| wanted.lots == trade.volume.volume());
         if is_whole || self.opened.contains(&order) {
             self.open(order, trade);

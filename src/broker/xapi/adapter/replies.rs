@@ -30,21 +30,32 @@ impl Adapter {
         {
             self.status(&status);
         }
+        self.after_reply(purpose);
+    }
+
+    /// What waited for the reply to a close goes on.
+    fn after_reply(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Close(_, position) => self.book_early_closes(position),
+            Purpose::Open(..) | Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_) => {}
+        }
     }
 
     pub(super) fn refused(&mut self, id: AskId, why: &CleanText) {
         if let Some(purpose) = self.asks.remove(&id) {
             self.deny(purpose, why.clone());
+            self.after_reply(purpose);
         }
     }
 
     /// An order that never left is not one that the broker refused: it may be asked for again.
     pub(super) fn not_sent(&mut self, id: AskId, why: &CleanText) {
         match self.asks.get(&id).copied() {
-            Some(Purpose::Open(order, _) | Purpose::Close(order, _)) => {
+            Some(purpose @ (Purpose::Open(order, _) | Purpose::Close(order, _))) => {
                 self.asks.remove(&id);
                 self.wanted.remove(&order);
                 self.reports.push(BrokerReport::NotSent { order, reason: why.clone() });
+                self.after_reply(purpose);
             }
             Some(Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_)) | None => self.refused(id, why),
         }
@@ -88,6 +99,7 @@ impl Adapter {
             }
             Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_) => self.give_up(purpose, why.as_str()),
         }
+        self.after_reply(purpose);
         self.requests.push(Ask::Snapshot);
         let of_it = |status: &Status| self.order_of(status.mark.as_deref()).is_some_and(|order| self.lost.contains_key(&order));
         if let Some(place) = self.early.iter().position(of_it)
@@ -97,14 +109,16 @@ impl Adapter {
         }
     }
 
-    /// A status of a request whose reply was lost names its number after all.
-    fn find_lost(&mut self, status: &Status) {
-        if let Some(order) = self.order_of(status.mark.as_deref())
+    /// A status or a request in progress with our mark names the number of what was asked for without a reply.
+    pub(super) fn find_lost(&mut self, number: i64, mark: Option<&str>) {
+        if let Some(order) = self.order_of(mark)
             && let Some(purpose) = self.lost.remove(&order)
         {
             let transaction = Transaction { purpose, is_concluded: false, looked: None };
-            self.transactions.insert(status.order, transaction);
-            self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(status.order.unsigned_abs()) });
+            self.transactions.insert(number, transaction);
+            // Its trade will name this number: a close without it is another's.
+            self.doubtful.retain(|doubtful| doubtful.order != order);
+            self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(number.unsigned_abs()) });
         }
     }
 
@@ -118,7 +132,7 @@ impl Adapter {
 
     pub(super) fn status(&mut self, status: &Status) {
         if !self.transactions.contains_key(&status.order) {
-            self.find_lost(status);
+            self.find_lost(status.order, status.mark.as_deref());
         }
         let Some(transaction) = self.transactions.get_mut(&status.order) else {
             if !self.finished.contains(&status.order) {
@@ -207,8 +221,12 @@ impl Adapter {
                 self.give_up(purpose, "the broker never said");
             }
         }
-        let still = open.iter().map(|(number, ..)| *number).filter(|number| self.transactions.contains_key(number));
-        let asked: Vec<Ask> = still.take(ASKED_ABOUT).map(Ask::Transaction).collect();
-        self.requests.extend(asked);
+        // In turn, so that none waits behind others that the broker never speaks of.
+        let still: Vec<i64> =
+            open.iter().map(|(number, ..)| *number).filter(|number| self.transactions.contains_key(number)).collect();
+        let (done, next): (Vec<i64>, Vec<i64>) = still.into_iter().partition(|number| *number <= self.asked_until);
+        let asked: Vec<i64> = next.into_iter().chain(done).take(ASKED_ABOUT).collect();
+        self.asked_until = asked.last().copied().unwrap_or(0);
+        self.requests.extend(asked.into_iter().map(Ask::Transaction));
     }
 }

@@ -1,9 +1,9 @@
 //! What the ledger knows already, taken over after a restart.
 
-use super::{Adapter, Held, Purpose, Transaction, Waiting, Wanted, command_number, expiration_of, price_of};
+use super::{Adapter, Held, OPENED_APART, Purpose, Transaction, Waiting, Wanted, command_number, expiration_of, price_of};
 use crate::broker::Standing;
 use crate::broker::xapi::number::Decimal;
-use crate::domain::{OrderId, OrderKind, OrderRequest, Origin, Position, Price, ProtectiveReason, Quantity};
+use crate::domain::{OrderId, OrderKind, OrderRequest, Origin, Position, PositionId, Price, ProtectiveReason, Quantity};
 use crate::exchange::LegIds;
 use crate::orders::{OrderManager, TrackedOrder};
 
@@ -27,6 +27,10 @@ impl Adapter {
             self.opened.insert(OrderId(position.id.0));
             self.restore_position(position, standing.orders);
         }
+        // Positions that were adopted stay adopted, also those with a mark of ours.
+        let adopted = standing.ledger.positions().keys().filter(|id| id.is_adopted());
+        let number = |id: &PositionId| i64::try_from((id.0 - OrderId::ADOPTED.0) / OPENED_APART).ok();
+        self.beyond_first = adopted.filter_map(number).collect();
         for tracked in standing.orders.open().values() {
             self.restore_order(tracked);
         }
@@ -51,8 +55,13 @@ impl Adapter {
                 let number = i64::try_from(number.0).unwrap_or(0);
                 self.transactions.insert(number, Transaction { purpose, is_concluded: false, looked: None });
             }
-            (None, Some(position)) if !is_leg => self.doubt(position, order),
-            (None, _) => {}
+            // It may have left before the process ended: a message with its mark names its number then.
+            (None, Some(position)) if !is_leg => {
+                self.doubt(position, order);
+                self.lost.insert(order, purpose);
+            }
+            (None, None) => drop(self.lost.insert(order, purpose)),
+            (None, Some(_)) => {}
         }
     }
 
