@@ -201,7 +201,9 @@ pub struct SimXapi {
     /// Symbols have trading hours
     #[arg(long)]
     pub hours: bool,
-    /// Something goes wrong so many times in a thousand, e.g. lost_reply=50; also delay_ms=200; may be repeated
+    /// Something goes wrong so many times in a thousand, e.g. lost_reply=50; may be repeated. There are lost_reply,
+    /// closed_before_trade, closed_after_trade, duplicate_stream, shuffled_stream, lost_stream, kept_pending, status_before_reply,
+    /// truncated_list, requote, rejected; and delay_ms=200, silent_candles
     #[arg(long = "fault", value_name = "NAME=N")]
     pub faults: Vec<String>,
     /// Every refusal comes as a status, none as an error reply

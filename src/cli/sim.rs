@@ -125,6 +125,23 @@ fn usage(what: String) -> Trouble {
     Trouble::new(what, "Nothing was started", "`pmax sim xapi --help` shows how")
 }
 
+/// Every fault by its name.
+const FAULTS: [&str; 13] = [
+    "delay_ms",
+    "silent_candles",
+    "lost_reply",
+    "closed_after_trade",
+    "closed_before_trade",
+    "duplicate_stream",
+    "shuffled_stream",
+    "lost_stream",
+    "kept_pending",
+    "status_before_reply",
+    "truncated_list",
+    "requote",
+    "rejected",
+];
+
 /// Reads `lost_reply=50` and the like; numbers are per thousand, a delay is in milliseconds.
 fn faults(words: &[String]) -> Result<Faults, Trouble> {
     let mut faults = Faults::default();
@@ -151,8 +168,11 @@ fn faults(words: &[String]) -> Result<Faults, Trouble> {
             "truncated_list" => &mut faults.truncated_list,
             "requote" => &mut faults.requote,
             "rejected" => &mut faults.rejected,
-            _ => return Err(usage(format!("--fault «{name}» is not known"))),
+            _ => return Err(usage(format!("--fault «{name}» is not known; there are {}", FAULTS.join(", ")))),
         };
+        if number > 1_000 {
+            return Err(usage(format!("--fault «{word}»: of a thousand, so at most 1000")));
+        }
         *slot = number;
     }
     Ok(faults)
@@ -167,6 +187,10 @@ mod tests {
         let words = ["lost_reply=50".to_owned(), "delay_ms=200".to_owned(), "silent_candles".to_owned()];
         let read = faults(&words).unwrap();
         assert_eq!((read.lost_reply, read.delay, read.silent_candles), (50, Duration::millis(200), true));
+        for name in FAULTS {
+            assert!(faults(&[format!("{name}=1")]).is_ok(), "{name}");
+        }
+        assert!(faults(&["lost_reply=1001".to_owned()]).is_err());
         assert!(faults(&["lost=1".to_owned()]).is_err() && faults(&["requote=many".to_owned()]).is_err());
     }
 }

@@ -140,7 +140,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::Person => "you",
-            Self::Outside => "another process",
+            Self::Outside => "the kill file",
             Self::Engine => "engine",
             Self::Watchdog => "watchdog",
         })

@@ -93,10 +93,11 @@ impl Engine {
 
     fn refusal_of_change(&self, request: &OrderRequest, before: &OrderRequest) -> Option<String> {
         let results = self.checks_of_change(request, before);
-        results
-            .iter()
-            .find(|result| result.outcome != CheckOutcome::Pass)
-            .map(|result| format!("{} not met: {}", result.check.code(), result.check.sentence()))
+        let refused = results.iter().find(|result| result.outcome != CheckOutcome::Pass)?;
+        let asks_for_symbol = refused.check == Check::Position && refused.limit == Some(self.settings.limits.max_position);
+        let hint =
+            if asks_for_symbol { " Beyond that the symbol has to be typed: cancel it and write a new ticket." } else { "" };
+        Some(format!("{} not met: {}{hint}", refused.check.code(), refused.check.sentence()))
     }
 
     /// The checks that a change is held against, as if the order as it was were gone.

@@ -1,6 +1,6 @@
 //! Reconciliation: ours and the broker's, compared as a union. Twice in a row, the second finds nothing to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     Actor, AlertTopic, BrokerState, Duration, Evidence, OrderId, PositionId, Quantity, Severity, TradingState, WallTime,
@@ -9,6 +9,9 @@ use crate::engine::doubts::{APART, APART_TO_OPEN, Proof};
 use crate::engine::record::{OrderRecord, Record, TradingRecord};
 use crate::engine::{Effect, Engine, Outcome};
 use crate::orders::{OrderState, OrderStep};
+
+/// Differences told in one sentence.
+const SHOWN_DIFFERENCES: usize = 3;
 
 impl Engine {
     /// A reply that was lost: the order's fate is unknown until evidence settles it. Where the broker was quicker on another way, it is not.
@@ -122,24 +125,48 @@ impl Engine {
         match (same, theirs.evidence, since) {
             (true, _, None) => {}
             (true, _, Some(_)) => self.record(Record::Trading(TradingRecord::PositionsDiffer { since: None }), outcome),
-            (false, Evidence::Authority, _) => self.halt_on_difference(outcome),
+            (false, Evidence::Authority, _) => self.halt_on_difference(theirs, outcome),
             (false, Evidence::Snapshot { began }, None) => self.note_difference(began, outcome),
             (false, Evidence::Snapshot { began }, Some(first)) if began.since(first).0 >= APART.0 => {
-                self.halt_on_difference(outcome)
+                self.halt_on_difference(theirs, outcome)
             }
             (false, Evidence::Snapshot { .. }, Some(_)) => {}
         }
+    }
+
+    /// The first differences between ours and the broker's, in words.
+    fn differences(&self, theirs: &BrokerState) -> String {
+        let there: BTreeMap<PositionId, Quantity> = theirs.positions.iter().copied().collect();
+        let positions = self.book.ledger.positions();
+        let here = |id: PositionId| positions.get(&id).map(|position| position.quantity);
+        let ids: BTreeSet<PositionId> = positions.keys().chain(there.keys()).copied().collect();
+        let differ = ids.into_iter().filter(|id| here(*id) != there.get(id).copied());
+        let line = |id: PositionId| {
+            let symbol =
+                positions.get(&id).map_or_else(String::new, |held| format!(" {}", self.instruments.symbol(held.instrument)));
+            match (here(id), there.get(&id)) {
+                (Some(here), Some(there)) => format!("{id}{symbol} is {here} here and {there} there"),
+                (Some(here), None) => format!("{id}{symbol} is {here} here and not open there any more"),
+                (None, there) => format!("one of {} is open there and not from here", there.copied().unwrap_or(Quantity::ZERO)),
+            }
+        };
+        let lines: Vec<String> = differ.take(SHOWN_DIFFERENCES).map(line).collect();
+        lines.join(", ")
     }
 
     fn note_difference(&mut self, began: WallTime, outcome: &mut Outcome) {
         self.record(Record::Trading(TradingRecord::PositionsDiffer { since: Some(began) }), outcome);
     }
 
-    fn halt_on_difference(&mut self, outcome: &mut Outcome) {
+    fn halt_on_difference(&mut self, theirs: &BrokerState, outcome: &mut Outcome) {
         if self.book.state == TradingState::Halted {
             return;
         }
-        let text = "positions here and at the broker differ; trading is halted until a person has looked".to_owned();
+        let text = format!(
+            "positions here and at the broker differ: {}; look there, and begin anew with `pmax --new`, which takes over what the broker \
+             holds",
+            self.differences(theirs)
+        );
         self.raise(Severity::Critical, AlertTopic::Order, None, text.clone(), outcome);
         self.change_state(TradingState::Halted, Actor::Watchdog, &text, outcome);
     }

@@ -157,8 +157,14 @@ impl Engine {
                 (OrderRequest { protection: *protection, ..request }, None)
             }
         };
-        let last = self.market.get(request.instrument).and_then(Series::last);
-        let price = request.named_price().or(last);
+        let series = self.market.get(request.instrument);
+        let last = series.and_then(Series::last);
+        // A dealer's price is the side's, not the last.
+        let side = series.and_then(|series| series.quote).and_then(|quote| match request.side {
+            OrderSide::Buy => quote.ask,
+            OrderSide::Sell => quote.bid,
+        });
+        let price = request.named_price().or(side).or(last);
         let equity = self.book.performance.equity();
         let notional = price.and_then(|price| Money::notional(price, request.quantity, equity.currency()).ok());
         let allowance = Ratio::from_nanos(self.settings.terms.round_trip().nanos() / 2);

@@ -1,16 +1,16 @@
 //! The one place that puts records into words for the activity log.
 
-use crate::domain::{Fill, InstrumentId, InstrumentTable, OrderId, Severity};
-use crate::engine::Book;
+use crate::domain::{Fill, InstrumentId, InstrumentTable, OrderId, Origin, Severity, counted};
 use crate::engine::event::WasClean;
 use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, TradingRecord};
+use crate::engine::{Book, KillPhase};
 use crate::orders::OrderStep;
 
 /// One sentence on a record, or `None` where another record already says it. Reads the book as it was before the record.
 pub(super) fn describe(record: &Record, book: &Book, instruments: &InstrumentTable) -> Option<(Severity, String)> {
     match record {
         Record::Run(record) => Some(run(record)),
-        Record::Trading(record) => Some(trading(record, instruments)),
+        Record::Trading(record) => Some(trading(record, book, instruments)),
         Record::Proposal(record) => proposal(record, book, instruments),
         Record::Order(record) => order(record, book, instruments),
         Record::Portfolio(record) => portfolio(record, instruments),
@@ -31,7 +31,7 @@ fn run(record: &RunRecord) -> (Severity, String) {
     }
 }
 
-fn trading(record: &TradingRecord, instruments: &InstrumentTable) -> (Severity, String) {
+fn trading(record: &TradingRecord, book: &Book, instruments: &InstrumentTable) -> (Severity, String) {
     match record {
         TradingRecord::ModeChanged { mode, who } => (Severity::Info, format!("mode {} by {who}", mode.badge())),
         TradingRecord::StateChanged { state, who, why, .. } => (Severity::Critical, format!("trading {state} by {who}: {why}")),
@@ -56,7 +56,19 @@ fn trading(record: &TradingRecord, instruments: &InstrumentTable) -> (Severity, 
         TradingRecord::PositionsDiffer { since: None } => {
             (Severity::Info, "positions here and at the broker agree again".to_owned())
         }
-        TradingRecord::KillFinished => (Severity::Warning, "kill switch: everything asked for is confirmed".to_owned()),
+        TradingRecord::KillFinished => kill_finished(book),
+    }
+}
+
+/// What the kill switch came to: it may end with positions that nobody asked to close, or that the broker refused to.
+fn kill_finished(book: &Book) -> (Severity, String) {
+    let held = counted(book.ledger().positions().len(), "position");
+    match (book.kill(), book.ledger().positions().is_empty()) {
+        (_, true) => (Severity::Warning, "kill switch: done; nothing is open and nothing waits to open".to_owned()),
+        (KillPhase::Flattening, false) => (Severity::Critical, format!("kill switch: NOT flat; {held} could not be closed")),
+        (KillPhase::Idle | KillPhase::Cancelling | KillPhase::Finished, false) => {
+            (Severity::Warning, format!("kill switch: done; nothing waits to open, still open: {held} (Shift+F closes)"))
+        }
     }
 }
 
@@ -110,6 +122,8 @@ fn order(record: &OrderRecord, book: &Book, instruments: &InstrumentTable) -> Op
 }
 
 fn stepped(id: OrderId, step: OrderStep, note: &str, book: &Book, instruments: &InstrumentTable) -> Option<(Severity, String)> {
+    let origin = book.orders().get(id).map(|tracked| tracked.order.request.origin);
+    let is_of_engine = matches!(origin, Some(Origin::Protective(_)));
     let (severity, what) = match step {
         OrderStep::Send | OrderStep::Accept | OrderStep::FillPart | OrderStep::FillAll | OrderStep::Trigger => return None,
         OrderStep::AskModify => (Severity::Info, "change asked for"),
@@ -121,6 +135,7 @@ fn stepped(id: OrderId, step: OrderStep, note: &str, book: &Book, instruments: &
         OrderStep::Expire => (Severity::Info, "expired"),
         OrderStep::Reject => (Severity::Warning, "rejected by the broker"),
         OrderStep::LoseReply => (Severity::Critical, "UNKNOWN: sent, and no reply"),
+        OrderStep::FindUnsent if is_of_engine => (Severity::Warning, "was never sent; it is asked for again by itself"),
         OrderStep::FindUnsent => (Severity::Warning, "was never sent; ask again if you still want it"),
         OrderStep::Reappear => (Severity::Warning, "is at the broker after all"),
         OrderStep::ProveAbsent => (Severity::Warning, "was not found at the broker; it is not sent again"),

@@ -1,6 +1,6 @@
 //! The command line: an action's name, or a symbol followed by what to do with it.
 
-use crate::domain::{Currency, InstrumentId, MarketTime, Money, OrderSide};
+use crate::domain::{Currency, InstrumentId, MarketTime, Money, OrderSide, Quantity};
 use crate::runtime::TapeControl;
 use crate::ui::actions::{ACTIONS, ActionId};
 use crate::ui::format;
@@ -13,7 +13,7 @@ const WORDS: [(&str, &str); 6] = [
     ("jump DATE", "run the tape ahead to a date (UTC)"),
     ("speed N|max", "set the speed"),
     ("reset CAPITAL", "begin the paper account anew"),
-    ("SYMBOL [chart|buy|sell|close]", "an instrument"),
+    ("SYMBOL [chart|buy|sell|close [QUANTITY]]", "an instrument"),
     ("group NAME [add|remove SYMBOL|delete]", "show, edit or delete a group of quotes"),
     ("quit", "end the program"),
 ];
@@ -149,14 +149,22 @@ fn instrument(state: &mut UiState, symbol: &str, words: &[&str], scene: Scene<'_
                 write_ticket(state, known, side, scene);
             }
         }
-        ["close"] => {
+        ["close", rest @ ..] if rest.len() < 2 => {
             let held = snapshot.positions.iter().find(|row| row.instrument == id);
             let row = held.ok_or_else(|| format!("no position in {name} is open"))?;
-            open_preview(state, Intent::Close(row.id), scene);
+            let part = rest.first().map_or(Ok(None), |text| part_of(text, row.quantity))?;
+            open_preview(state, Intent::Close(row.id, part), scene);
         }
-        _ => return Err(format!("after {name} write chart, buy, sell or close")),
+        _ => return Err(format!("after {name} write chart, buy, sell, close or close QUANTITY")),
     }
     Ok(())
+}
+
+/// A part of a position as typed; the whole of it is no part.
+fn part_of(text: &str, held: Quantity) -> Result<Option<Quantity>, String> {
+    let wished = text.replace(',', "").parse::<Quantity>().ok().filter(|wished| wished.is_positive() && *wished <= held);
+    let wished = wished.ok_or_else(|| format!("«{text}» is no part of the {held} that are held"))?;
+    Ok((wished < held).then_some(wished))
 }
 
 /// Completes the last word: action names, then symbols.

@@ -26,8 +26,8 @@ pub enum Intent {
     },
     /// Send a hand-written order.
     Ticket(Ticket),
-    /// Close a position.
-    Close(PositionId),
+    /// Close a position, or a part of it.
+    Close(PositionId, Option<Quantity>),
     /// Cancel an order.
     Cancel(OrderId),
     /// Change an order.
@@ -113,9 +113,10 @@ impl Intent {
                 closes: None,
                 origin: Origin::Ticket,
             })),
-            Self::Close(position) => {
+            Self::Close(position, part) => {
                 let row = snapshot.positions.iter().find(|row| row.id == *position)?;
-                Some(PreviewSubject::Request(closing(row)))
+                let quantity = part.unwrap_or(row.quantity);
+                Some(PreviewSubject::Request(OrderRequest { quantity, ..closing(row) }))
             }
             Self::Modify { order, quantity, kind } => {
                 Some(PreviewSubject::Change { order: *order, quantity: *quantity, kind: *kind })
@@ -137,7 +138,7 @@ impl Intent {
                 Command::ConfirmProposal { proposal: *id, revision: *revision, seen: seen(quantity) }
             }
             Self::Ticket(ticket) => Command::PlaceOrder { ticket: *ticket, acknowledged, seen: seen(ticket.quantity) },
-            Self::Close(position) => Command::ClosePosition { position: *position, quantity: None },
+            Self::Close(position, part) => Command::ClosePosition { position: *position, quantity: *part },
             Self::Cancel(order) => Command::CancelOrder { order: *order },
             Self::Modify { order, quantity, kind } => Command::ModifyOrder { order: *order, quantity: *quantity, kind: *kind },
             Self::Protect { position, protection } => Command::ProtectPosition { position: *position, protection: *protection },
@@ -150,7 +151,7 @@ impl Intent {
     /// Whether the intent is about orders or positions, so that the market must not move under it.
     pub const fn is_about_orders(&self) -> bool {
         match self {
-            Self::Proposal { .. } | Self::Ticket(_) | Self::Close(_) | Self::Cancel(_) => true,
+            Self::Proposal { .. } | Self::Ticket(_) | Self::Close(..) | Self::Cancel(_) => true,
             Self::Modify { .. } | Self::Protect { .. } => true,
             Self::Flatten | Self::Reset(_) | Self::Jump(_) | Self::Quit => false,
         }
@@ -159,7 +160,7 @@ impl Intent {
     /// Whether the engine holds the intent against checks, which the preview shows.
     pub const fn is_checked(&self) -> bool {
         match self {
-            Self::Proposal { .. } | Self::Ticket(_) | Self::Close(_) | Self::Modify { .. } | Self::Protect { .. } => true,
+            Self::Proposal { .. } | Self::Ticket(_) | Self::Close(..) | Self::Modify { .. } | Self::Protect { .. } => true,
             Self::Cancel(_) | Self::Flatten | Self::Reset(_) | Self::Jump(_) | Self::Quit => false,
         }
     }
@@ -229,7 +230,7 @@ impl Preview {
                     Some(_) => None,
                 }
             }
-            Intent::Close(position) | Intent::Protect { position, .. } => {
+            Intent::Close(position, _) | Intent::Protect { position, .. } => {
                 let is_open = snapshot.positions.iter().any(|row| row.id == *position);
                 (!is_open).then(|| format!("position {position} is closed"))
             }

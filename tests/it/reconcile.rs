@@ -580,3 +580,35 @@ fn a_stop_that_somebody_else_took_off_is_the_loudest_alert_and_one_of_ours_is_no
     assert_eq!(count(&desk), 1);
     assert_eq!(desk.engine.book().alerts().back().unwrap().severity, pmax::domain::Severity::Critical);
 }
+
+#[test]
+fn what_differs_is_named_and_what_to_do() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    desk.answer(&[], &[]);
+    desk.wait(11);
+    desk.answer(&[], &[]);
+    let reason = desk.engine.book().reason().unwrap().why.clone();
+    assert!(reason.contains(&format!("{position} NVDA is 2 here and not open there any more")), "{reason}");
+    assert!(reason.contains("pmax --new"), "{reason}");
+}
+
+#[test]
+fn a_kill_switch_that_could_not_close_says_so() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    desk.command(Command::Kill { why: "test".to_owned() });
+    let said = |desk: &Desk, words: &str| {
+        let picture = desk.engine.snapshot(&pmax::engine::SnapshotRequest::default());
+        picture.activity.iter().any(|line| line.text.contains(words))
+    };
+    assert!(said(&desk, "still open: 1 position"));
+    desk.command(Command::Flatten);
+    for _ in 0..3 {
+        let close = *desk.written.last().unwrap();
+        desk.report(BrokerReport::Rejected { order: close, reason: CleanText::from_outside("BE098") });
+        desk.wait(11);
+        desk.answer(&[], &[(position, "2".parse().unwrap())]);
+    }
+    assert!(said(&desk, "NOT flat; 1 position could not be closed"));
+}

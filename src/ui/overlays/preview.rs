@@ -48,7 +48,8 @@ pub fn draw(picture: &Picture<'_>, preview: &Preview, area: Rect, buffer: &mut B
     let title = match &preview.intent {
         Intent::Proposal { id, revision } => format!("{mode} — proposal {id}, revision {revision}"),
         Intent::Ticket(_) => format!("{mode} — ticket"),
-        Intent::Close(position) => format!("{mode} — close position {position}"),
+        Intent::Close(position, None) => format!("{mode} — close position {position}"),
+        Intent::Close(position, Some(part)) => format!("{mode} — close {part} of position {position}"),
         Intent::Cancel(order) => format!("{mode} — cancel order {order}"),
         Intent::Modify { order, .. } => format!("{mode} — change order {order}"),
         Intent::Protect { position, .. } => format!("{mode} — exits of position {position}"),
@@ -58,7 +59,7 @@ pub fn draw(picture: &Picture<'_>, preview: &Preview, area: Rect, buffer: &mut B
         Intent::Quit => "Quit pmax".to_owned(),
     };
     let height = match &preview.intent {
-        Intent::Proposal { .. } | Intent::Ticket(_) | Intent::Close(_) => SIZE.1,
+        Intent::Proposal { .. } | Intent::Ticket(_) | Intent::Close(..) => SIZE.1,
         Intent::Modify { .. } | Intent::Protect { .. } => 20,
         Intent::Cancel(_) | Intent::Flatten | Intent::Reset(_) | Intent::Jump(_) | Intent::Quit => 14,
     };
@@ -217,11 +218,11 @@ fn plain(page: &mut Page<'_, '_>, preview: &Preview, buffer: &mut Buffer) {
             page.put(buffer, &format!("new take-profit {}", level(protection.take_profit)), Role::Text);
         }
         Intent::Flatten => {
-            page.put(
-                buffer,
-                &format!("{}, closed at the next bar's open:", counted(snapshot.positions.len(), "position")),
-                Role::Warn,
-            );
+            let when = match snapshot.broker {
+                BrokerKind::Paper => "at the next bar's open",
+                BrokerKind::Xapi => "at the broker's quotes",
+            };
+            page.put(buffer, &format!("{}, closed {when}:", counted(snapshot.positions.len(), "position")), Role::Warn);
             let ids: Vec<PositionId> = snapshot.positions.iter().map(|row| row.id).take(6).collect();
             for id in ids {
                 position_line(page, id, buffer);
@@ -241,7 +242,7 @@ fn plain(page: &mut Page<'_, '_>, preview: &Preview, buffer: &mut Buffer) {
             page.put(buffer, "Stops and orders work on the way; no proposals are made.", Role::Muted);
         }
         Intent::Quit => quit(page, buffer),
-        Intent::Proposal { .. } | Intent::Ticket(_) | Intent::Close(_) => {}
+        Intent::Proposal { .. } | Intent::Ticket(_) | Intent::Close(..) => {}
     }
 }
 
@@ -299,7 +300,8 @@ fn footer(picture: &Picture<'_>, preview: &Preview, inner: Rect, buffer: &mut Bu
         preview.shown(snapshot).map_or_else(String::new, |shown| picture.context.instruments.symbol(shown.request.instrument));
     let verb = match &preview.intent {
         Intent::Proposal { .. } | Intent::Ticket(_) => "y SENDS the order",
-        Intent::Close(_) => "y CLOSES the position",
+        Intent::Close(_, None) => "y CLOSES the position",
+        Intent::Close(_, Some(_)) => "y CLOSES that part",
         Intent::Cancel(_) => "y CANCELS the order",
         Intent::Modify { .. } | Intent::Protect { .. } => "y CHANGES it",
         Intent::Flatten => "y CLOSES everything",
@@ -307,8 +309,11 @@ fn footer(picture: &Picture<'_>, preview: &Preview, inner: Rect, buffer: &mut Bu
         Intent::Jump(_) => "y runs ahead",
         Intent::Quit => "y quits",
     };
-    let leave =
-        if matches!(preview.intent, Intent::Proposal { .. }) { "d declines it · n or Esc leaves" } else { "n or Esc leaves" };
+    let leave = if matches!(preview.intent, Intent::Proposal { .. }) {
+        "d declines it · n or Esc goes back"
+    } else {
+        "n or Esc goes back"
+    };
     let (text, role) = if matches!(preview.phase, PreviewPhase::Sending { .. }) {
         ("sending… only the kill switch is heard".to_owned(), Role::Warn)
     } else {
@@ -316,9 +321,10 @@ fn footer(picture: &Picture<'_>, preview: &Preview, inner: Rect, buffer: &mut Bu
             None => (format!("{verb} · {leave}"), Role::Accent),
             Some(Blocked::Guard) => (format!("… · {leave}"), Role::Muted),
             Some(Blocked::Sending) => ("sending…".to_owned(), Role::Warn),
-            Some(Blocked::TypeSymbol) => {
-                (format!("above the precaution limit: type {symbol} to enable y › {}▏ · Esc leaves", preview.typed), Role::Warn)
-            }
+            Some(Blocked::TypeSymbol) => (
+                format!("above the precaution limit: type {symbol} to enable y › {}▏ · Esc goes back", preview.typed),
+                Role::Warn,
+            ),
             Some(Blocked::Refused(why) | Blocked::Gone(why)) => (format!("cannot be sent — {why} · {leave}"), Role::Down),
         }
     };

@@ -134,7 +134,9 @@ pub fn banner(picture: &Picture<'_>, width: u16) -> Option<(String, Role)> {
         let text = if width < 90 {
             format!("KILL SWITCH ARMED: again within {left:.1} s")
         } else {
-            format!("KILL SWITCH ARMED — press F12 or Ctrl+X again within {left:.1} s to halt and cancel everything")
+            format!(
+                "KILL SWITCH ARMED — press F12 or Ctrl+X again within {left:.1} s to halt and cancel all but stops and targets"
+            )
         };
         return Some((text, Role::Danger));
     }
@@ -154,7 +156,11 @@ pub fn banner(picture: &Picture<'_>, width: u16) -> Option<(String, Role)> {
         }
         (TradingState::Halted, KillPhase::Flattening) => {
             let left = snapshot.positions.len();
-            Some((format!("HALTED — closing positions, {left} left; they trade at the next bar's open"), Role::Danger))
+            let when = match snapshot.broker {
+                BrokerKind::Paper => "; they trade at the next bar's open",
+                BrokerKind::Xapi => "",
+            };
+            Some((format!("HALTED — closing positions, {left} left{when}"), Role::Danger))
         }
         (TradingState::Halted, _) => {
             let why = snapshot.reason.as_ref().map_or_else(String::new, |reason| format!(": {} ({})", reason.why, reason.who));
@@ -172,9 +178,13 @@ pub fn banner(picture: &Picture<'_>, width: u16) -> Option<(String, Role)> {
 fn cut_off(picture: &Picture<'_>) -> Option<String> {
     let (link, snapshot) = (picture.live.link.as_ref()?, &picture.live.snapshot);
     let matters = snapshot.mode == Mode::Demo || !snapshot.positions.is_empty() || snapshot.open_orders > 0;
-    let open = counted(snapshot.positions.len(), "position");
-    (!link.is_ready && matters)
-        .then(|| format!("NO LINK to the broker ({}): {open} there keep the stops they have; nothing can be sent", link.words))
+    let open = match snapshot.positions.len() {
+        0 => String::new(),
+        1 => "1 position there keeps the stop it has; ".to_owned(),
+        many => format!("{many} positions there keep the stops they have; "),
+    };
+    let state = if snapshot.state == TradingState::Active { String::new() } else { format!("{} — ", snapshot.state) };
+    (!link.is_ready && matters).then(|| format!("{state}NO LINK to the broker ({}): {open}nothing can be sent", link.words))
 }
 
 fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {

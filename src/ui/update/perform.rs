@@ -175,7 +175,7 @@ fn close(state: &mut UiState, scene: Scene<'_>) {
         return toast(state, ELSEWHERE, false, scene.now);
     }
     match panes::positions::under_cursor(state, &scene.frame.snapshot) {
-        Some(panes::positions::Item::Position(row)) => open_preview(state, Intent::Close(row.id), scene),
+        Some(panes::positions::Item::Position(row)) => open_preview(state, Intent::Close(row.id, None), scene),
         Some(panes::positions::Item::Order(order)) => open_preview(state, Intent::Cancel(order.order.id), scene),
         None => toast(state, "nothing is open to close or cancel", true, scene.now),
     }
