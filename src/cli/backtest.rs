@@ -8,7 +8,7 @@ use crate::domain::{BrokerKind, InstrumentTable, MarketTime, counted};
 use crate::engine::TapeRef;
 use crate::market::Player;
 use crate::runtime::{RunTerms, Trouble, wall_now};
-use crate::store::{StoreError, Trial, Trials};
+use crate::store::{StoreError, Trial, TrialKind, Trials};
 
 /// Plays and reports.
 pub fn run(args: &Args, options: &Backtest) -> Done {
@@ -21,7 +21,7 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     check(from, until, player.ends_at())?;
     let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed };
     let (setup, version) = (base.setup(&tape), env!("CARGO_PKG_VERSION"));
-    let plan = Plan { setup, tape: tape_ref, version, capital, from, until };
+    let plan = Plan { setup, tape: tape_ref, version, capital, from, until, since: None, opens_until: None };
     // A test that is not counted would make all others look better than they are.
     let mut trials = Trials::open(&base.home.trials_file()).map_err(uncounted)?;
     let report = backtest::run(&plan, player).map_err(|error| unplayable(&error))?;
@@ -30,14 +30,14 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     let tried = trials.on_tape(&plan.tape.sha256).map_err(uncounted)?;
     let findings = backtest::criticise(&report, &base.instruments);
     if options.format == Format::Json {
-        let deflated = report.evidence.account.deflated(&tried.sharpes);
+        let deflated = report.evidence.account.deflated(&tried.scores);
         let tried = serde_json::json!({"trials": tried.trials, "different": tried.different, "deflated": deflated});
         let whole = serde_json::json!({"report": report, "findings": findings, "tried": tried});
         say(&whole.to_string());
     } else {
         print(&report, &base.instruments);
         let (all, different) = (counted(tried.trials, "test"), tried.different);
-        if let Some(chance) = report.evidence.account.deflated(&tried.sharpes) {
+        if let Some(chance) = report.evidence.account.deflated(&tried.scores) {
             say(&format!(
                 "deflated       {:.1} %: the chance that it is better than the luckiest of so many tests without skill would look",
                 chance * 100.0
@@ -58,6 +58,7 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
 
 fn trial(plan: &Plan, settings: String, report: &Report) -> Trial {
     Trial {
+        kind: TrialKind::Backtest,
         made_at: wall_now(),
         tape: plan.tape.name.clone(),
         tape_sha256: plan.tape.sha256.clone(),
@@ -69,11 +70,11 @@ fn trial(plan: &Plan, settings: String, report: &Report) -> Trial {
     }
 }
 
-fn unplayable(error: &dyn std::error::Error) -> Trouble {
+pub(super) fn unplayable(error: &dyn std::error::Error) -> Trouble {
     Trouble::new(format!("The test has no result: {error}"), "Nothing was counted", "Choose a smaller paper.capital")
 }
 
-fn uncounted(error: StoreError) -> Trouble {
+pub(super) fn uncounted(error: StoreError) -> Trouble {
     Trouble::new(
         format!("The trial ledger, which counts every test, cannot be used: {error}"),
         "The ledger of your trades was not touched",
