@@ -96,10 +96,9 @@ fn tapes_equal_their_sources() {
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
-    for (name, symbols, first, last) in [
-        ("crash-2020", &["JPM"][..], "2019-06-03", "2020-07-31"),
-        ("us20-1990-2022", &header[1..], "1990-01-02", "2022-12-28"),
-    ] {
+    for (name, symbols, first, last) in
+        [("crash-2020", &["JPM"][..], "2019-06-03", "2020-07-31"), ("us20-1990-2022", &header[1..], "1990-01-02", "2022-12-28")]
+    {
         let tape = market::load(name).unwrap();
         for symbol in symbols {
             let column = header.iter().position(|name| name == symbol).unwrap();
