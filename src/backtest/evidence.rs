@@ -275,8 +275,9 @@ impl Benchmark {
         self.days.entry(date).or_default().insert(bar.instrument, bar.close.to_f64());
     }
 
-    /// Each instrument gets the same part at its first close; a day without a close keeps the one before.
-    fn results(&self) -> DailyResults {
+    /// Growth from 1: each instrument gets the same part at its first close; a day without a close keeps the one before; at the end one
+    /// round trip is paid.
+    pub(super) fn growth(&self) -> Vec<(Date, f64)> {
         let mut first = BTreeMap::<InstrumentId, f64>::new();
         for closes in self.days.values() {
             for (id, close) in closes {
@@ -284,17 +285,22 @@ impl Benchmark {
             }
         }
         let mut latest: BTreeMap<InstrumentId, f64> = first.clone();
-        let mut values = Vec::with_capacity(self.days.len());
-        for closes in self.days.values() {
+        let mut growth = Vec::with_capacity(self.days.len());
+        for (date, closes) in &self.days {
             latest.extend(closes.iter().map(|(id, close)| (*id, *close)));
             let grown = latest.iter().zip(first.values()).map(|((_, now), first)| now / first);
-            values.push(grown.sum::<f64>() / first.len().max(1) as f64);
+            growth.push((*date, grown.sum::<f64>() / first.len().max(1) as f64));
         }
-        if let Some(last) = values.last_mut().filter(|_| !self.days.is_empty()) {
+        if let Some((_, last)) = growth.last_mut() {
             *last *= 1.0 - self.round_trip.to_f64();
         }
-        let span = self.days.keys().next().zip(self.days.keys().next_back()).map(|(first, last)| (*first, *last));
-        DailyResults::of(&values, span)
+        growth
+    }
+
+    fn results(&self) -> DailyResults {
+        let growth = self.growth();
+        let span = growth.first().zip(growth.last()).map(|(first, last)| (first.0, last.0));
+        DailyResults::of(&growth.into_iter().map(|(_, value)| value).collect::<Vec<_>>(), span)
     }
 }
 

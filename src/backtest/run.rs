@@ -10,7 +10,7 @@ use crate::backtest::evidence::{Benchmark, Evidence};
 use crate::backtest::trades::{Trade, Trades};
 use crate::domain::{
     Actor, ArithmeticError, BrokerReport, DealId, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId,
-    Outcome as SignalOutcome, ProposalId, Ratio, RunId, SignalId, Validation, WallTime,
+    Outcome as SignalOutcome, ProposalId, Ratio, RiskDay, RunId, SignalId, Validation, WallTime,
 };
 use crate::engine::{
     Command, Effect, Engine, Event, Input, InputBody, OrderRecord, Outcome, ProposalRecord, Record, RunInput, Seen, Setup,
@@ -77,6 +77,9 @@ pub struct Report {
     pub days: Vec<(Date, Money)>,
     /// Closed round trips, in the order of their ends.
     pub trades: Vec<Trade>,
+    /// Growth, from 1, of everything on the tape held equally, at the end of each risk day.
+    #[serde(skip)]
+    pub held: Vec<(Date, f64)>,
     /// Signals that were judged, and at which layer they died.
     pub signals: Funnel,
     /// What all of this shows.
@@ -335,6 +338,7 @@ impl Desk {
             open: book.ledger().positions().len() as u64,
             days: self.days,
             trades,
+            held: benchmark.growth(),
             signals: self.funnel,
             evidence,
         }
@@ -342,6 +346,12 @@ impl Desk {
 }
 
 impl Report {
+    /// When each round trip closed, and its return on the value bought, after cost.
+    pub fn trips(&self) -> Vec<(Date, f64)> {
+        let trip = |trade: &Trade| Some((RiskDay::of(trade.closed_at).date, trade.result.ratio_to(trade.value)?.to_f64()));
+        self.trades.iter().filter_map(trip).collect()
+    }
+
     /// Net results by instrument.
     pub fn by_instrument(&self) -> BTreeMap<InstrumentId, f64> {
         let mut sums = BTreeMap::new();

@@ -108,6 +108,9 @@ pub struct Tested {
     /// Account returns by risk day.
     #[serde(skip)]
     pub returns: Vec<(Date, f64)>,
+    /// When each round trip closed, and its return on the value bought, after cost.
+    #[serde(skip)]
+    pub trips: Vec<(Date, f64)>,
 }
 
 /// One window's outcome.
@@ -132,6 +135,8 @@ pub struct Whole {
     pub returns: Vec<(Date, f64)>,
     /// Everything on the tape, held equally over the same years.
     pub held: DailyResults,
+    /// Its growth from 1, by risk day.
+    pub held_growth: Vec<(Date, f64)>,
 }
 
 /// What a job gave.
@@ -157,8 +162,7 @@ impl Walk {
 
     /// SHA-256, in hexadecimal digits, of settings, windows and grid.
     pub fn settings_hash(&self) -> Result<String, Unplayable> {
-        let whole =
-            serde_json::to_vec(&(self.plan.settings_hash()?, &self.geometry, &self.grid, self.plan.from, self.plan.until))?;
+        let whole = serde_json::to_vec(&(self.plan.settings_hash()?, &self.geometry, &self.grid))?;
         Ok(Sha256::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
@@ -235,7 +239,7 @@ impl Walk {
         let until = last.map_or(MarketTime(i64::MAX), |window| window.test.until);
         let task = Task { part: Part::Whole, candidate, since, stretch: Stretch { from, opens_until: until, until } };
         let (fit, report) = self.play(task, &history)?;
-        Ok(Whole { fit, returns: daily(&report), held: report.evidence.held })
+        Ok(Whole { fit, returns: daily(&report), held: report.evidence.held, held_growth: report.held })
     }
 
     fn play<I>(&self, task: Task, history: impl Fn(MarketTime) -> I) -> Result<(Fit, Report), Unplayable>
@@ -298,5 +302,6 @@ fn tested(fit: Fit, report: &Report) -> Tested {
         calls: evidence.kept,
         open: report.open,
         returns: daily(report),
+        trips: report.trips(),
     }
 }

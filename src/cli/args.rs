@@ -145,6 +145,12 @@ pub struct Backtest {
     /// Where it ends [default: the tape's end]
     #[arg(long, value_name = "DATE")]
     pub until: Option<String>,
+    /// Only so much of its end, e.g. 30d or 6m
+    #[arg(long, value_name = "LENGTH", conflicts_with = "from")]
+    pub last: Option<Length>,
+    /// Write a tear sheet too: one file that a browser opens offline
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// For people or for scripts
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -177,6 +183,9 @@ pub struct Walkforward {
     /// Where the last test ends [default: the tape's end]
     #[arg(long, value_name = "DATE")]
     pub until: Option<String>,
+    /// Write a page with pictures too: one file that a browser opens offline
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Windows that are worked on at the same time; the results are the same for any number
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub threads: usize,

@@ -7,7 +7,7 @@ use std::thread;
 use crate::backtest::Plan;
 use crate::backtest::walk::{Anchor, Done, Fit, Geometry, NoWindows, Part, Unplayable, Walk, least_purge, small_grid};
 use crate::cli::args::{Args, Walkforward, WrittenAs};
-use crate::cli::backtest::{uncounted, unplayable};
+use crate::cli::backtest::{uncounted, unplayable, write};
 use crate::cli::open::{Base, date};
 use crate::cli::{Done as Ended, OK, say};
 use crate::domain::{BrokerKind, counted};
@@ -32,6 +32,9 @@ pub fn run(args: &Args, options: &Walkforward) -> Ended {
     let command = command(args, options);
     let setting = Setting { command: &command, description: &tape.meta.description, settings: &settings };
     let document = report::walk_forward(setting, &walk, &walked, &summary);
+    if let Some(file) = &options.html {
+        write(file, &document.html())?;
+    }
     match options.format {
         WrittenAs::Json => {
             let about = serde_json::json!({

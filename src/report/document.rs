@@ -29,6 +29,8 @@ pub enum Block {
     },
     /// A drawing, as a complete `svg` element, with what it says in words. Only HTML shows it.
     Picture {
+        /// What it is called.
+        title: String,
         /// The element.
         svg: String,
         /// What is to be seen.

@@ -3,7 +3,8 @@
 use crate::backtest::Verdict;
 use crate::backtest::walk::{Anchor, LEAST_TRADES, Summary, Walk, Walked};
 use crate::domain::RiskDay;
-use crate::report::words::{chance, number, percent, range, share, signed, verdict};
+use crate::report::charts::{Series, pictures};
+use crate::report::words::{chance, number, percent, range, share, signed, size, verdict};
 use crate::report::{Block, Document};
 
 /// What was asked for, and of what tape.
@@ -21,15 +22,14 @@ pub struct Setting<'a> {
 pub fn walk_forward(setting: Setting<'_>, walk: &Walk, walked: &[Walked], summary: &Summary) -> Document {
     let mut blocks = vec![
         Block::Words(format!("Verdict: {} — {}.", verdict(summary.verdict), meaning(summary.verdict))),
-        Block::List(summary.gauges.iter().map(|gauge| format!("{}: {}", yes_or_no(gauge.holds), gauge.words)).collect()),
+        Block::List(summary.gauges.iter().map(|gauge| format!("{}: {}", met_or_not(gauge.holds), gauge.words)).collect()),
         Block::Words(setting.description.to_owned()),
         Block::heading("Out of sample, all tests in a row"),
         together(summary),
-        Block::Words(
-            "Positions are a quarter of a percent of equity each, so compare the Sharpe ratios, not the returns. Holding pays one round trip; \
-             no interest is earned on cash."
-                .to_owned(),
-        ),
+        Block::Words(format!(
+            "A position is {} of equity, so compare the Sharpe ratios, not the returns. Holding pays one round trip; no interest is earned on cash.",
+            size(Some(walk.plan().setup.settings.gates.exploratory_size.to_f64()))
+        )),
         Block::heading("What the search is worth"),
         worth(summary),
         Block::heading("Calls and costs"),
@@ -44,12 +44,20 @@ pub fn walk_forward(setting: Setting<'_>, walk: &Walk, walked: &[Walked], summar
         Block::heading("Choices"),
         choices(summary),
     ];
+    blocks.extend(drawings(walked, summary));
     blocks.extend([Block::heading("How it was made"), made(setting, walk)]);
     Document { title: format!("Walk-forward on {}", walk.plan().tape.name), blocks }
 }
 
-const fn yes_or_no(holds: bool) -> &'static str {
-    if holds { "yes" } else { "no" }
+fn drawings(walked: &[Walked], summary: &Summary) -> Vec<Block> {
+    let trips: Vec<_> =
+        walked.iter().filter_map(|window| window.tested.as_ref()).flat_map(|tested| tested.trips.iter().copied()).collect();
+    let days_per_year = summary.account.days_per_year;
+    pictures(Series { growth: &summary.wealth, held: &summary.held_wealth, days_per_year, trips: &trips })
+}
+
+const fn met_or_not(holds: bool) -> &'static str {
+    if holds { "met" } else { "not met" }
 }
 
 const fn meaning(verdict: Verdict) -> &'static str {
@@ -69,7 +77,7 @@ fn together(summary: &Summary) -> Block {
         both("  95 %, returns independent", &|results| range(results.sharpe_interval)),
         vec!["  95 %, by blocks".to_owned(), range(summary.resampled_interval), String::new()],
         both("total return", &|results| percent(results.total_return)),
-        both("volatility", &|results| chance(results.volatility)),
+        both("volatility", &|results| size(results.volatility)),
         both("drawdown", &|results| percent(results.max_drawdown.map(|fall| -fall))),
         both("days", &|results| results.days.to_string()),
     ];
@@ -140,16 +148,12 @@ fn calls(summary: &Summary) -> Block {
                 format!(
                     "{} before commission and after slippage, commission {}; an edge must be larger than that",
                     percent(gross),
-                    chance_3(cost)
+                    size(cost)
                 ),
             ),
             ("open at the end of a test", summary.open.to_string()),
         ],
     )
-}
-
-fn chance_3(value: Option<f64>) -> String {
-    value.map_or_else(|| "n/a".to_owned(), |value| format!("{:.3} %", value * 100.0))
 }
 
 fn windows(walk: &Walk, walked: &[Walked]) -> Block {
@@ -243,15 +247,11 @@ fn made(setting: Setting<'_>, walk: &Walk) -> Block {
                 "costs",
                 format!(
                     "{} commission and {} slippage a side; fills at the next bar",
-                    percents_one(terms.cost_per_side.to_f64()),
-                    percents_one(terms.slippage.to_f64())
+                    size(Some(terms.cost_per_side.to_f64())),
+                    size(Some(terms.slippage.to_f64()))
                 ),
             ),
             ("capital", format!("{} at the start of every window", plan.capital)),
         ],
     )
-}
-
-fn percents_one(share: f64) -> String {
-    format!("{:.2} %", share * 100.0)
 }

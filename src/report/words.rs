@@ -20,7 +20,12 @@ pub(super) fn percent(value: Option<f64>) -> String {
     or_not(value.map(|value| format!("{:+.2} %", value * 100.0)))
 }
 
-/// A probability or volatility, in percent.
+/// A volatility or a commission, in percent.
+pub(super) fn size(value: Option<f64>) -> String {
+    or_not(value.map(|value| format!("{:.2} %", value * 100.0)))
+}
+
+/// A probability, in percent.
 pub(super) fn chance(value: Option<f64>) -> String {
     or_not(value.map(|value| format!("{:.1} %", value * 100.0)))
 }

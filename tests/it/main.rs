@@ -25,6 +25,7 @@ mod keys;
 mod oracles;
 mod properties;
 mod reconcile;
+mod report;
 mod resampling;
 mod screens;
 mod secrets;

@@ -103,6 +103,9 @@ pub struct Summary {
     /// Growth of the account, from 1, at the end of each tested day.
     #[serde(skip)]
     pub wealth: Vec<(Date, f64)>,
+    /// Growth of everything held equally over the same days.
+    #[serde(skip)]
+    pub held_wealth: Vec<(Date, f64)>,
 }
 
 impl Walk {
@@ -169,6 +172,7 @@ impl Summary {
             verdict: Verdict::NotProven,
             gauges: Vec::new(),
             wealth: wealth(&returns),
+            held_wealth: wholes.first().map(|whole| whole.held_growth.clone()).unwrap_or_default(),
         };
         summary.gauges = summary.judge();
         summary.verdict = summary.conclude();

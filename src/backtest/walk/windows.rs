@@ -133,6 +133,11 @@ impl Length {
         Self { months: 0, days }
     }
 
+    /// When the risk day began that lies this long before the one of an instant; `None` at the beginning of time.
+    pub fn before(self, at: MarketTime) -> Option<MarketTime> {
+        begin_of(RiskDay::of(at).date.checked_sub(self.times(1)).ok()?)
+    }
+
     fn times(self, count: i32) -> Span {
         self.months.saturating_mul(count).min(12_000).months().days(self.days.saturating_mul(count).min(400_000))
     }
