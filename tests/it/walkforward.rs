@@ -265,3 +265,25 @@ fn every_fit_is_counted_and_threads_change_nothing() {
     let error = String::from_utf8(failed.stderr).unwrap();
     assert!(failed.status.code() == Some(1) && error.contains("does not hold 3y of training"), "{error}");
 }
+
+/// The stored walk, made with
+/// `cargo run --release -- walkforward --tape us20-1990-2022 --train 3y --test 1y --format markdown > assets/reports/walkforward-us20.md`.
+const STORED: &str = include_str!("../../assets/reports/walkforward-us20.md");
+
+#[test]
+fn the_stored_walk_is_what_the_program_says_today() {
+    let home = tempfile::tempdir().unwrap();
+    // The first two windows; four days of a third are too few for one.
+    let line = ["walkforward", "--tape", "us20-1990-2022", "--until", "1996-01-05", "--format", "markdown"];
+    let output = run(&line, &[], home.path());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let today = String::from_utf8(output.stdout).unwrap();
+    let windows: Vec<&str> = today.lines().filter(|line| line.starts_with("| 199")).collect();
+    assert_eq!(windows.len(), 2);
+    let same = ["| tape |", "| settings |", "| kept apart |", "| chosen |", "| costs |", "| capital |"];
+    let facts = today.lines().filter(|line| same.iter().any(|name| line.starts_with(name)));
+    for line in windows.into_iter().chain(facts) {
+        assert!(STORED.lines().any(|stored| stored == line), "make the stored walk anew; it lacks {line}");
+    }
+    assert!(STORED.contains("Survivors only"));
+}
