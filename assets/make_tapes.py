@@ -23,11 +23,19 @@ import pyarrow.parquet as pq
 
 NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
 UTC = dt.timezone.utc
-# Days on which the New York exchanges closed at 13:00, within the years of the tapes.
-EARLY_CLOSES = {
-    "2007-07-03", "2007-11-23", "2007-12-24", "2008-07-03", "2008-11-28", "2008-12-24",
-    "2019-07-03", "2019-11-29", "2019-12-24",
-}
+# Days on which the New York exchanges closed early, within the years of the tapes (pandas_market_calendars 5.5.0, calendar NYSE).
+AT_ONE = """
+1993-11-26 1994-11-25 1995-07-03 1995-11-24 1996-07-05 1996-11-29 1996-12-24 1997-07-03 1997-11-28 1997-12-24 1997-12-26 1998-11-27
+1998-12-24 1999-11-26 2000-07-03 2000-11-24 2001-07-03 2001-11-23 2001-12-24 2002-07-05 2002-11-29 2002-12-24 2003-07-03 2003-11-28
+2003-12-24 2003-12-26 2004-11-26 2005-11-25 2006-07-03 2006-11-24 2007-07-03 2007-11-23 2007-12-24 2008-07-03 2008-11-28 2008-12-24
+2009-11-27 2009-12-24 2010-11-26 2011-11-25 2012-07-03 2012-11-23 2012-12-24 2013-07-03 2013-11-29 2013-12-24 2014-07-03 2014-11-28
+2014-12-24 2015-11-27 2015-12-24 2016-11-25 2017-07-03 2017-11-24 2018-07-03 2018-11-23 2018-12-24 2019-07-03 2019-11-29 2019-12-24
+2020-11-27 2020-12-24 2021-11-26 2022-11-25
+"""
+EARLY_CLOSES = {date: dt.time(13) for date in AT_ONE.split()}
+EARLY_CLOSES.update({date: dt.time(14) for date in ("1990-12-24", "1991-12-24", "1992-11-27", "1992-12-24", "1996-01-08")})
+# A snowstorm, and the fall that tripped the circuit breakers.
+EARLY_CLOSES.update({"1994-02-11": dt.time(14, 30), "1997-10-27": dt.time(15, 30)})
 # Numbers of config/instruments.toml.
 US20 = "AAPL AMD BAC BBY CVX GE HD JNJ JPM KO LLY MRK MSFT PEP PFE PG RRC UNH WMT XOM".split()
 IDS = {name: number for number, name in enumerate("SPX NVDA AMZN XAUUSD BTCUSD EURUSD WTI GOOG IBM".split(), 1)}
@@ -74,7 +82,7 @@ def instant(moment):
 def us_session(date):
     """Open and close of a US equity session."""
     day = dt.date.fromisoformat(date)
-    close = dt.time(13) if date in EARLY_CLOSES else dt.time(16)
+    close = EARLY_CLOSES.get(date, dt.time(16))
     return (instant(dt.datetime.combine(day, dt.time(9, 30), NEW_YORK)), instant(dt.datetime.combine(day, close, NEW_YORK)))
 
 
@@ -242,6 +250,14 @@ TAPES = [
             nvda("1/60 (until 2007-09-10) or 1/40"), amzn(), gold(), wti(), as_traded("GOOG"), as_traded("IBM"),
             as_traded("AAPL"), as_traded("MSFT"), *closes_of_20(without=("AAPL", "MSFT")),
         ],
+    },
+    {
+        "name": "us20-1990-2022", "first": "1990-01-02", "last": "2022-12-28", "start": "1991-01-02T20:45:00Z", "speed": 86400,
+        "title": "Twenty US stocks, 1990 to 2022",
+        "description": "33 years of adjusted daily closes of 20 US stocks, for walk-forward tests. Survivors only: whoever failed or "
+                       "was bought is not here, so whatever buys shares looks better than it was. Closes are rounded to a tenth "
+                       "of a cent, which is off by up to half a percent of AAPL's price until 2003: reversals there are partly an artefact.",
+        "series": closes_of_20(),
     },
     {
         "name": "eurusd-2017", "first": "2017-01-01", "last": "2017-12-31", "start": "2017-03-01T12:50:00Z", "speed": 600,

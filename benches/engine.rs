@@ -229,6 +229,8 @@ fn history(criterion: &mut Criterion) {
         capital: Money::whole(100_000, Currency::USD).unwrap(),
         from: tape.start().unwrap(),
         until: None,
+        since: None,
+        opens_until: None,
     };
     let all: Vec<MarketEvent> = pmax::market::Player::new(&tape, 1).collect();
     let bars: Vec<MarketEvent> = all.iter().filter(|event| !matches!(event, MarketEvent::Quoted { .. })).cloned().collect();

@@ -3,12 +3,13 @@
 //! The same decisions, layers, checks, sizes, exchange and costs as in paper trading; in the person's place stands one rule, which
 //! confirms every proposal at once. It has no trading rules of its own and reads no file: it is handed the market's events in order.
 //! What must stay true: the same events and settings give the same report, to the last digit; a number that is not defined is `None`;
-//! nothing is called significant without its count and interval.
+//! nothing is called significant without its count and interval. [`walk`] chooses parameters on the past only, window after window.
 
 mod critic;
 mod evidence;
 mod run;
 mod trades;
+pub mod walk;
 
 pub use critic::{Finding, criticise};
 pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share, Verdict};

@@ -11,6 +11,7 @@ pub mod exchange;
 pub mod market;
 pub mod orders;
 pub mod portfolio;
+pub mod report;
 pub mod risk;
 pub mod runtime;
 pub mod signals;

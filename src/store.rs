@@ -22,5 +22,5 @@ pub use export::{ExportFormat, export};
 pub use ledger::{LedgerFile, StoreError};
 pub use notes::TapePlays;
 pub use segment::{Segment, SegmentReader};
-pub use trials::{Trial, Trials, Tried};
+pub use trials::{Trial, TrialKind, Trials, Tried};
 pub use verify::{ChainReport, verify};

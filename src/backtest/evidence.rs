@@ -162,12 +162,27 @@ impl DailyResults {
         }
     }
 
+    /// The Sharpe ratio in standard errors of one without skill, √T times the daily one: so tests of different lengths compare.
+    pub fn score(&self) -> Option<f64> {
+        self.observed.map(|observed| observed.sharpe * libm::sqrt(self.days as f64))
+    }
+
     /// Probability that the true Sharpe ratio is above what the luckiest of all tests without skill would show (Bailey and López de Prado
-    /// 2014). `tried` are the Sharpe ratios a year of the different tests, this one among them; `None` below two.
-    pub fn deflated(&self, tried: &[f64]) -> Option<f64> {
-        let spread = stats::standard_deviation(tried).filter(|spread| *spread > 0.0)?;
-        let daily_variance = spread * spread / self.days_per_year.filter(|days| *days > 0.0)?;
-        self.observed?.deflated(tried.len() as f64, daily_variance)
+    /// 2014). `scores` are those of the different tests, this one among them ([`Self::score`]); `None` below two.
+    pub fn deflated(&self, scores: &[f64]) -> Option<f64> {
+        let spread = stats::standard_deviation(scores).filter(|spread| *spread > 0.0)?;
+        self.observed?.deflated(scores.len() as f64, spread * spread / self.days as f64)
+    }
+
+    /// The same with the spread that tests without skill have, one standard error, instead of the one found: where some of the tests have
+    /// skill, their own spread asks too much.
+    pub fn deflated_by_count(&self, tests: u64) -> Option<f64> {
+        self.observed?.deflated(tests as f64, 1.0 / self.days as f64)
+    }
+
+    /// The daily Sharpe ratio with the shape of its returns.
+    pub(super) const fn observed(&self) -> Option<Observed> {
+        self.observed
     }
 }
 
@@ -260,8 +275,9 @@ impl Benchmark {
         self.days.entry(date).or_default().insert(bar.instrument, bar.close.to_f64());
     }
 
-    /// Each instrument gets the same part at its first close; a day without a close keeps the one before.
-    fn results(&self) -> DailyResults {
+    /// Growth from 1: each instrument gets the same part at its first close; a day without a close keeps the one before; at the end one
+    /// round trip is paid.
+    pub(super) fn growth(&self) -> Vec<(Date, f64)> {
         let mut first = BTreeMap::<InstrumentId, f64>::new();
         for closes in self.days.values() {
             for (id, close) in closes {
@@ -269,21 +285,26 @@ impl Benchmark {
             }
         }
         let mut latest: BTreeMap<InstrumentId, f64> = first.clone();
-        let mut values = Vec::with_capacity(self.days.len());
-        for closes in self.days.values() {
+        let mut growth = Vec::with_capacity(self.days.len());
+        for (date, closes) in &self.days {
             latest.extend(closes.iter().map(|(id, close)| (*id, *close)));
             let grown = latest.iter().zip(first.values()).map(|((_, now), first)| now / first);
-            values.push(grown.sum::<f64>() / first.len().max(1) as f64);
+            growth.push((*date, grown.sum::<f64>() / first.len().max(1) as f64));
         }
-        if let Some(last) = values.last_mut().filter(|_| !self.days.is_empty()) {
+        if let Some((_, last)) = growth.last_mut() {
             *last *= 1.0 - self.round_trip.to_f64();
         }
-        let span = self.days.keys().next().zip(self.days.keys().next_back()).map(|(first, last)| (*first, *last));
-        DailyResults::of(&values, span)
+        growth
+    }
+
+    fn results(&self) -> DailyResults {
+        let growth = self.growth();
+        let span = growth.first().zip(growth.last()).map(|(first, last)| (first.0, last.0));
+        DailyResults::of(&growth.into_iter().map(|(_, value)| value).collect::<Vec<_>>(), span)
     }
 }
 
-const fn ends(interval: Interval) -> (f64, f64) {
+pub(super) const fn ends(interval: Interval) -> (f64, f64) {
     (interval.low, interval.high)
 }
 
@@ -317,13 +338,16 @@ mod tests {
     fn the_more_was_tried_the_less_the_best_of_it_says() {
         let values: Vec<f64> = (0..300).map(|day| 100.0 + f64::from(day) / 10.0 + f64::from((day * 7) % 5)).collect();
         let results = DailyResults::of(&values, Some((jiff::civil::date(2020, 1, 1), jiff::civil::date(2020, 10, 26))));
-        let own = results.sharpe.unwrap();
+        let own = results.score().unwrap();
+        let years = results.days as f64 / results.days_per_year.unwrap();
+        assert!((own - results.sharpe.unwrap() * libm::sqrt(years)).abs() < 1e-12);
         assert_eq!(results.deflated(&[own]), None, "one test is not deflated");
         let few = results.deflated(&[own, 0.0]).unwrap();
         let many: Vec<f64> = std::iter::once(own).chain((0..40).map(|index| f64::from(index % 3) - 1.0)).collect();
         let spread = stats::standard_deviation(&[own, 0.0]).unwrap() / stats::standard_deviation(&many).unwrap();
-        let scaled: Vec<f64> = many.iter().map(|sharpe| sharpe * spread).collect();
+        let scaled: Vec<f64> = many.iter().map(|score| score * spread).collect();
         assert!(results.deflated(&scaled).unwrap() < few && few < results.above_zero.unwrap());
+        assert!(results.deflated_by_count(1_000) < results.deflated_by_count(10));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::backtest::evidence::{Benchmark, Evidence};
 use crate::backtest::trades::{Trade, Trades};
 use crate::domain::{
     Actor, ArithmeticError, BrokerReport, DealId, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId,
-    Outcome as SignalOutcome, ProposalId, Ratio, RunId, SignalId, Validation, WallTime,
+    Outcome as SignalOutcome, ProposalId, Ratio, RiskDay, RunId, SignalId, Validation, WallTime,
 };
 use crate::engine::{
     Command, Effect, Engine, Event, Input, InputBody, OrderRecord, Outcome, ProposalRecord, Record, RunInput, Seen, Setup,
@@ -33,6 +33,10 @@ pub struct Plan {
     pub from: MarketTime,
     /// Events known from here on are not played; the tape's end where there is none.
     pub until: Option<MarketTime>,
+    /// Events known before are not played, not even to warm up; all history where there is none.
+    pub since: Option<MarketTime>,
+    /// From here on nothing is opened any more, so that what was opened has ended by `until`.
+    pub opens_until: Option<MarketTime>,
 }
 
 impl Plan {
@@ -40,7 +44,8 @@ impl Plan {
     /// the program's version. Two builds of one version look the same.
     pub fn settings_hash(&self) -> Result<String, serde_json::Error> {
         let instruments: Vec<_> = self.setup.instruments.iter().collect();
-        let whole = serde_json::to_vec(&(&self.setup.settings, self.capital, self.tape.seed, instruments, self.version))?;
+        let bounds = (self.since, self.opens_until);
+        let whole = serde_json::to_vec(&(&self.setup.settings, self.capital, self.tape.seed, instruments, self.version, bounds))?;
         Ok(Sha256::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
@@ -66,10 +71,15 @@ pub struct Report {
     pub max_drawdown: Ratio,
     /// How often trading was halted by a breaker and armed again the next day.
     pub halts: u32,
+    /// Positions that were still open at the end: their value is in the equity, the cost of closing them is not.
+    pub open: u64,
     /// Equity at the end of each risk day.
     pub days: Vec<(Date, Money)>,
     /// Closed round trips, in the order of their ends.
     pub trades: Vec<Trade>,
+    /// Growth, from 1, of everything on the tape held equally, at the end of each risk day.
+    #[serde(skip)]
+    pub held: Vec<(Date, f64)>,
     /// Signals that were judged, and at which layer they died.
     pub signals: Funnel,
     /// What all of this shows.
@@ -105,6 +115,7 @@ struct Desk {
     outcome: Outcome,
     /// Nobody waits here: wall time stands still, and proposals are confirmed in the instant in which they are made.
     wall: WallTime,
+    opens_until: Option<MarketTime>,
     waiting: VecDeque<BrokerReport>,
     trades: Trades,
     funnel: Funnel,
@@ -121,7 +132,7 @@ pub fn run(plan: &Plan, events: impl Iterator<Item = MarketEvent>) -> Result<Rep
     let mut desk = Desk::new(plan);
     let mut benchmark = Benchmark::new(plan.setup.settings.terms.round_trip());
     let (mut bars, mut last) = (0, plan.from);
-    for event in events {
+    for event in events.skip_while(|event| plan.since.is_some_and(|since| event.known_at() < since)) {
         if plan.until.is_some_and(|until| event.known_at() >= until) {
             break;
         }
@@ -148,6 +159,7 @@ impl Desk {
             exchange: Exchange::new(terms, plan.capital.currency(), DealId(1)),
             outcome: Outcome::default(),
             wall: WallTime(plan.from.0),
+            opens_until: plan.opens_until,
             waiting: VecDeque::new(),
             trades: Trades::default(),
             funnel: Funnel::default(),
@@ -203,6 +215,11 @@ impl Desk {
 
     fn confirm_all(&mut self) {
         while let Some(proposal) = self.engine.book().proposals().values().next().cloned() {
+            let is_late = self.opens_until.is_some_and(|until| self.engine.market().now() >= until);
+            if is_late && proposal.request.opens_exposure() {
+                self.command(Command::DeclineProposal { proposal: proposal.id });
+                continue;
+            }
             let seen = Seen { price: Some(proposal.reference), quantity: proposal.request.quantity };
             let id: ProposalId = proposal.id;
             self.command(Command::ConfirmProposal { proposal: id, revision: proposal.revision, seen });
@@ -318,8 +335,10 @@ impl Desk {
             costs: book.ledger().costs(),
             max_drawdown: book.performance().max_drawdown(),
             halts: self.halts,
+            open: book.ledger().positions().len() as u64,
             days: self.days,
             trades,
+            held: benchmark.growth(),
             signals: self.funnel,
             evidence,
         }
@@ -327,6 +346,12 @@ impl Desk {
 }
 
 impl Report {
+    /// When each round trip closed, and its return on the value bought, after cost.
+    pub fn trips(&self) -> Vec<(Date, f64)> {
+        let trip = |trade: &Trade| Some((RiskDay::of(trade.closed_at).date, trade.result.ratio_to(trade.value)?.to_f64()));
+        self.trades.iter().filter_map(trip).collect()
+    }
+
     /// Net results by instrument.
     pub fn by_instrument(&self) -> BTreeMap<InstrumentId, f64> {
         let mut sums = BTreeMap::new();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::backtest::walk::Length;
 use crate::cli::examples;
 use crate::cli::rehearsal::Rehearsal;
 use crate::domain::BrokerKind;
@@ -103,6 +104,12 @@ pub enum Verb {
     /// Play a tape through the engine, confirm every proposal, and say what the results show
     #[command(after_help = examples::BACKTEST)]
     Backtest(Backtest),
+    /// Choose parameters on the past, test them on what came after, window after window, and say what that shows
+    ///
+    /// Rules and parameters are 24, fixed before anything was looked at. What ends in a window after it began is kept apart from the next
+    /// by purge and embargo. Every fit is counted in the trial ledger.
+    #[command(after_help = examples::WALKFORWARD)]
+    Walkforward(Walkforward),
     /// Draw the real screen without a terminal
     #[command(after_help = examples::RENDER)]
     Render(Render),
@@ -138,9 +145,53 @@ pub struct Backtest {
     /// Where it ends [default: the tape's end]
     #[arg(long, value_name = "DATE")]
     pub until: Option<String>,
+    /// Only so much of its end, e.g. 30d or 6m
+    #[arg(long, value_name = "LENGTH", conflicts_with = "from")]
+    pub last: Option<Length>,
+    /// Write a tear sheet too: one file that a browser opens offline
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// For people or for scripts
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// How to walk.
+#[derive(Debug, clap::Args)]
+pub struct Walkforward {
+    /// Length of a training window: a number and y, m, w or d
+    #[arg(long, value_name = "LENGTH", default_value = "3y")]
+    pub train: Length,
+    /// Length of the test after it
+    #[arg(long, value_name = "LENGTH", default_value = "1y")]
+    pub test: Length,
+    /// From one window to the next [default: as long as the test]
+    #[arg(long, value_name = "LENGTH")]
+    pub step: Option<Length>,
+    /// Training windows all begin with the first one, and grow
+    #[arg(long)]
+    pub anchored: bool,
+    /// Bars before the end of a window in which nothing is opened [default: the longest horizon and its fills]
+    #[arg(long, value_name = "BARS")]
+    pub purge: Option<u32>,
+    /// Bars between training and test that neither sees [default: 5]
+    #[arg(long, value_name = "BARS")]
+    pub embargo: Option<u32>,
+    /// Where the first training window begins (UTC); earlier history warms up [default: the tape's own start]
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<String>,
+    /// Where the last test ends [default: the tape's end]
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<String>,
+    /// Write a page with pictures too: one file that a browser opens offline
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Windows that are worked on at the same time; the results are the same for any number
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub threads: usize,
+    /// For people, for scripts, or for a page
+    #[arg(long, value_enum, default_value_t = WrittenAs::Table)]
+    pub format: WrittenAs,
 }
 
 /// What can be done about a demo account.
@@ -276,6 +327,17 @@ pub enum Format {
     Text,
     /// One JSON value.
     Json,
+}
+
+/// Layouts of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WrittenAs {
+    /// Sentences and tables.
+    Table,
+    /// One JSON value.
+    Json,
+    /// A page that is the same on every machine.
+    Markdown,
 }
 
 /// Layouts of an export.

@@ -1,5 +1,7 @@
 //! `pmax backtest`: a tape through the engine, and what the results show.
 
+use std::path::Path;
+
 use crate::backtest::{self, Calls, DailyResults, Evidence, Plan, Report, Share, Verdict};
 use crate::cli::args::{Args, Backtest, Format};
 use crate::cli::open::{Base, date};
@@ -7,8 +9,9 @@ use crate::cli::{Done, OK, say};
 use crate::domain::{BrokerKind, InstrumentTable, MarketTime, counted};
 use crate::engine::TapeRef;
 use crate::market::Player;
+use crate::report::{self, Sheet, verdict as word};
 use crate::runtime::{RunTerms, Trouble, wall_now};
-use crate::store::{StoreError, Trial, Trials};
+use crate::store::{StoreError, Trial, TrialKind, Trials, Tried};
 
 /// Plays and reports.
 pub fn run(args: &Args, options: &Backtest) -> Done {
@@ -16,34 +19,41 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     let tape = base.tape()?;
     let RunTerms { seed, capital, .. } = base.terms(args)?;
     let player = Player::new(&tape, seed);
-    let from = options.from.as_deref().map(date).transpose()?.or_else(|| tape.start()).unwrap_or_default();
     let until = options.until.as_deref().map(date).transpose()?;
+    let end = until.into_iter().chain(player.ends_at()).min();
+    let last = options.last.zip(end).and_then(|(length, end)| length.before(end));
+    let from = options.from.as_deref().map(date).transpose()?.or(last).or_else(|| tape.start()).unwrap_or_default();
     check(from, until, player.ends_at())?;
     let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed };
     let (setup, version) = (base.setup(&tape), env!("CARGO_PKG_VERSION"));
-    let plan = Plan { setup, tape: tape_ref, version, capital, from, until };
+    let plan = Plan { setup, tape: tape_ref, version, capital, from, until, since: None, opens_until: None };
     // A test that is not counted would make all others look better than they are.
     let mut trials = Trials::open(&base.home.trials_file()).map_err(uncounted)?;
     let report = backtest::run(&plan, player).map_err(|error| unplayable(&error))?;
     let settings = plan.settings_hash().map_err(|error| unplayable(&error))?;
-    trials.append(&trial(&plan, settings, &report)).map_err(uncounted)?;
+    trials.append(&trial(&plan, settings.clone(), &report)).map_err(uncounted)?;
     let tried = trials.on_tape(&plan.tape.sha256).map_err(uncounted)?;
     let findings = backtest::criticise(&report, &base.instruments);
+    if let Some(file) = &options.html {
+        let against: Vec<String> = findings.iter().map(|(_, words)| words.clone()).collect();
+        let sheet = Sheet {
+            report: &report,
+            instruments: &base.instruments,
+            findings: &against,
+            tried: &so_far(&tried, report.evidence.account.deflated(&tried.scores)),
+            description: &tape.meta.description,
+            settings: &settings,
+        };
+        write(file, &report::tear_sheet(&sheet).html())?;
+    }
     if options.format == Format::Json {
-        let deflated = report.evidence.account.deflated(&tried.sharpes);
+        let deflated = report.evidence.account.deflated(&tried.scores);
         let tried = serde_json::json!({"trials": tried.trials, "different": tried.different, "deflated": deflated});
         let whole = serde_json::json!({"report": report, "findings": findings, "tried": tried});
         say(&whole.to_string());
     } else {
         print(&report, &base.instruments);
-        let (all, different) = (counted(tried.trials, "test"), tried.different);
-        if let Some(chance) = report.evidence.account.deflated(&tried.sharpes) {
-            say(&format!(
-                "deflated       {:.1} %: the chance that it is better than the luckiest of so many tests without skill would look",
-                chance * 100.0
-            ));
-        }
-        say(&format!("tried          {all} on this tape so far, {different} of them different; the best of many is lucky"));
+        say(&so_far(&tried, report.evidence.account.deflated(&tried.scores)));
         say("");
         say("What speaks against it");
         for (_, words) in &findings {
@@ -56,8 +66,32 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     Ok(OK)
 }
 
+/// How much was tried, and what that does to the result.
+fn so_far(tried: &Tried, deflated: Option<f64>) -> String {
+    let deflated = deflated.map_or_else(String::new, |chance| {
+        format!(
+            "deflated       {:.1} %: the chance that it is better than the luckiest of so many tests without skill would look\n",
+            chance * 100.0
+        )
+    });
+    let (all, different) = (counted(tried.trials, "test"), tried.different);
+    format!("{deflated}tried          {all} on this tape so far, {different} of them different; the best of many is lucky")
+}
+
+/// Writes a page where it was asked for.
+pub(super) fn write(file: &Path, page: &str) -> Result<(), Trouble> {
+    std::fs::write(file, page).map_err(|error| {
+        Trouble::new(
+            format!("{} cannot be written: {error}", file.display()),
+            "The test is done and counted; nothing else was changed",
+            "Choose another place for --html",
+        )
+    })
+}
+
 fn trial(plan: &Plan, settings: String, report: &Report) -> Trial {
     Trial {
+        kind: TrialKind::Backtest,
         made_at: wall_now(),
         tape: plan.tape.name.clone(),
         tape_sha256: plan.tape.sha256.clone(),
@@ -69,11 +103,11 @@ fn trial(plan: &Plan, settings: String, report: &Report) -> Trial {
     }
 }
 
-fn unplayable(error: &dyn std::error::Error) -> Trouble {
+pub(super) fn unplayable(error: &dyn std::error::Error) -> Trouble {
     Trouble::new(format!("The test has no result: {error}"), "Nothing was counted", "Choose a smaller paper.capital")
 }
 
-fn uncounted(error: StoreError) -> Trouble {
+pub(super) fn uncounted(error: StoreError) -> Trouble {
     Trouble::new(
         format!("The trial ledger, which counts every test, cannot be used: {error}"),
         "The ledger of your trades was not touched",
@@ -154,14 +188,6 @@ fn print_trades(report: &Report, instruments: &InstrumentTable) {
     let shown: Vec<String> = sums.iter().map(|(id, net)| format!("{} {net:+.2}", instruments.symbol(*id))).collect();
     if !shown.is_empty() {
         say(&format!("by instrument  {}", shown.join(", ")));
-    }
-}
-
-const fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "PASS",
-        Verdict::Fail => "FAIL",
-        Verdict::NotProven => "NOT PROVEN",
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::market::{Tape, TapeError};
 
 /// Names of the bundled tapes; the first one is played by default.
-pub const BUNDLED: [&str; 4] = ["crash-2020", "crash-2008", "eurusd-2017", "btc-2021"];
+pub const BUNDLED: [&str; 5] = ["crash-2020", "crash-2008", "eurusd-2017", "btc-2021", "us20-1990-2022"];
 
 /// The bytes of a bundled tape.
 pub fn bundled(name: &str) -> Option<Bytes> {
@@ -16,6 +16,7 @@ pub fn bundled(name: &str) -> Option<Bytes> {
         "crash-2008" => include_bytes!("../../assets/tapes/crash-2008.parquet"),
         "eurusd-2017" => include_bytes!("../../assets/tapes/eurusd-2017.parquet"),
         "btc-2021" => include_bytes!("../../assets/tapes/btc-2021.parquet"),
+        "us20-1990-2022" => include_bytes!("../../assets/tapes/us20-1990-2022.parquet"),
         _ => return None,
     };
     Some(Bytes::from_static(bytes))

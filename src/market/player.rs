@@ -94,6 +94,11 @@ impl Player {
         self.position = position.min(self.cues.len());
     }
 
+    /// Goes to the first event that is known at an instant or later.
+    pub fn seek_to(&mut self, at: MarketTime) {
+        self.position = self.cues.partition_point(|cue| cue.at < at);
+    }
+
     /// When the next event is known, or `None` at the end.
     pub fn next_at(&self) -> Option<MarketTime> {
         self.cues.get(self.position).map(|cue| cue.at)

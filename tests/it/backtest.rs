@@ -14,7 +14,7 @@ fn plan(name: &str, until: Option<MarketTime>) -> (Tape, Plan) {
     let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed: 1 };
     let capital = Money::whole(100_000, Currency::USD).unwrap();
     let from = tape.start().unwrap();
-    (tape, Plan { setup, tape: tape_ref, version: "", capital, from, until })
+    (tape, Plan { setup, tape: tape_ref, version: "", capital, from, until, since: None, opens_until: None })
 }
 
 fn at(text: &str) -> MarketTime {

@@ -55,6 +55,8 @@ fn the_map_of_the_house_is_short() {
         "signals",
         "risk",
         "engine",
+        "backtest",
+        "report",
         "simulator",
         "store",
         "market",

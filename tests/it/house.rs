@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// Rooms and their floors, as in ARCHITECTURE.md.
-const FLOORS: [(&str, u8); 16] = [
+const FLOORS: [(&str, u8); 17] = [
     ("domain", 0),
     ("stats", 1),
     ("portfolio", 2),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u8); 16] = [
     ("engine", 4),
     ("backtest", 4),
     ("simulator", 5),
+    ("report", 5),
     ("store", 5),
     ("market", 5),
     ("broker", 5),

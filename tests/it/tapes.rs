@@ -95,16 +95,31 @@ fn tapes_equal_their_sources() {
     let text = fs::read_to_string(shared.join("data/daily/us20_adjclose_1990_2022.csv")).unwrap();
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let tape = market::load("crash-2020").unwrap();
-    let column = header.iter().position(|name| *name == "JPM").unwrap();
-    let source: Vec<Price> = lines
-        .map(|line| line.split(',').collect::<Vec<_>>())
-        .filter(|row| ("2019-06-03"..="2020-07-31").contains(&row[0]))
-        .map(|row| row[column].parse().unwrap())
-        .collect();
-    let jpm = tape.meta.series.iter().find(|series| series.symbol == "JPM").unwrap().instrument;
-    let ours: Vec<Price> = tape.bars.iter().filter(|bar| bar.instrument.0 == jpm).map(|bar| bar.close).collect();
-    assert_eq!(ours, source);
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    for (name, symbols, first, last) in
+        [("crash-2020", &["JPM"][..], "2019-06-03", "2020-07-31"), ("us20-1990-2022", &header[1..], "1990-01-02", "2022-12-28")]
+    {
+        let tape = market::load(name).unwrap();
+        for symbol in symbols {
+            let column = header.iter().position(|name| name == symbol).unwrap();
+            let in_tape = rows.iter().filter(|row| (first..=last).contains(&row[0]));
+            let source: Vec<(&str, Price)> = in_tape.map(|row| (row[0], row[column].parse().unwrap())).collect();
+            let number = tape.meta.series.iter().find(|series| series.symbol == *symbol).unwrap().instrument;
+            let bars = tape.bars.iter().filter(|bar| bar.instrument.0 == number);
+            let ours: Vec<(String, Price)> = bars.map(|bar| (bar.open_at.to_string()[..10].to_owned(), bar.close)).collect();
+            assert!(ours.iter().map(|(date, close)| (date.as_str(), *close)).eq(source), "{name} {symbol}");
+        }
+    }
+}
+
+#[test]
+fn the_long_tape_says_that_only_survivors_are_in_it() {
+    let tape = market::load("us20-1990-2022").unwrap();
+    assert!(tape.meta.description.contains("Survivors only"), "{}", tape.meta.description);
+    assert!(tape.meta.series.iter().all(|series| series.adjusted && !series.ohlc && series.note.contains("survivors only")));
+    assert!(market::bundled("us20-1990-2022").unwrap().len() < 1_500_000);
+    let missing = market::load("us30").unwrap_err().to_string();
+    assert!(missing.contains("us20-1990-2022"), "{missing}");
 }
 
 #[test]
