@@ -7,6 +7,7 @@
 
 mod analyst;
 mod scorecard;
+mod script;
 mod settings;
 mod strategies;
 mod tracker;
@@ -14,7 +15,8 @@ mod validation;
 
 pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst};
 pub use scorecard::Scorecard;
+pub use script::{Script, ScriptError, ScriptRef, Scripts};
 pub use settings::{Gates, StrategySettings};
-pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines};
+pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines, strategies};
 pub use tracker::{Resolved, Tracker};
 pub use validation::{BookFacts, Case, exit_levels, judge, risk_level};

@@ -27,6 +27,7 @@ mod properties;
 mod reconcile;
 mod resampling;
 mod screens;
+mod scripts;
 mod secrets;
 mod stage;
 mod sudden_deaths;
