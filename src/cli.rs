@@ -12,6 +12,7 @@ mod render;
 mod sim;
 mod status;
 mod tapes;
+mod validate;
 mod workstation;
 
 use std::process::ExitCode;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Status { format }) => status::status(&args, *format),
         Some(Verb::Info { format }) => status::info(&args, *format),
         Some(Verb::Backtest(options)) => backtest::run(&args, options),
+        Some(Verb::Validate(options)) => validate::run(&args, options),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),
         Some(Verb::Broker { verb }) => broker::run(&args, verb),

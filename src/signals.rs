@@ -6,6 +6,8 @@
 //! bar that has just closed; abstaining is `None`, never a "hold"; the horizon of a view is how long a trade on it is held.
 
 mod analyst;
+mod cheat;
+mod lookahead;
 mod scorecard;
 mod script;
 mod settings;
@@ -14,6 +16,8 @@ mod tracker;
 mod validation;
 
 pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst};
+pub use cheat::Cheat;
+pub use lookahead::{CounterExample, Finding, History, Make, Proof, Ruling, prove};
 pub use scorecard::Scorecard;
 pub use script::{Script, ScriptError, ScriptRef, Scripts};
 pub use settings::{Gates, StrategySettings};

@@ -103,6 +103,9 @@ pub enum Verb {
     /// Play a tape through the engine, confirm every proposal, and say what the results show
     #[command(after_help = examples::BACKTEST)]
     Backtest(Backtest),
+    /// Prove that strategies do not look ahead (exit 3 where one does)
+    #[command(after_help = examples::VALIDATE)]
+    Validate(Validate),
     /// Draw the real screen without a terminal
     #[command(after_help = examples::RENDER)]
     Render(Render),
@@ -138,6 +141,17 @@ pub struct Backtest {
     /// Where it ends [default: the tape's end]
     #[arg(long, value_name = "DATE")]
     pub until: Option<String>,
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What to prove.
+#[derive(Debug, clap::Args)]
+pub struct Validate {
+    /// Names of strategies [default: all]
+    #[arg(value_name = "STRATEGY")]
+    pub strategies: Vec<String>,
     /// For people or for scripts
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

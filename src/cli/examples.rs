@@ -31,6 +31,11 @@ pub const BACKTEST: &str = "Examples:
   pmax backtest --from 2020-03-02 --until 2020-04-01   thirty days
   pmax --tape crash-2008 backtest --format json   every day and trade, for a script";
 
+pub const VALIDATE: &str = "Examples:
+  pmax validate                                   six proofs on every strategy, yours among them
+  pmax validate breakout --tape eurusd-2017       one strategy on another tape
+  pmax validate momentum --format json            counts and counter-examples, for a script";
+
 pub const KILL: &str = "Examples:
   pmax kill                                       halt and cancel, now
   pmax kill 'the feed is wrong'                   with a reason for the journal

@@ -22,6 +22,7 @@ mod faults;
 mod house;
 mod journal;
 mod keys;
+mod lookahead;
 mod oracles;
 mod properties;
 mod reconcile;
