@@ -82,7 +82,7 @@ fn session(folder: &Path, port: u16, spacing: Span) -> Session {
     (config.broker.kind, config.risk.trades_per_day) = (BrokerKind::Xapi, 1_000_000);
     let tape = market::load("eurusd-2017").unwrap();
     let instruments = Arc::new(runtime::instruments().unwrap().at(BrokerKind::Xapi));
-    let setup = Setup { instruments, series: tape.series(), settings: runtime::settings_of(&config) };
+    let setup = Setup { instruments, series: tape.series(), library: Arc::default(), settings: runtime::settings_of(&config) };
     let settings = ClientSettings { spacing, ..ClientSettings::usual("20001".to_owned(), Secret::new("secret"), 1) };
     let mut demo = Demo::new(contracts_of(&setup.instruments), settings, wall_now);
     demo.connect(Address { host: "127.0.0.1".to_owned(), port, path: "/demo".to_owned(), tls: None }, "bench");

@@ -41,7 +41,8 @@ impl World {
         config.risk.trades_per_day = u32::MAX;
         config.risk.max_sector = Ratio::ONE;
         let settings = runtime::settings_of(&config);
-        let setup = Setup { instruments: runtime::instruments().unwrap(), series: tape.series(), settings };
+        let setup =
+            Setup { instruments: runtime::instruments().unwrap(), series: tape.series(), settings, library: Default::default() };
         let engine = Engine::new(&setup);
         let broker = Paper::new(setup.settings.terms, Currency::USD);
         let mut world = Self { engine, broker, outcome: Outcome::default(), at: 1_582_200_000_000_000_000, orders: 0 };
@@ -223,7 +224,7 @@ fn history(criterion: &mut Criterion) {
     let instruments = pmax::runtime::instruments().unwrap();
     let settings = pmax::runtime::settings_of(&config);
     let plan = pmax::backtest::Plan {
-        setup: Setup { instruments, series: tape.series(), settings },
+        setup: Setup { instruments, series: tape.series(), settings, library: Default::default() },
         tape: TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed: 1 },
         version: "",
         capital: Money::whole(100_000, Currency::USD).unwrap(),

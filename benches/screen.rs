@@ -20,7 +20,12 @@ fn screen(criterion: &mut Criterion) {
     let tape = market::load("crash-2020").unwrap();
     let config = runtime::load_config(Path::new("none"), Named::ByDefault, &[], &[]).unwrap();
     let instruments = runtime::instruments().unwrap();
-    let setup = Setup { instruments: Arc::clone(&instruments), series: tape.series(), settings: runtime::settings_of(&config) };
+    let setup = Setup {
+        instruments: Arc::clone(&instruments),
+        series: tape.series(),
+        library: Arc::default(),
+        settings: runtime::settings_of(&config),
+    };
     let mut world = Headless::with_usual_capital(&tape, &setup, MarketTime(0));
     world.play_until(MarketTime::parse("2020-03-20").unwrap());
     let show = SnapshotRequest::default();

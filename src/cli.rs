@@ -12,6 +12,7 @@ mod render;
 mod sim;
 mod status;
 mod tapes;
+mod validate;
 mod walkforward;
 mod workstation;
 
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Info { format }) => status::info(&args, *format),
         Some(Verb::Backtest(options)) => backtest::run(&args, options),
         Some(Verb::Walkforward(options)) => walkforward::run(&args, options),
+        Some(Verb::Validate(options)) => validate::run(&args, options),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),
         Some(Verb::Broker { verb }) => broker::run(&args, verb),

@@ -14,6 +14,7 @@ mod order;
 mod position;
 mod ratio;
 mod report;
+mod script;
 mod signal;
 mod text;
 mod time;
@@ -30,6 +31,7 @@ pub use order::{Fill, Liquidity, Order, OrderKind, OrderRequest, OrderSide, Orig
 pub use position::{Position, PositionSide};
 pub use ratio::Ratio;
 pub use report::{BrokerReport, BrokerState, Evidence};
+pub use script::ScriptName;
 pub use signal::{Direction, Layer, LayerVerdict, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
 pub use text::{CleanText, counted};
 pub use time::{Duration, MarketTime, RiskDay, WallTime, new_york};

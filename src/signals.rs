@@ -6,15 +6,21 @@
 //! bar that has just closed; abstaining is `None`, never a "hold"; the horizon of a view is how long a trade on it is held.
 
 mod analyst;
+mod cheat;
+mod lookahead;
 mod scorecard;
+mod script;
 mod settings;
 mod strategies;
 mod tracker;
 mod validation;
 
 pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst};
+pub use cheat::Cheat;
+pub use lookahead::{CounterExample, Finding, History, Make, Proof, Ruling, prove};
 pub use scorecard::Scorecard;
+pub use script::{Script, ScriptError, ScriptRef, Scripts};
 pub use settings::{Gates, StrategySettings};
-pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines};
+pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines, strategies};
 pub use tracker::{Resolved, Tracker};
 pub use validation::{BookFacts, Case, exit_levels, judge, risk_level};

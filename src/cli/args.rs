@@ -110,6 +110,9 @@ pub enum Verb {
     /// by purge and embargo. Every fit is counted in the trial ledger.
     #[command(after_help = examples::WALKFORWARD)]
     Walkforward(Walkforward),
+    /// Prove that strategies do not look ahead (exit 3 where one does)
+    #[command(after_help = examples::VALIDATE)]
+    Validate(Validate),
     /// Draw the real screen without a terminal
     #[command(after_help = examples::RENDER)]
     Render(Render),
@@ -192,6 +195,17 @@ pub struct Walkforward {
     /// For people, for scripts, or for a page
     #[arg(long, value_enum, default_value_t = WrittenAs::Table)]
     pub format: WrittenAs,
+}
+
+/// What to prove.
+#[derive(Debug, clap::Args)]
+pub struct Validate {
+    /// Names of strategies [default: all]
+    #[arg(value_name = "STRATEGY")]
+    pub strategies: Vec<String>,
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// What can be done about a demo account.

@@ -37,6 +37,11 @@ pub const WALKFORWARD: &str = "Examples:
   pmax --tape us20-1990-2022 walkforward --anchored --train 5y --format markdown
   pmax walkforward --train 4m --test 1m --html walk.html   a short tape, shorter windows, a page with pictures";
 
+pub const VALIDATE: &str = "Examples:
+  pmax validate                                   six proofs on every strategy, yours among them
+  pmax validate breakout --tape eurusd-2017       one strategy on another tape
+  pmax validate momentum --format json            counts and counter-examples, for a script";
+
 pub const KILL: &str = "Examples:
   pmax kill                                       halt and cancel, now
   pmax kill 'the feed is wrong'                   with a reason for the journal

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::cli::args::Args;
-use crate::domain::{BrokerKind, Currency, InstrumentTable, MarketTime, Money};
-use crate::engine::Setup;
+use crate::domain::{BrokerKind, Currency, InstrumentTable, MarketTime, Money, SeriesInfo};
+use crate::engine::{EngineSettings, Setup};
 use crate::market::{self, Tape};
 use crate::runtime::{self, Config, Home, Named, RunTerms, Speed, Trouble};
+use crate::signals::{Script, Scripts};
 use crate::ui::Keymap;
 
 /// Folders and settings.
@@ -14,6 +15,8 @@ pub struct Base {
     pub home: Home,
     pub config: Config,
     pub instruments: Arc<InstrumentTable>,
+    /// Strategies of one's own.
+    pub library: Arc<[Script]>,
 }
 
 impl Base {
@@ -29,8 +32,9 @@ impl Base {
         if let Some(tape) = &args.tape {
             config.tape.name.clone_from(tape);
         }
+        let library = runtime::load_scripts(&file.with_file_name("strategies"), &config)?;
         let kind = args.broker.unwrap_or(config.broker.kind);
-        let base = Self { home, config, instruments: Arc::default() }.trading_at(kind)?;
+        let base = Self { home, config, instruments: Arc::default(), library }.trading_at(kind)?;
         base.check_groups()?;
         Ok(base)
     }
@@ -86,13 +90,18 @@ impl Base {
 
     /// What an engine on this tape is made of.
     pub fn setup(&self, tape: &Tape) -> Setup {
-        Setup { instruments: Arc::clone(&self.instruments), series: tape.series(), settings: runtime::settings_of(&self.config) }
+        self.setup_of(tape.series())
     }
 
     /// What an engine that hears a broker's own market is made of.
     pub fn live_setup(&self) -> Setup {
         let series = runtime::live_series(&self.instruments, &format!("xAPI, {}", self.config.xapi.host));
-        Setup { instruments: Arc::clone(&self.instruments), series, settings: runtime::settings_of(&self.config) }
+        self.setup_of(series)
+    }
+
+    fn setup_of(&self, series: Vec<SeriesInfo>) -> Setup {
+        let settings = EngineSettings { scripts: Scripts::of(&self.library), ..runtime::settings_of(&self.config) };
+        Setup { instruments: Arc::clone(&self.instruments), series, settings, library: Arc::clone(&self.library) }
     }
 
     /// How a new run begins.

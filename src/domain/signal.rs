@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{InstrumentId, MarketTime, Price, Ratio, RiskLevel, SignalId};
+use crate::domain::{InstrumentId, MarketTime, Price, Ratio, RiskLevel, ScriptName, SignalId};
 
 /// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,12 +18,14 @@ pub enum Direction {
 
 /// Who holds the opinion. Scorecards are kept per source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String", into = "String")]
 pub enum SignalSource {
     /// The baseline that follows its own past return.
     BaselineMomentum,
     /// The baseline that fades a short-term move.
     BaselineReversal,
+    /// A strategy of one's own.
+    Script(ScriptName),
 }
 
 /// A chance, and whether anything supports it.
@@ -177,10 +179,34 @@ impl Validation {
 
 impl SignalSource {
     /// The word shown and stored.
-    pub const fn word(self) -> &'static str {
+    pub fn word(&self) -> &str {
         match self {
             Self::BaselineMomentum => "baseline momentum",
             Self::BaselineReversal => "baseline reversal",
+            Self::Script(name) => name.as_str(),
+        }
+    }
+}
+
+impl From<SignalSource> for String {
+    fn from(source: SignalSource) -> Self {
+        match source {
+            SignalSource::BaselineMomentum => "baseline_momentum".to_owned(),
+            SignalSource::BaselineReversal => "baseline_reversal".to_owned(),
+            SignalSource::Script(name) => format!("script:{name}"),
+        }
+    }
+}
+
+impl TryFrom<String> for SignalSource {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match (text.as_str(), text.strip_prefix("script:")) {
+            ("baseline_momentum", _) => Ok(Self::BaselineMomentum),
+            ("baseline_reversal", _) => Ok(Self::BaselineReversal),
+            (_, Some(name)) => name.parse().map(Self::Script),
+            (_, None) => Err(format!("«{text}» is not a source of signals")),
         }
     }
 }

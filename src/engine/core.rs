@@ -1,5 +1,6 @@
 //! The engine itself: its state, its two ways forward, and the dispatch. Decisions are in the files named after what wakes them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -7,12 +8,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, WallTime};
+use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, SignalSource, WallTime};
 use crate::engine::record::TradingRecord;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, Record, RunInput};
 use crate::exchange::Terms;
 use crate::risk::Limits;
-use crate::signals::{Gates, Resolved, Strategy, StrategySettings, baselines};
+use crate::signals::{Gates, Resolved, Script, ScriptRef, Scripts, Strategy, StrategySettings, strategies};
 
 /// The settings decisions depend on. They are part of a run's first input and of every restart, so that a replay uses the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct EngineSettings {
     pub gates: Gates,
     /// Baseline strategies.
     pub strategies: StrategySettings,
+    /// Strategies of one's own, each with the hash of its text.
+    #[serde(default, skip_serializing_if = "Scripts::is_empty")]
+    pub scripts: Scripts,
     /// Costs.
     pub terms: Terms,
     /// How far a price may move between proposal and confirmation.
@@ -43,6 +47,8 @@ pub struct Setup {
     pub series: Vec<SeriesInfo>,
     /// The settings.
     pub settings: EngineSettings,
+    /// Strategies of one's own that are at hand; the settings say which of them a run has.
+    pub library: Arc<[Script]>,
 }
 
 /// What one event led to. Reused between calls; [`Engine::handle`] clears it.
@@ -66,6 +72,9 @@ pub struct Engine {
     pub(super) instruments: Arc<InstrumentTable>,
     pub(super) settings: EngineSettings,
     pub(super) strategies: Vec<Box<dyn Strategy>>,
+    library: Arc<[Script]>,
+    /// How often each source failed to look since the run was opened or taken up. Only what is said of it is part of the state.
+    pub(super) faults: BTreeMap<SignalSource, u64>,
     pub(super) market: MarketState,
     pub(super) book: Book,
     pub(super) wall: WallTime,
@@ -91,7 +100,9 @@ impl Engine {
         Self {
             instruments: Arc::clone(&setup.instruments),
             settings: setup.settings,
-            strategies: baselines(&setup.settings.strategies),
+            strategies: strategies(&setup.settings.strategies, &setup.settings.scripts, &setup.library),
+            library: Arc::clone(&setup.library),
+            faults: BTreeMap::new(),
             market: MarketState::new(&setup.series, &setup.instruments),
             book: Book::default(),
             wall: WallTime(0),
@@ -138,8 +149,14 @@ impl Engine {
         self.wall = self.wall.max(input.wall);
         if let InputBody::Run(RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. }) = &input.body {
             self.settings = *settings;
-            self.strategies = baselines(&settings.strategies);
+            self.strategies = strategies(&settings.strategies, &settings.scripts, &self.library);
+            self.faults.clear();
         }
+    }
+
+    /// A script of these settings that is not at hand with the very text: a run that had it cannot be handled again.
+    pub fn lacks(&self, settings: &EngineSettings) -> Option<ScriptRef> {
+        settings.scripts.iter().find(|wanted| self.library.iter().all(|script| script.reference() != *wanted))
     }
 
     /// Recovery: applies a decision that was recorded.

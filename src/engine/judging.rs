@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Bar, Direction, InstrumentId, OrderKind, OrderRequest, OrderSide, Origin, Position, PositionId, PositionSide, Probability,
-    ProposalId, Protection, Quantity, Ratio, RiskLevel, Signal, SignalId, TimeInForce, TradingState, Validation, View,
+    AlertTopic, Bar, Direction, InstrumentId, OrderKind, OrderRequest, OrderSide, Origin, Position, PositionId, PositionSide,
+    Probability, ProposalId, Protection, Quantity, Ratio, RiskLevel, Severity, Signal, SignalId, SignalSource, TimeInForce,
+    TradingState, Validation, View,
 };
 use crate::domain::{Duration, Money};
 use crate::engine::record::{ProposalRecord, Record, SignalRecord};
 use crate::engine::{Engine, Outcome, Proposal, Series};
 use crate::portfolio::{self, SizingRule};
-use crate::signals::{self, BookFacts, Case};
+use crate::signals::{self, BookFacts, Case, Thought};
 use crate::stats;
 
 /// Bars of each series looked at for the correlation with the book, and how many closes both must share.
@@ -27,7 +28,15 @@ impl Engine {
             return;
         }
         for index in 0..self.strategies.len() {
-            if let Some((signal, validation)) = self.judge_one(index, bar) {
+            let thought = match self.ask(index, bar.instrument) {
+                Ok(Some(thought)) => thought,
+                Ok(None) => continue,
+                Err((source, what)) => {
+                    self.note_fault(source, &what, bar.instrument, outcome);
+                    continue;
+                }
+            };
+            if let Some((signal, validation)) = self.judge_one(thought, bar) {
                 self.record(
                     Record::Signal(SignalRecord::Judged { signal: signal.clone(), validation: validation.clone() }),
                     outcome,
@@ -37,15 +46,32 @@ impl Engine {
         }
     }
 
-    fn judge_one(&self, strategy: usize, bar: &Bar) -> Option<(Signal, Validation)> {
-        let strategy = self.strategies.get(strategy)?;
+    /// What a strategy thinks of an instrument about which it has no view running; why it could not look.
+    fn ask(&self, strategy: usize, instrument: InstrumentId) -> Result<Option<(SignalSource, Thought)>, (SignalSource, String)> {
+        let Some((strategy, series)) = self.strategies.get(strategy).zip(self.market.get(instrument)) else { return Ok(None) };
         let source = strategy.source();
-        if self.book.tracker.is_running(source, bar.instrument) {
-            return None;
+        if self.book.tracker.is_running(source, instrument) {
+            return Ok(None);
         }
+        let thought = strategy.examine(&series.as_of()).map_err(|what| (source, what))?;
+        Ok(thought.map(|thought| (source, thought)))
+    }
+
+    /// A strategy that fails abstains: that is counted, and said the first, tenth, hundredth … time.
+    fn note_fault(&mut self, source: SignalSource, what: &str, instrument: InstrumentId, outcome: &mut Outcome) {
+        let count = self.faults.entry(source).or_default();
+        *count += 1;
+        let (times, is_said) = (*count, 10_u64.pow(count.ilog10()) == *count);
+        if is_said {
+            let often = if times == 1 { "for the first time".to_owned() } else { format!("for the {times}th time") };
+            let text = format!("strategy {} failed {often} and has no view: {what}; all else goes on", source.word());
+            self.raise(Severity::Warning, AlertTopic::Engine, Some(instrument), text, outcome);
+        }
+    }
+
+    fn judge_one(&self, (source, thought): (SignalSource, Thought), bar: &Bar) -> Option<(Signal, Validation)> {
         let series = self.market.get(bar.instrument)?;
         let as_of = series.as_of();
-        let thought = strategy.look(&as_of)?;
         let view = View {
             source,
             instrument: bar.instrument,

@@ -18,7 +18,7 @@ use crate::risk::Limits;
 use crate::runtime::Trouble;
 use crate::runtime::config::layers::Origins;
 use crate::runtime::config::rules::Misfit;
-use crate::signals::{Gates, StrategySettings};
+use crate::signals::{Gates, Scripts, StrategySettings};
 
 pub use layers::nearest;
 
@@ -52,6 +52,9 @@ pub struct Config {
     pub keys: BTreeMap<String, String>,
     /// Groups of the quotes pane.
     pub groups: BTreeMap<String, Vec<String>>,
+    /// Files of strategies of one's own, as `strategies.scripts` lists them; the engine's settings know them by name and hash.
+    #[serde(skip)]
+    pub scripts: Vec<String>,
     /// Where its values were written.
     #[serde(skip)]
     origins: Origins,
@@ -183,6 +186,7 @@ pub fn settings_of(config: &Config) -> EngineSettings {
         limits: config.risk,
         gates: config.gates,
         strategies: config.strategies,
+        scripts: Scripts::default(),
         terms: config.exchange,
         confirm_tolerance: config.trading.confirm_tolerance,
         alert_deviations: config.trading.alert_deviations,
@@ -208,6 +212,7 @@ pub fn load(file: &Path, named: Named, environment: &[(String, String)], sets: &
     if let Some(misfit) = rules::misfit(&merged) {
         return Err(origins.blame(&misfit));
     }
+    let scripts = take_scripts(&mut merged);
     let read: Result<Config, _> = serde_path_to_error::deserialize(Value::Table(merged.clone()));
     let mut config = read.map_err(|error| {
         let path = error.path().to_string();
@@ -217,6 +222,7 @@ pub fn load(file: &Path, named: Named, environment: &[(String, String)], sets: &
     if let Some((path, what)) = config.xapi.contradiction() {
         return Err(origins.blame(&Misfit::of(path, layers::lookup(&merged, path), what)));
     }
+    config.scripts = scripts;
     config.origins = origins;
     Ok(config)
 }
@@ -228,6 +234,12 @@ pub enum Named {
     ByPerson,
     /// The usual place: it may be missing.
     ByDefault,
+}
+
+fn take_scripts(merged: &mut Table) -> Vec<String> {
+    let listed = merged.get_mut("strategies").and_then(Value::as_table_mut).and_then(|table| table.remove("scripts"));
+    let listed = listed.as_ref().and_then(Value::as_array).into_iter().flatten();
+    listed.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn merge(into: &mut Table, from: &Table) {

@@ -176,6 +176,13 @@ fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Res
     };
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let settings: EngineSettings = setup.settings;
+    if let Some(name) = engine.settings().scripts.changed_in(&settings.scripts) {
+        return Err(Trouble::new(
+            format!("The strategy {name} is not the one that {} began with: its file was changed since", row.run),
+            "Nothing was started; the run and its record are as they were",
+            "Put the file back as it was, give the new text another NAME, or begin a new run with --new",
+        ));
+    }
     let first = RunInput::Resumed { version, was_clean, settings };
     let plays = file.tape_plays(row.run)?;
     Ok(Opened { engine, source, segment, file, run: row.run, first, plays })

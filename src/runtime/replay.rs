@@ -8,6 +8,7 @@ use crate::domain::{MarketEvent, RunId};
 use crate::engine::{Engine, Event, InputBody, Outcome, Record, RunInput, Setup, StateHash};
 use crate::runtime::Trouble;
 use crate::runtime::recovery::{opens_run, restore};
+use crate::signals::ScriptRef;
 use crate::store::{Body, LedgerFile, StoredEntry};
 
 /// What a replay found.
@@ -94,6 +95,11 @@ impl Replayer {
                         &format!("this program decides one more thing before it: «{}»", words::kind(record)),
                     ));
                 }
+                if let InputBody::Run(RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. }) = &input.body
+                    && let Some(script) = self.engine.lacks(settings)
+                {
+                    return Err(lacks(stored.run, script));
+                }
                 if opens_run(&input.body) && self.report.inputs > 0 {
                     return Err(differs(stored, "a run begins twice"));
                 }
@@ -132,6 +138,14 @@ impl Replayer {
         }
         Ok(())
     }
+}
+
+fn lacks(run: RunId, script: ScriptRef) -> Trouble {
+    Trouble::new(
+        format!("{run} had the strategy {script}, and no script at hand has that name and text"),
+        "The journal was only read",
+        "Put the file back as it was then, name it under strategies.scripts, and replay again",
+    )
 }
 
 fn differs(stored: &StoredEntry, how: &str) -> Trouble {

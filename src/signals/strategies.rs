@@ -1,7 +1,7 @@
 //! The one interface strategies have, and the two baselines that later models must beat.
 
 use crate::domain::{Direction, SignalSource};
-use crate::signals::StrategySettings;
+use crate::signals::{Script, ScriptRef, Scripts, StrategySettings};
 use crate::stats;
 
 /// History as it stood when a bar closed. There is no way to look past its end.
@@ -28,8 +28,16 @@ pub trait Strategy: Send {
     /// Whose scorecard its views go to.
     fn source(&self) -> SignalSource;
 
+    /// Closes it needs; older ones do not change what it thinks.
+    fn warm_up(&self) -> u32;
+
     /// A view on the instrument, or `None` to abstain.
     fn look(&self, as_of: &AsOf<'_>) -> Option<Thought>;
+
+    /// The same, where a strategy of one's own can fail: why, in words. Who fails has no view.
+    fn examine(&self, as_of: &AsOf<'_>) -> Result<Option<Thought>, String> {
+        Ok(self.look(as_of))
+    }
 }
 
 /// Time-series momentum: follows its own mean return when that is large against its noise
@@ -74,6 +82,14 @@ pub fn baselines(settings: &StrategySettings) -> Vec<Box<dyn Strategy>> {
     ]
 }
 
+/// All strategies of a run: the baselines, then those of its scripts that are at hand with the very text.
+pub fn strategies(settings: &StrategySettings, scripts: &Scripts, library: &[Script]) -> Vec<Box<dyn Strategy>> {
+    let mut all = baselines(settings);
+    let find = |wanted: ScriptRef| library.iter().find(|script| script.reference() == wanted);
+    all.extend(scripts.iter().filter_map(find).map(|script| Box::new(script.clone()) as Box<dyn Strategy>));
+    all
+}
+
 impl<'a> AsOf<'a> {
     /// History that ends with the latest closed bar, oldest close first.
     pub const fn new(closes: &'a [f64]) -> Self {
@@ -109,6 +125,10 @@ impl Strategy for Momentum {
         SignalSource::BaselineMomentum
     }
 
+    fn warm_up(&self) -> u32 {
+        self.bars.saturating_add(1)
+    }
+
     fn look(&self, as_of: &AsOf<'_>) -> Option<Thought> {
         let returns = as_of.last_returns(count(self.bars))?;
         let statistic = stats::t_statistic(&returns)?;
@@ -128,6 +148,10 @@ impl Strategy for Momentum {
 impl Strategy for Reversal {
     fn source(&self) -> SignalSource {
         SignalSource::BaselineReversal
+    }
+
+    fn warm_up(&self) -> u32 {
+        self.bars.saturating_add(USUAL_BARS as u32 + 1)
     }
 
     fn look(&self, as_of: &AsOf<'_>) -> Option<Thought> {

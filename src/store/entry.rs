@@ -16,6 +16,10 @@ pub struct Entry {
 
 /// An input that the engine was given, or a record of what it decided.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the first input of a run carries all settings; entries live for a moment, one at a time"
+)]
 pub enum Body {
     /// An input.
     Input(Input),

@@ -116,7 +116,7 @@ fn sgr(cell: &Cell) -> String {
             codes.push_str(code);
         }
     }
-    codes + &sgr_colour(cell.fg, 30) + &sgr_colour(cell.bg, 40)
+    format!("{codes}{}{}", sgr_colour(cell.fg, 30), sgr_colour(cell.bg, 40))
 }
 
 /// `base` is 30 for the foreground and 40 for the background; bright colours lie 60 above.

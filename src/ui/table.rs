@@ -136,8 +136,8 @@ fn aligned(text: &str, width: usize, align: Align) -> String {
     let shown = cut(text, width);
     let padding = " ".repeat(width.saturating_sub(shown.width()));
     match align {
-        Align::Left => shown + &padding,
-        Align::Right => padding + &shown,
+        Align::Left => shown + padding.as_str(),
+        Align::Right => padding + shown.as_str(),
     }
 }
 

@@ -16,7 +16,8 @@ pub fn config() -> Config {
 pub fn setup(tape: &str) -> (Tape, Setup) {
     let tape = market::load(tape).unwrap();
     let instruments = runtime::instruments().unwrap();
-    let setup = Setup { instruments, series: tape.series(), settings: runtime::settings_of(&config()) };
+    let setup =
+        Setup { instruments, series: tape.series(), library: Default::default(), settings: runtime::settings_of(&config()) };
     (tape, setup)
 }
 

@@ -25,12 +25,14 @@ enum Takes {
     Flag,
     /// Any text.
     Text,
+    /// File names in a list.
+    Files,
 }
 
 /// One row: a setting's path and what it takes.
 struct Rule(&'static str, Takes);
 
-const RULES: [Rule; 48] = [
+const RULES: [Rule; 49] = [
     Rule("tape.name", Takes::Text),
     Rule("tape.seed", Takes::Whole(0, 4_294_967_295)),
     Rule("tape.speed", Takes::Whole(0, 1_000_000_000)),
@@ -55,6 +57,7 @@ const RULES: [Rule; 48] = [
     Rule("strategies.reversal_bars", Takes::Whole(1, 250)),
     Rule("strategies.reversal_threshold", Takes::AboveZero),
     Rule("strategies.reversal_horizon", Takes::Whole(1, 250)),
+    Rule("strategies.scripts", Takes::Files),
     Rule("gates.minimum_strength", Takes::NotNegative),
     Rule("gates.volatility_percentile_warn", Takes::Share),
     Rule("gates.volatility_percentile_fail", Takes::Share),
@@ -158,6 +161,7 @@ impl Takes {
             Self::OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Self::Flag => value.is_bool(),
             Self::Text => value.is_str(),
+            Self::Files => value.as_array().is_some_and(|list| list.len() <= 8 && list.iter().all(is_script)),
         }
     }
 
@@ -171,8 +175,14 @@ impl Takes {
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
             Self::Flag => "true or false".to_owned(),
             Self::Text => "text in quotes".to_owned(),
+            Self::Files => "a list of at most 8 files of the strategies folder such as [\"breakout.rhai\"]".to_owned(),
         }
     }
+}
+
+/// A file's name without a folder.
+fn is_script(value: &Value) -> bool {
+    value.as_str().is_some_and(|name| name.len() > 5 && name.ends_with(".rhai") && !name.contains(['/', '\\']))
 }
 
 /// Thousands apart.

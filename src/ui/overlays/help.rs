@@ -78,5 +78,5 @@ fn action(context: &Context, info: &ActionInfo, wanted: &str, width: usize) -> V
     let head = format!("  {keys:<14} {:<11} ", info.name);
     let words = format::wrap(info.title, width.saturating_sub(WORDS).max(12));
     let begin = |index: usize| if index == 0 { head.clone() } else { " ".repeat(WORDS) };
-    words.into_iter().enumerate().map(|(index, words)| (begin(index) + &words, Role::Text)).collect()
+    words.into_iter().enumerate().map(|(index, words)| (begin(index) + words.as_str(), Role::Text)).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::domain::{Direction, Layer, Ratio, Verdict};
+use crate::domain::{Direction, Layer, Ratio, SignalSource, Verdict};
 use crate::engine::{ProposalRow, SignalEntry, Snapshot};
 use crate::ui::draw::Picture;
 use crate::ui::format;
@@ -126,9 +126,10 @@ fn signal_cells(picture: &Picture<'_>, entry: &Arc<SignalEntry>) -> Vec<Cell> {
         None => Cell::new("open", Role::Muted),
     };
     let reason = entry.validation.first_failure().map_or_else(|| view.rationale.clone(), |layer| layer.reason.clone());
-    let source = match view.source {
-        crate::domain::SignalSource::BaselineMomentum => "momentum",
-        crate::domain::SignalSource::BaselineReversal => "reversal",
+    let source = match &view.source {
+        SignalSource::BaselineMomentum => "momentum",
+        SignalSource::BaselineReversal => "reversal",
+        SignalSource::Script(name) => name.as_str(),
     };
     vec![
         if passed { Cell::new("✓", Role::Up) } else { Cell::new("✗", Role::Down) },
