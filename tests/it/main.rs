@@ -33,6 +33,7 @@ mod sudden_deaths;
 mod support;
 mod tapes;
 mod terminal;
+mod undefined;
 mod world;
 mod xapi_adapter;
 mod xapi_campaign;
