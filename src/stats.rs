@@ -1,8 +1,8 @@
 //! Floor 1: statistics on slices.
 //!
-//! Plain functions: numbers in, a number or `None` out. `None` means *undefined* (too few values, no variance), which the screen
-//! shows as `n/a`; it is never replaced by 0 or infinity. No domain decisions are taken here: what is "significant enough" belongs to
-//! the room that asks. Transcendental functions come from `libm`, so that results do not depend on the platform's.
+//! Plain functions: numbers in, a number or `None` out. `None` means *undefined* (too few values, no variance, a value that
+//! is NaN or infinite), which the screen shows as `n/a`; it is never replaced by 0 or infinity. No domain decisions are taken here: what is
+//! "significant enough" belongs to the room that asks. Transcendental functions come from `libm`, so that results do not depend on the platform's.
 
 mod blocks;
 mod bootstrap;

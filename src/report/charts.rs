@@ -104,7 +104,8 @@ fn at_the_same_risk(series: Series<'_>, ours: &[(Date, f64)]) -> Option<Vec<(Dat
 fn equity(series: Series<'_>, returns: &[(Date, f64)]) -> Block {
     let held = at_the_same_risk(series, returns).unwrap_or_default();
     let svg = frame(&[series.growth, &held], &[1.0], Axis::Growth).map(|frame| {
-        let lines = frame.line(&thinned(&held), PALE, "5 3") + &frame.level(1.0) + &frame.line(&thinned(series.growth), INK, "");
+        let lines =
+            [frame.line(&thinned(&held), PALE, "5 3"), frame.level(1.0), frame.line(&thinned(series.growth), INK, "")].concat();
         frame.drawn("Equity", &lines)
     });
     let caption = "Solid: the account, from 1. Dashed: everything on the tape held equally, with just so much of it that it swings as much as the \
@@ -138,7 +139,7 @@ fn rolling(series: Series<'_>, returns: &[(Date, f64)]) -> Block {
     };
     let ratios: Vec<(Date, f64)> = returns.windows(window).filter_map(at).collect();
     let svg = frame(&[&ratios], &[0.0], Axis::Number).map(|frame| {
-        let lines = frame.level(0.0) + &frame.line(&thinned(&ratios), INK, "");
+        let lines = [frame.level(0.0), frame.line(&thinned(&ratios), INK, "")].concat();
         frame.drawn("Rolling Sharpe ratio", &lines)
     });
     let caption = format!(
@@ -277,7 +278,7 @@ fn trips(series: Series<'_>) -> Block {
             format!(r#"<polygon points="{points}" fill="{colour}" fill-opacity="0.55"/>"#)
         };
         let marks: String = series.trips.iter().map(mark).collect();
-        frame.drawn("Round trips", &(frame.level(0.0) + &marks))
+        frame.drawn("Round trips", &[frame.level(0.0), marks].concat())
     });
     let won = series.trips.iter().filter(|(_, value)| *value > 0.0).count();
     let caption = format!(

@@ -4,6 +4,7 @@
 //! walks every value. Nothing is allocated in a replication, and each has a generator of its own: a caller may share them among threads.
 
 use crate::stats::blocks::{Generator, Scheme};
+use crate::stats::descriptive::defined;
 use crate::stats::metrics::{Shape, quantile_of_sorted, spread};
 use crate::stats::sharpe::Observed;
 use crate::stats::{Interval, mean};
@@ -42,7 +43,7 @@ impl Resampler {
     /// everything or more.
     pub fn new(returns: &[f64], rate: f64) -> Option<Self> {
         spread(returns)?;
-        if returns.iter().any(|value| !value.is_finite() || *value <= -1.0) {
+        if !rate.is_finite() || returns.iter().any(|value| !value.is_finite() || *value <= -1.0) {
             return None;
         }
         let centre = mean(returns)?;
@@ -117,5 +118,5 @@ impl Resampler {
 pub fn studentised_interval(estimate: f64, error: f64, sorted: &[f64], level: f64) -> Option<Interval> {
     let tail = (1.0 - level) / 2.0;
     let (low, high) = (quantile_of_sorted(sorted, tail)?, quantile_of_sorted(sorted, 1.0 - tail)?);
-    Some(Interval { low: estimate - high * error, high: estimate - low * error })
+    Some(Interval { low: defined(estimate - high * error)?, high: defined(estimate - low * error)? })
 }

@@ -1,5 +1,6 @@
 //! Whether forecasts are better than chance, than another, or as often wrong as they say.
 
+use crate::stats::descriptive::are_finite;
 use crate::stats::hypotheses::{Tested, by_t};
 use crate::stats::series::autoproduct;
 use crate::stats::{binomial_at_most, chi_squared_survival, mean, normal_survival};
@@ -8,7 +9,7 @@ use crate::stats::{binomial_at_most, chi_squared_survival, mean, normal_survival
 /// one-sided. Above zero is up. `None` for different lengths or where either never changes.
 pub fn pesaran_timmermann(actual: &[f64], forecast: &[f64]) -> Option<Tested> {
     let n = actual.len() as f64;
-    if actual.len() != forecast.len() || actual.len() < 2 {
+    if actual.len() != forecast.len() || actual.len() < 2 || !are_finite(actual) || !are_finite(forecast) {
         return None;
     }
     let share = |count: usize| count as f64 / n;

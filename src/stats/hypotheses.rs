@@ -1,5 +1,6 @@
 //! Tests of means and variances, and what to do about many of them.
 
+use crate::stats::descriptive::{are_finite, defined};
 use crate::stats::metrics::spread;
 use crate::stats::{f_cdf, f_survival, mean, student_t_survival};
 
@@ -12,9 +13,16 @@ pub struct Tested {
     pub p: f64,
 }
 
+impl Tested {
+    /// A test whose statistic is a number; `None` otherwise.
+    pub(super) fn of(statistic: f64, p: Option<f64>) -> Option<Self> {
+        Some(Self { statistic: defined(statistic)?, p: defined(p?)? })
+    }
+}
+
 /// Two-sided p-value of a t statistic.
 pub(super) fn by_t(statistic: f64, degrees: f64) -> Option<Tested> {
-    Some(Tested { statistic, p: 2.0 * student_t_survival(statistic.abs(), degrees)? })
+    Tested::of(statistic, student_t_survival(statistic.abs(), degrees).map(|tail| 2.0 * tail))
 }
 
 /// One-sample t test of the mean against `expected`. `None` below two values or without variance.
@@ -46,7 +54,7 @@ pub fn f_test(left: &[f64], right: &[f64]) -> Option<Tested> {
     let statistic = (spread(left)? / spread(right)?).powi(2);
     let (above, below) = (left.len() as f64 - 1.0, right.len() as f64 - 1.0);
     let tail = f_cdf(statistic, above, below)?.min(f_survival(statistic, above, below)?);
-    Some(Tested { statistic, p: (2.0 * tail).min(1.0) })
+    Tested::of(statistic, Some((2.0 * tail).min(1.0)))
 }
 
 /// What spreads are measured from.
@@ -61,7 +69,7 @@ pub enum Centre {
 /// Test of equal variances of two or more groups: analysis of variance of absolute deviations from their centres.
 /// `None` for fewer than two groups, an empty one, or deviations that do not vary.
 pub fn levene(groups: &[&[f64]], centre: Centre) -> Option<Tested> {
-    if groups.len() < 2 {
+    if groups.len() < 2 || !groups.iter().all(|group| are_finite(group)) {
         return None;
     }
     let mut deviations: Vec<Vec<f64>> = Vec::with_capacity(groups.len());
@@ -85,7 +93,7 @@ pub fn levene(groups: &[&[f64]], centre: Centre) -> Option<Tested> {
         return None;
     }
     let statistic = between / above / (within / below);
-    Some(Tested { statistic, p: f_survival(statistic, above, below)? })
+    Tested::of(statistic, f_survival(statistic, above, below))
 }
 
 fn median(values: &[f64]) -> Option<f64> {

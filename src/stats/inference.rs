@@ -1,5 +1,6 @@
 //! Intervals and test statistics.
 
+use crate::stats::descriptive::defined;
 use crate::stats::{mean, standard_deviation};
 
 /// A two-sided interval.
@@ -30,14 +31,14 @@ pub fn wilson_95(successes: u64, trials: u64) -> Option<Interval> {
 /// One-sample t statistic of the mean against zero; `None` below two values or without variance.
 pub fn t_statistic(values: &[f64]) -> Option<f64> {
     let deviation = standard_deviation(values)?;
-    (deviation > 0.0).then_some(mean(values)? / deviation * libm::sqrt(values.len() as f64))
+    (deviation > 0.0).then_some(mean(values)? / deviation * libm::sqrt(values.len() as f64)).and_then(defined)
 }
 
 /// 95 % interval of the mean by Student's t; `None` below two values.
 pub fn mean_interval_95(values: &[f64]) -> Option<Interval> {
     let (centre, deviation) = (mean(values)?, standard_deviation(values)?);
     let half = student_t_975(values.len() as u64 - 1) * deviation / libm::sqrt(values.len() as f64);
-    Some(Interval { low: centre - half, high: centre + half })
+    Some(Interval { low: defined(centre - half)?, high: defined(centre + half)? })
 }
 
 /// The 97.5 % quantile of Student's t: exact for one and two degrees of freedom, else the asymptotic expansion of

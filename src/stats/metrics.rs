@@ -1,12 +1,13 @@
 //! Metrics of a series of simple returns, each with its convention; `quantstats`, `empyrical` and others differ in exactly these.
 
+use crate::stats::descriptive::{are_finite, defined};
 use crate::stats::{Interval, mean, standard_deviation};
 
 /// Annualised Sharpe ratio: mean over standard deviation (n − 1) of returns in excess of `rate` a period, times √`periods_per_year`
 /// (empyrical, quantstats). `None` below two returns or without variance.
 pub fn sharpe(returns: &[f64], rate: f64, periods_per_year: f64) -> Option<f64> {
     let deviation = spread(returns)?;
-    Some((mean(returns)? - rate) / deviation * libm::sqrt(periods_per_year))
+    defined((mean(returns)? - rate) / deviation * libm::sqrt(periods_per_year))
 }
 
 /// Standard deviation, `None` where it is nothing but rounding of a constant.
@@ -19,28 +20,36 @@ pub(super) fn spread(values: &[f64]) -> Option<f64> {
 /// Annualised Sortino ratio: mean excess over the root mean square of what lies below `required` a period, **over all observations**,
 /// not only the losing ones (empyrical, quantstats; Sortino and Price 1994). `None` without a return below it.
 pub fn sortino(returns: &[f64], required: f64, periods_per_year: f64) -> Option<f64> {
+    if !are_finite(returns) {
+        return None;
+    }
     let downside: f64 = returns.iter().map(|value| (value - required).min(0.0)).map(|below| below * below).sum();
     let deviation = libm::sqrt(downside / returns.len() as f64);
-    (deviation > 0.0).then_some((mean(returns)? - required) / deviation * libm::sqrt(periods_per_year))
+    let ratio = (mean(returns)? - required) / deviation * libm::sqrt(periods_per_year);
+    (deviation > 0.0).then_some(ratio).and_then(defined)
 }
 
 /// Compound growth a year: `(Π (1 + r))^(periods_per_year / n) − 1` (empyrical `annual_return`). `None` for no returns or after ruin.
 pub fn annual_growth(returns: &[f64], periods_per_year: f64) -> Option<f64> {
     let wealth: f64 = returns.iter().map(|value| 1.0 + value).product();
-    (!returns.is_empty() && wealth > 0.0).then(|| libm::pow(wealth, periods_per_year / returns.len() as f64) - 1.0)
+    let is_possible = !returns.is_empty() && are_finite(returns) && wealth > 0.0 && periods_per_year.is_finite();
+    is_possible.then(|| libm::pow(wealth, periods_per_year / returns.len() as f64) - 1.0).and_then(defined)
 }
 
 /// Compound growth a year over the deepest drawdown, of the whole series (empyrical; the original of Young 1991 takes 36 months).
 pub fn calmar(returns: &[f64], periods_per_year: f64) -> Option<f64> {
     let depth = drawdown(returns)?.depth;
-    (depth > 0.0).then_some(annual_growth(returns, periods_per_year)? / depth)
+    (depth > 0.0).then_some(annual_growth(returns, periods_per_year)? / depth).and_then(defined)
 }
 
 /// Gains above `required` a period over losses below it (Keating and Shadwick 2002). `None` without a loss.
 pub fn omega(returns: &[f64], required: f64) -> Option<f64> {
+    if !are_finite(returns) || !required.is_finite() {
+        return None;
+    }
     let gains: f64 = returns.iter().map(|value| (value - required).max(0.0)).sum();
     let losses: f64 = returns.iter().map(|value| (required - value).max(0.0)).sum();
-    (losses > 0.0).then_some(gains / losses)
+    (losses > 0.0).then_some(gains / losses).and_then(defined)
 }
 
 /// Annualised mean of returns in excess of a benchmark over their standard deviation (n − 1). `None` for different lengths.
@@ -70,8 +79,8 @@ pub fn alpha_beta(returns: &[f64], benchmark: &[f64], rate: f64) -> Option<Alpha
     let (ours, theirs) = (mean(returns)?, mean(benchmark)?);
     let cross: f64 = returns.iter().zip(benchmark).map(|(a, b)| (a - ours) * (b - theirs)).sum();
     let square: f64 = benchmark.iter().map(|value| (value - theirs) * (value - theirs)).sum();
-    let beta = cross / square;
-    Some(AlphaBeta { alpha: ours - rate - beta * (theirs - rate), beta })
+    let beta = defined(cross / square)?;
+    Some(AlphaBeta { alpha: defined(ours - rate - beta * (theirs - rate))?, beta })
 }
 
 /// The worst fall of wealth, and the longest time under water.
@@ -89,8 +98,12 @@ pub struct Drawdown {
     pub at_end: f64,
 }
 
-/// Drawdown of the wealth that compounds `returns`, from 1. `None` for no returns.
+/// Drawdown of the wealth that compounds `returns`, from 1. `None` for no returns, one that is no number or loses more than everything,
+/// or where wealth grows beyond every number.
 pub fn drawdown(returns: &[f64]) -> Option<Drawdown> {
+    if returns.is_empty() || !returns.iter().all(|value| value.is_finite() && *value >= -1.0) {
+        return None;
+    }
     let (mut wealth, mut peak, mut since_peak) = (1.0_f64, 1.0_f64, 0_usize);
     let mut worst = Drawdown { depth: 0.0, to_trough: 0, longest: 0, under_water: 0, at_end: 0.0 };
     for value in returns {
@@ -107,7 +120,7 @@ pub fn drawdown(returns: &[f64]) -> Option<Drawdown> {
             (worst.depth, worst.to_trough) = (worst.at_end, since_peak);
         }
     }
-    (!returns.is_empty()).then_some(worst)
+    peak.is_finite().then_some(worst)
 }
 
 /// Third and fourth standardised moments.
@@ -133,20 +146,26 @@ pub fn shape(values: &[f64]) -> Option<Shape> {
     }
     let n = values.len() as f64;
     let variance = second / n;
-    Some(Shape { skewness: third / n / (variance * libm::sqrt(variance)), kurtosis: fourth / n / (variance * variance) })
+    let (skewness, kurtosis) = (third / n / (variance * libm::sqrt(variance)), fourth / n / (variance * variance));
+    Some(Shape { skewness: defined(skewness)?, kurtosis: defined(kurtosis)? })
 }
 
 /// Quantile of **ascending** values by linear interpolation at `(n − 1) p` (Hyndman and Fan's type 7; numpy's and R's default).
+/// `None` where one is no number: in ascending order such stand at the ends.
 pub fn quantile_of_sorted(sorted: &[f64], p: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
-    if !(0.0..=1.0).contains(&p) {
+    if !(0.0..=1.0).contains(&p) || !has_finite_ends(sorted) {
         return None;
     }
     let place = p * last as f64;
     let below = (place as usize).min(last);
     let (low, high) = (*sorted.get(below)?, *sorted.get((below + 1).min(last))?);
     let share = place - below as f64;
-    Some(if share >= 0.5 { high - (high - low) * (1.0 - share) } else { low + (high - low) * share })
+    defined(if share >= 0.5 { high - (high - low) * (1.0 - share) } else { low + (high - low) * share })
+}
+
+fn has_finite_ends(sorted: &[f64]) -> bool {
+    [sorted.first(), sorted.last()].into_iter().flatten().all(|value| value.is_finite())
 }
 
 /// Historical value at risk as a **positive** loss a period: minus the type 7 quantile of `returns` at `level` (0.05 for VaR 95 %).
@@ -158,14 +177,14 @@ pub fn value_at_risk(sorted: &[f64], level: f64) -> Option<f64> {
 /// Historical expected shortfall as a positive loss: the mean of the worst `n × level` returns, the last one by its fraction
 /// (Rockafellar and Uryasev 2002, eq. 25: exact for a discrete distribution, coherent). `sorted` must ascend.
 pub fn expected_shortfall(sorted: &[f64], level: f64) -> Option<f64> {
-    if sorted.is_empty() || !(level > 0.0 && level <= 1.0) {
+    if sorted.is_empty() || !(level > 0.0 && level <= 1.0) || !has_finite_ends(sorted) {
         return None;
     }
     let count = level * sorted.len() as f64;
     let whole = (count as usize).min(sorted.len());
     let worst: f64 = sorted.iter().take(whole).sum();
     let rest = sorted.get(whole).map_or(0.0, |next| (count - whole as f64) * next);
-    Some(-(worst + rest) / count)
+    defined(-(worst + rest) / count)
 }
 
 /// Sum of gains over sum of losses, of returns or results of trades. `None` without a loss.
@@ -175,7 +194,8 @@ pub fn profit_factor(results: &[f64]) -> Option<f64> {
 
 /// Share of results above zero; a result of exactly zero is no hit but counts. `None` for none.
 pub fn hit_rate(results: &[f64]) -> Option<f64> {
-    (!results.is_empty()).then(|| results.iter().filter(|value| **value > 0.0).count() as f64 / results.len() as f64)
+    (!results.is_empty() && are_finite(results))
+        .then(|| results.iter().filter(|value| **value > 0.0).count() as f64 / results.len() as f64)
 }
 
 /// Middle share `level` of ascending values, as type 7 quantiles: the percentile interval of a bootstrap (Efron 1979).

@@ -1,5 +1,7 @@
 //! Probability of backtest overfitting by combinatorially symmetric cross-validation (Bailey, Borwein, López de Prado and Zhu 2017).
 
+use crate::stats::descriptive::are_finite;
+
 /// What a search among strategies is worth out of sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Overfitting {
@@ -42,7 +44,7 @@ impl Sums {
 pub fn overfitting(strategies: &[&[f64]], slices: usize) -> Option<Overfitting> {
     let rows = strategies.first()?.len();
     let is_possible = strategies.len() >= 2 && slices >= 2 && slices.is_multiple_of(2) && slices <= 24 && rows / slices >= 2;
-    if !is_possible || strategies.iter().any(|column| column.len() != rows) {
+    if !is_possible || strategies.iter().any(|column| column.len() != rows || !are_finite(column)) {
         return None;
     }
     let sums: Vec<Vec<Sums>> = strategies.iter().map(|column| sums_by_slice(column, slices)).collect();

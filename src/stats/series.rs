@@ -1,5 +1,6 @@
 //! Tests of a series' shape and memory: Jarque–Bera, Ljung–Box, Durbin–Watson, KPSS.
 
+use crate::stats::descriptive::defined;
 use crate::stats::hypotheses::Tested;
 use crate::stats::metrics::{shape, spread};
 use crate::stats::{chi_squared_survival, mean};
@@ -9,7 +10,7 @@ pub fn jarque_bera(values: &[f64]) -> Option<Tested> {
     let shape = shape(values)?;
     let excess = shape.kurtosis - 3.0;
     let statistic = values.len() as f64 / 6.0 * (shape.skewness * shape.skewness + excess * excess / 4.0);
-    Some(Tested { statistic, p: chi_squared_survival(statistic, 2.0)? })
+    Tested::of(statistic, chi_squared_survival(statistic, 2.0))
 }
 
 /// Autocorrelations at lags 1 to `lags`: autocovariances with divisor n over the variance with divisor n.
@@ -17,7 +18,7 @@ pub fn autocorrelations(values: &[f64], lags: usize) -> Option<Vec<f64>> {
     spread(values)?;
     let centred = centred(values)?;
     let variance = autoproduct(&centred, 0);
-    Some((1..=lags).map(|lag| autoproduct(&centred, lag) / variance).collect())
+    (1..=lags).map(|lag| defined(autoproduct(&centred, lag) / variance)).collect()
 }
 
 fn centred(values: &[f64]) -> Option<Vec<f64>> {
@@ -49,14 +50,14 @@ pub fn ljung_box(values: &[f64], lags: usize, fitted: usize) -> Option<Tested> {
     let squares = autocorrelations(values, lags)?;
     let sum: f64 = squares.iter().zip(1_u32..).map(|(r, lag)| r * r / (n - f64::from(lag))).sum();
     let statistic = n * (n + 2.0) * sum;
-    Some(Tested { statistic, p: chi_squared_survival(statistic, (lags - fitted) as f64)? })
+    Tested::of(statistic, chi_squared_survival(statistic, (lags - fitted) as f64))
 }
 
 /// Durbin and Watson's statistic of residuals: 2 without, near 0 with positive, near 4 with negative first-order autocorrelation.
 pub fn durbin_watson(residuals: &[f64]) -> Option<f64> {
     let steps: f64 = residuals.iter().zip(residuals.iter().skip(1)).map(|(a, b)| (b - a) * (b - a)).sum();
     let squares: f64 = residuals.iter().map(|value| value * value).sum();
-    (squares > 0.0).then_some(steps / squares)
+    (squares > 0.0).then_some(steps / squares).and_then(defined)
 }
 
 /// Where a p-value that was read from a table stands.
@@ -120,7 +121,7 @@ pub fn kpss(values: &[f64], bandwidth: Bandwidth) -> Option<Kpss> {
     if long_run <= 0.0 {
         return None;
     }
-    let statistic = partial / (n * n) / long_run;
+    let statistic = defined(partial / (n * n) / long_run)?;
     let (p, reading) = interpolated(&CRITICAL, statistic)?;
     Some(Kpss { statistic, p, reading, lags })
 }

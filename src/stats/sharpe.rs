@@ -4,6 +4,7 @@
 
 use core::f64::consts::E;
 
+use crate::stats::descriptive::defined;
 use crate::stats::metrics::{Shape, shape, sharpe};
 use crate::stats::{Interval, normal_cdf, normal_quantile};
 
@@ -30,7 +31,7 @@ impl Observed {
     /// `1 − γ₃ SR + (γ₄ − 1)/4 SR²`, the variance of √T × the estimate; `None` where a shape no sample has makes it negative.
     fn variance(&self, at: f64) -> Option<f64> {
         let variance = 1.0 - self.shape.skewness * at + (self.shape.kurtosis - 1.0) / 4.0 * at * at;
-        (variance > 0.0).then_some(variance)
+        (variance > 0.0).then_some(variance).and_then(defined)
     }
 
     /// Standard error for independent, not necessarily normal returns (Mertens 2002, divisor n; Lo 2002 for the normal case).
@@ -50,7 +51,7 @@ impl Observed {
             return None;
         }
         let error = libm::sqrt(self.variance(self.sharpe)? / (self.count - 1) as f64);
-        Some(normal_cdf((self.sharpe - benchmark) / error))
+        defined((self.sharpe - benchmark) / error).map(normal_cdf)
     }
 
     /// Deflated Sharpe ratio: probabilistic against the best of `trials` without skill, whose Sharpe ratios per period vary by
@@ -62,11 +63,11 @@ impl Observed {
     /// Returns needed before the Sharpe ratio is above `benchmark` with probability `confidence` (2012, eq. 11). `None` where it is
     /// not above: no record is long enough.
     pub fn minimum_track_record(&self, benchmark: f64, confidence: f64) -> Option<f64> {
-        if self.sharpe <= benchmark {
+        if self.sharpe <= benchmark || !benchmark.is_finite() {
             return None;
         }
         let z = normal_quantile(confidence)? / (self.sharpe - benchmark);
-        Some(1.0 + self.variance(self.sharpe)? * z * z)
+        defined(1.0 + self.variance(self.sharpe)? * z * z)
     }
 }
 
@@ -76,7 +77,7 @@ pub fn expected_maximum(trials: f64) -> Option<f64> {
         return None;
     }
     let (one, two) = (normal_quantile(1.0 - 1.0 / trials)?, normal_quantile(1.0 - 1.0 / (trials * E))?);
-    Some((1.0 - EULER_GAMMA) * one + EULER_GAMMA * two)
+    defined((1.0 - EULER_GAMMA) * one + EULER_GAMMA * two)
 }
 
 /// What a Sharpe ratio per period is multiplied by for `periods` of them when returns follow an AR(1) with coefficient `rho`
@@ -87,5 +88,5 @@ pub fn annualising_factor(rho: f64, periods: u32) -> Option<f64> {
     }
     let q = f64::from(periods);
     let drag = 2.0 * rho / (1.0 - rho) * (1.0 - (1.0 - libm::pow(rho, q)) / (q * (1.0 - rho)));
-    Some(libm::sqrt(q) / libm::sqrt(1.0 + drag))
+    defined(libm::sqrt(q) / libm::sqrt(1.0 + drag))
 }

@@ -37,6 +37,7 @@ mod support;
 mod tapes;
 mod terminal;
 mod walkforward;
+mod undefined;
 mod world;
 mod xapi_adapter;
 mod xapi_campaign;

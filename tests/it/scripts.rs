@@ -38,6 +38,8 @@ fn plan(tape: &Tape, setup: Setup) -> Plan {
         capital: Money::whole(100_000, Currency::USD).unwrap(),
         from: tape.start().unwrap(),
         until: None,
+        since: None,
+        opens_until: None,
     }
 }
 
