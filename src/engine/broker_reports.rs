@@ -15,7 +15,11 @@ impl Engine {
             BrokerReport::Accepted { order, broker_ref } => {
                 // A trade may be told before the reply that names the order: then only the number is news.
                 let is_late = self.book.orders.get(*order).is_some_and(|tracked| {
-                    tracked.state.is_closed() || matches!(tracked.state, OrderState::Open(_) | OrderState::PendingCancel(_))
+                    let is_there = matches!(
+                        tracked.state,
+                        OrderState::Open(_) | OrderState::PendingCancel(_) | OrderState::PendingModify(_)
+                    );
+                    tracked.state.is_closed() || is_there
                 });
                 if is_late || self.try_step(*order, OrderStep::Accept, "", outcome) {
                     self.record(Record::Order(OrderRecord::Numbered { order: *order, broker_ref: *broker_ref }), outcome);
@@ -71,17 +75,7 @@ impl Engine {
             return true;
         }
         let state = self.book.orders.get(order).map(|tracked| tracked.state);
-        // A cancel or a change that came too late is no contradiction: what it was about is over.
-        let is_late =
-            matches!(step, OrderStep::RefuseCancel | OrderStep::RefuseModify) && state.is_some_and(OrderState::is_closed);
-        let repeated = is_late
-            || matches!(
-                (state, step),
-                (Some(OrderState::Cancelled), OrderStep::Cancel)
-                    | (Some(OrderState::Expired), OrderStep::Expire)
-                    | (Some(OrderState::Rejected), OrderStep::Reject)
-            );
-        if !repeated {
+        if !state.is_some_and(|state| is_late(state, step)) {
             self.record(Record::Order(OrderRecord::Contradicted { order, state, step }), outcome);
             let text = format!("the broker's report {step:?} does not fit order {order}; nothing was changed");
             self.raise(Severity::Critical, AlertTopic::Order, None, text, outcome);
@@ -158,7 +152,7 @@ impl Engine {
     }
 
     /// A stop that is gone while its position is held and wants one was taken off by somebody else.
-    fn warn_of_lost_stop(&mut self, leg: OrderId, outcome: &mut Outcome) {
+    pub(super) fn warn_of_lost_stop(&mut self, leg: OrderId, outcome: &mut Outcome) {
         let Some(request) = self.book.orders.get(leg).map(|tracked| tracked.order.request) else { return };
         let held = request.closes.and_then(|position| self.book.ledger.position(position));
         let is_stop = request.origin == Origin::Protective(ProtectiveReason::StopLoss);
@@ -183,5 +177,18 @@ impl Engine {
             }
             None | Some(_) => {}
         }
+    }
+}
+
+/// Whether a report is only the last word on what is over here already, a change or cancel that nobody waits for any more among it: no
+/// contradiction, and no news. That something was refused which has traded is one.
+fn is_late(state: OrderState, step: OrderStep) -> bool {
+    match step {
+        OrderStep::RefuseCancel | OrderStep::RefuseModify => state.is_closed() || matches!(state, OrderState::Open(_)),
+        OrderStep::Modify => state.is_closed(),
+        OrderStep::Cancel | OrderStep::Expire | OrderStep::Reject => state.is_closed() && state != OrderState::Filled,
+        OrderStep::Send | OrderStep::Accept | OrderStep::Trigger | OrderStep::FillPart | OrderStep::FillAll => false,
+        OrderStep::AskModify | OrderStep::AskCancel | OrderStep::LoseReply | OrderStep::FindUnsent => false,
+        OrderStep::ProveAbsent | OrderStep::Reappear => false,
     }
 }

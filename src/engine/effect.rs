@@ -51,9 +51,10 @@ impl Effect {
     /// Whether the effect reaches a broker and so must wait for durable records.
     pub const fn reaches_broker(&self) -> bool {
         match self {
-            Self::Submit(_) | Self::Cancel(_) | Self::Withdraw(_) | Self::QueryBroker => true,
+            Self::Submit(_) | Self::Cancel(_) | Self::QueryBroker => true,
             Self::Modify { .. } | Self::Protect { .. } => true,
-            Self::Comment(_) => false,
+            // Taking back what has not left changes nothing at a broker, and must not be late.
+            Self::Withdraw(_) | Self::Comment(_) => false,
         }
     }
 }

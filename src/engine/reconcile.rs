@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    Actor, AlertTopic, BrokerState, Duration, Evidence, OrderId, PositionId, Quantity, Severity, TradingState, WallTime,
+    Actor, AlertTopic, BrokerState, Duration, Evidence, OrderId, OrderKind, PositionId, Quantity, Severity, TradingState,
+    WallTime,
 };
 use crate::engine::doubts::{APART, APART_TO_OPEN, Proof};
 use crate::engine::record::{OrderRecord, Record, TradingRecord};
@@ -35,8 +36,10 @@ impl Engine {
                 (OrderState::Unknown, true) => self.step(id, OrderStep::Accept, "found at the broker", outcome),
                 (OrderState::Unknown, false) => self.look_for_unknown(id, theirs.evidence, outcome),
                 (OrderState::Open(_) | OrderState::PendingCancel(_) | OrderState::PendingModify(_), false) => {
-                    if self.is_contradicted(id, theirs.evidence, APART, outcome) {
+                    if self.is_contradicted(id, theirs.evidence, self.apart_of(id), outcome) {
                         self.step(id, OrderStep::Cancel, "no longer at the broker", outcome);
+                        self.warn_of_late_trade(id, theirs.evidence, outcome);
+                        self.warn_of_lost_stop(id, outcome);
                     }
                 }
                 (_, true) if self.book.doubts.is_missed(id) => {
@@ -86,21 +89,41 @@ impl Engine {
     /// An order without a reply that no answer holds counts as not placed at last. That is belief, not knowledge: what a broker has kept
     /// for itself so long may still trade, and then it is booked and said.
     fn look_for_unknown(&mut self, id: OrderId, evidence: Evidence, outcome: &mut Outcome) {
-        let Some(request) = self.book.orders.get(id).map(|tracked| tracked.order.request) else { return };
-        let apart = if request.opens_exposure() { APART_TO_OPEN } else { APART };
-        if !self.is_contradicted(id, evidence, apart, outcome) {
+        if self.is_contradicted(id, evidence, self.apart_of(id), outcome) {
+            self.step(id, OrderStep::ProveAbsent, "no complete answer since then holds it", outcome);
+            self.warn_of_late_trade(id, evidence, outcome);
+        }
+    }
+
+    /// How far apart two answers lie that prove an order absent. What waits for its price is in the lists while it does; a request that
+    /// trades at once is in none while the broker keeps it pending, and would be doubled by whoever believed too soon that it is gone:
+    /// an opening, or a part of a position. The whole of a position can be closed only once.
+    fn apart_of(&self, id: OrderId) -> Duration {
+        if self.would_double(id) { APART_TO_OPEN } else { APART }
+    }
+
+    fn would_double(&self, id: OrderId) -> bool {
+        let Some(tracked) = self.book.orders.get(id) else { return false };
+        let (request, state) = (tracked.order.request, tracked.state);
+        let held = request.closes.and_then(|position| self.book.ledger.position(position));
+        let trades_at_once = request.kind == OrderKind::Market && !tracked.filled.is_positive();
+        match request.closes {
+            None => trades_at_once || state == OrderState::Unknown,
+            Some(_) => trades_at_once && held.is_some_and(|held| request.quantity < held.quantity),
+        }
+    }
+
+    fn warn_of_late_trade(&mut self, id: OrderId, evidence: Evidence, outcome: &mut Outcome) {
+        if !self.would_double(id) || evidence == Evidence::Authority {
             return;
         }
-        self.step(id, OrderStep::ProveAbsent, "no complete answer since then holds it", outcome);
-        if request.opens_exposure() && matches!(evidence, Evidence::Snapshot { .. }) {
-            let symbol = self.instruments.symbol(request.instrument);
-            let text = format!(
-                "order {id} {symbol} was not found at the broker for {} s and counts as not placed; should the broker have kept it \
-                 pending it may still trade: look there before you order again",
-                apart.0 / 1_000_000_000
-            );
-            self.raise(Severity::Warning, AlertTopic::Order, Some(request.instrument), text, outcome);
-        }
+        let Some(request) = self.book.orders.get(id).map(|tracked| tracked.order.request) else { return };
+        let symbol = self.instruments.symbol(request.instrument);
+        let text = format!(
+            "order {id} {symbol} was not found at the broker for a minute and counts as not carried out; should the broker have kept it \
+             pending it may still trade: look there before you order again"
+        );
+        self.raise(Severity::Warning, AlertTopic::Order, Some(request.instrument), text, outcome);
     }
 
     /// Whether answers so far apart that say otherwise than the state of an order prove it wrong; notes the first of them.

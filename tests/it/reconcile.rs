@@ -209,7 +209,7 @@ fn a_reply_that_comes_after_all_is_taken_and_a_loss_after_it_is_none() {
 #[test]
 fn an_order_that_vanishes_is_given_up_after_two_answers_only() {
     let mut desk = Desk::new();
-    let order = desk.buy();
+    let order = desk.limit();
     desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(77) });
     desk.answer(&[], &[]);
     desk.wait(20);
@@ -611,4 +611,96 @@ fn a_kill_switch_that_could_not_close_says_so() {
         desk.answer(&[], &[(position, "2".parse().unwrap())]);
     }
     assert!(said(&desk, "NOT flat; 1 position could not be closed"));
+}
+
+#[test]
+fn a_refusal_that_comes_after_the_proof_of_absence_is_no_contradiction() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    desk.command(Command::ClosePosition { position, quantity: None });
+    let close = *desk.written.last().unwrap();
+    desk.lose(close);
+    let held = [(position, "2".parse().unwrap())];
+    for _ in 0..3 {
+        desk.wait(11);
+        desk.answer(&[], &held);
+    }
+    assert_eq!(desk.state(close), OrderState::NotPlaced);
+    // It was kept pending; its last word names it, and it is a refusal.
+    desk.report(BrokerReport::Accepted { order: close, broker_ref: BrokerRef(81) });
+    desk.report(BrokerReport::Rejected { order: close, reason: CleanText::from("market closed") });
+    let text = &desk.engine.book().alerts().back().unwrap().text;
+    assert!(!text.contains("does not fit"), "{text}");
+}
+
+#[test]
+fn taking_an_order_back_does_not_wait_for_the_disk() {
+    assert!(!Effect::Withdraw(OrderId(1)).reaches_broker(), "while the disk is slow the order leaves");
+}
+
+#[test]
+fn an_opening_that_was_named_and_then_forgotten_is_looked_for_a_minute_too() {
+    let mut desk = Desk::new();
+    let order = desk.buy();
+    desk.lose(order);
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(70) });
+    desk.wait(1);
+    desk.answer(&[], &[]);
+    desk.wait(11);
+    desk.answer(&[], &[]);
+    assert!(!desk.state(order).is_closed(), "{:?} after 11 s, without a warning", desk.state(order));
+}
+
+#[test]
+fn a_stop_that_answers_do_not_hold_any_more_is_said_as_loudly() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    let last = desk.engine.market().get(InstrumentId(2)).unwrap().last().unwrap();
+    let stop = Price::from_nanos(last.nanos() / 100 * 90).rounded_to("0.0001".parse().unwrap());
+    let leg = pmax::domain::Order {
+        id: OrderId(position.0 + 1),
+        account: pmax::domain::AccountId(1),
+        request: pmax::domain::OrderRequest {
+            instrument: InstrumentId(2),
+            side: OrderSide::Sell,
+            quantity: "2".parse().unwrap(),
+            kind: OrderKind::Stop(stop),
+            time_in_force: TimeInForce::GoodTillCancelled,
+            protection: Protection::default(),
+            closes: Some(position),
+            origin: pmax::domain::Origin::Protective(pmax::domain::ProtectiveReason::StopLoss),
+        },
+        created_at: desk.engine.market().now(),
+        reference: None,
+    };
+    desk.command(Command::ProtectPosition { position, protection: Protection { stop_loss: Some(stop), take_profit: None } });
+    desk.report(BrokerReport::LegPlaced { order: leg });
+    let held = [(position, "2".parse().unwrap())];
+    for _ in 0..3 {
+        desk.wait(11);
+        desk.answer(&[], &held);
+    }
+    assert_eq!(desk.state(leg.id), OrderState::Cancelled);
+    assert!(
+        desk.engine.book().alerts().iter().any(|alert| alert.text.contains("has NO stop")),
+        "{:?}",
+        desk.engine.book().alerts().back()
+    );
+}
+
+#[test]
+fn the_number_of_an_order_whose_change_is_on_its_way_and_a_refusal_nobody_waits_for_are_no_contradictions() {
+    let mut desk = Desk::new();
+    let order = desk.limit();
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(7) });
+    let OrderKind::Limit(price) = desk.engine.book().orders().get(order).unwrap().order.request.kind else {
+        panic!("a limit order")
+    };
+    desk.command(Command::ModifyOrder { order, quantity: "1".parse().unwrap(), kind: OrderKind::Limit(price) });
+    assert!(matches!(desk.state(order), OrderState::PendingModify(_)));
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(7) });
+    desk.command(Command::CancelOrder { order });
+    desk.report(BrokerReport::CancelRefused { order, reason: CleanText::from("not now") });
+    desk.report(BrokerReport::ModifyRefused { order, reason: CleanText::from("not then") });
+    assert!(!desk.engine.book().alerts().iter().any(|alert| alert.text.contains("does not fit")));
 }

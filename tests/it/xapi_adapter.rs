@@ -595,31 +595,6 @@ fn many_missing_last_words_are_asked_for_in_turn() {
 }
 
 #[test]
-fn what_an_order_opened_beyond_its_first_position_is_a_position_of_its_own() {
-    let mut desk = Desk::new();
-    desk.submit(order(1, OrderKind::Market, None));
-    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
-    let part = |number: i64, volume: f64, desk: &Desk| {
-        trade(json!({"order": number, "order2": number, "position": number, "volume": volume, "customComment": desk.mark(1)}))
-    };
-    let (first, second) = (part(70, 0.01, &desk), part(71, 0.02, &desk));
-    desk.hear(ClientEvent::Trade(Box::new(first.clone())));
-    desk.hear(ClientEvent::Trade(Box::new(second.clone())));
-    desk.look(vec![first.clone(), second.clone()], Vec::new());
-    let said = desk.look_in_full(vec![first.clone(), second.clone()], Vec::new());
-    let state = said.iter().find_map(|report| if let BrokerReport::State(state) = report { Some(state) } else { None }).unwrap();
-    let adopted = PositionId(OrderId::ADOPTED.0 + 71 * 4);
-    assert_eq!(state.positions, [(position(1), "1000".parse().unwrap()), (adopted, "2000".parse().unwrap())]);
-    // Each is closed under its own number.
-    desk.submit(order(9, OrderKind::Market, Some(position(1))));
-    let closing = |desk: &Desk| {
-        let of = |ask: &Ask| if let Ask::Trade { request, .. } = ask { Some(request.order) } else { None };
-        desk.asked.iter().rev().find_map(of)
-    };
-    assert_eq!(closing(&desk), Some(70));
-}
-
-#[test]
 fn a_complete_list_tells_the_number_of_a_position_even_where_it_is_lower() {
     let mut desk = Desk::new();
     desk.submit(order(1, OrderKind::Market, None));
@@ -697,4 +672,264 @@ fn a_close_without_a_reply_whose_number_became_known_is_not_credited_with_anothe
     let by = |report: &BrokerReport| if let BrokerReport::Filled(fill) = report { Some((fill.deal.0, fill.order)) } else { None };
     let booked: Vec<_> = said.iter().filter_map(by).collect();
     assert_eq!(booked, [(80, OrderId(OrderId::FOREIGN.0 + 80)), (81, OrderId(9))], "{said:?}");
+}
+
+fn part_of(desk: &Desk, number: i64, volume: f64, more: Value) -> Trade {
+    let mut record =
+        json!({"order": number, "order2": number, "position": number, "volume": volume, "customComment": desk.mark(1)});
+    record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    trade(record)
+}
+
+fn closed_part(desk: &Desk, number: i64, deal: i64, volume: f64) -> Trade {
+    part_of(desk, number, volume, json!({"order2": deal, "closed": true, "profit": 1.0, "close_price": 1.2, "type": 2}))
+}
+
+fn large(desk: &mut Desk) {
+    let mut wish = order(1, OrderKind::Market, None);
+    wish.request.quantity = "3000".parse().unwrap();
+    desk.submit(wish);
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 60));
+    desk.hear(ClientEvent::Status(status(60, 3)));
+}
+
+fn last_closing(desk: &Desk) -> Option<i64> {
+    desk.asked
+        .iter()
+        .rev()
+        .find_map(|ask| if let Ask::Trade { request, .. } = ask { (request.kind == 2).then_some(request.order) } else { None })
+}
+
+#[test]
+fn a_second_position_on_the_stream_does_not_displace_the_first() {
+    let mut desk = Desk::new();
+    large(&mut desk);
+    let first = part_of(&desk, 70, 0.01, json!({}));
+    desk.look(vec![first.clone()], Vec::new());
+    desk.look(vec![first.clone()], Vec::new());
+    let second = part_of(&desk, 71, 0.02, json!({}));
+    desk.hear(ClientEvent::Trade(Box::new(second)));
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    assert_eq!(last_closing(&desk), Some(70), "the position that is shown is closed, not another");
+}
+
+#[test]
+fn a_second_position_that_opened_and_closed_between_two_looks_does_not_close_the_first() {
+    let mut desk = Desk::new();
+    large(&mut desk);
+    let first = part_of(&desk, 70, 0.01, json!({}));
+    assert_eq!(fills(&desk.look(vec![first.clone()], Vec::new())), [], "less than was wanted: a second look has to say so");
+    let said = desk.look(vec![first.clone()], Vec::new());
+    assert_eq!(fills(&said), [(false, "1000".parse().unwrap())]);
+    // 71 opened and was stopped out before the next look.
+    let gone = closed_part(&desk, 71, 80, 0.02);
+    let said = desk.look_in_full(vec![first.clone()], vec![gone.clone()]);
+    assert!(!fills(&said).contains(&(true, "2000".parse().unwrap())), "position 1 holds 1,000: {said:?}");
+    desk.look(vec![first.clone()], vec![gone.clone()]);
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    assert_eq!(last_closing(&desk), Some(70), "position 70 is open and can be closed from here");
+}
+
+#[test]
+fn a_close_that_is_taken_and_never_spoken_of_again_is_given_up_at_last() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 60));
+    desk.hear(ClientEvent::Status(status(60, 3)));
+    let open = part_of(&desk, 70, 0.01, json!({}));
+    desk.look(vec![open.clone()], Vec::new());
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 81));
+    // Every question about 81 is answered with an error that is not BE098, or with a record that cannot be read: the client says nothing.
+    let mut there = Vec::new();
+    for _ in 0..120 {
+        there = desk.there(vec![open.clone()]);
+    }
+    assert!(!there.contains(&OrderId(9)), "twenty minutes later it still counts as working, and no other close is sent");
+}
+
+#[test]
+fn a_late_message_does_not_say_that_a_stop_is_gone() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 60));
+    let bare = part_of(&desk, 70, 0.01, json!({}));
+    desk.hear(ClientEvent::Trade(Box::new(bare.clone())));
+    desk.adapter.protect(
+        position(1),
+        Protection { stop_loss: Some(price("1.0")), take_profit: None },
+        LegIds { stop: OrderId(8), target: OrderId(9) },
+    );
+    desk.said();
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 90));
+    desk.hear(ClientEvent::Status(status(90, 3)));
+    let with = part_of(&desk, 70, 0.01, json!({"sl": 1.0}));
+    desk.hear(ClientEvent::Trade(Box::new(with)));
+    let said = desk.hear(ClientEvent::Trade(Box::new(bare)));
+    assert!(
+        !said.iter().any(|report| matches!(report, BrokerReport::Cancelled { .. })),
+        "the first message came twice: {said:?}"
+    );
+}
+
+#[test]
+fn a_close_whose_comment_is_that_of_its_position_is_ours() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 60));
+    let open = part_of(&desk, 70, 0.01, json!({"comment": "from #60"}));
+    desk.hear(ClientEvent::Trade(Box::new(open)));
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    desk.hear(ClientEvent::Ambiguous(desk.last_ask(), CleanText::from("no reply")));
+    let closed = part_of(
+        &desk,
+        70,
+        0.01,
+        json!({"comment": "from #60", "order2": 81, "closed": true, "profit": 1.0, "close_price": 1.2, "type": 2}),
+    );
+    let said = desk.hear(ClientEvent::Trade(Box::new(closed)));
+    let by = said.iter().find_map(|report| if let BrokerReport::Filled(fill) = report { Some(fill.order) } else { None });
+    assert_eq!(by, Some(OrderId(9)), "an unchanged comment means closed by the user (protocol A6): {said:?}");
+}
+
+#[test]
+fn a_limit_order_whose_number_became_known_can_be_cancelled() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Limit(price("1.05")), None));
+    desk.hear(ClientEvent::Ambiguous(desk.last_ask(), CleanText::from("no reply")));
+    let taken = json!({"order": 70, "requestStatus": 3, "message": null, "customComment": desk.mark(1)});
+    let said = desk.hear(ClientEvent::Status(serde_json::from_value(taken).unwrap()));
+    assert!(matches!(said[..], [BrokerReport::Accepted { order: OrderId(1), .. }]), "{said:?}");
+    desk.adapter.cancel(OrderId(1));
+    let said = desk.said();
+    assert_eq!(said, [], "the broker has just said that it waits there");
+}
+
+#[test]
+fn a_late_message_does_not_bring_back_a_number_that_a_list_has_put_right() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 60));
+    let (before, now) = (part_of(&desk, 70, 0.01, json!({})), part_of(&desk, 50, 0.01, json!({})));
+    desk.hear(ClientEvent::Trade(Box::new(before.clone())));
+    desk.look(vec![now], Vec::new());
+    desk.hear(ClientEvent::Trade(Box::new(before)));
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    assert_eq!(last_closing(&desk), Some(50));
+}
+
+#[test]
+fn a_request_in_progress_that_is_told_before_the_reply_counts_as_lost_names_it_too() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Market, None));
+    let in_progress = json!({"order": 70, "order2": 70, "position": 70, "type": 1, "customComment": desk.mark(1)});
+    desk.hear(ClientEvent::Trade(Box::new(trade(in_progress))));
+    // Five seconds later.
+    desk.hear(ClientEvent::Ambiguous(desk.last_ask(), CleanText::from("no reply")));
+    assert_eq!(desk.there(Vec::new()), [OrderId(1)], "the broker has said that it works on it");
+}
+
+#[test]
+fn statuses_before_a_reply_are_not_the_answer_to_a_later_cancel() {
+    let mut desk = Desk::new();
+    desk.submit(order(1, OrderKind::Limit(price("1.05")), None));
+    desk.hear(ClientEvent::Status(status(70, 1)));
+    desk.hear(ClientEvent::Status(status(70, 3)));
+    desk.hear(ClientEvent::Taken(desk.last_ask(), 70));
+    desk.hear(ClientEvent::Status(status(70, 3))); // the answer to the question after the next look
+    desk.adapter.cancel(OrderId(1));
+    desk.said();
+    let said = desk.hear(ClientEvent::Taken(desk.last_ask(), 70)); // the broker names the order that is deleted
+    assert!(!said.iter().any(|report| matches!(report, BrokerReport::Cancelled { .. })), "it still waits there: {said:?}");
+}
+
+#[test]
+fn statuses_before_a_reply_are_all_heard() {
+    let mut desk = Desk::new();
+    desk.place(1, 70);
+    desk.adapter.cancel(OrderId(1));
+    desk.said();
+    desk.hear(ClientEvent::Status(status(71, 1)));
+    desk.hear(ClientEvent::Status(status(71, 3)));
+    let said = desk.hear(ClientEvent::Taken(desk.last_ask(), 71));
+    assert!(matches!(said[..], [BrokerReport::Cancelled { .. }]), "its last word was here before the reply: {said:?}");
+}
+
+#[test]
+fn a_status_that_named_our_close_before_its_reply_was_lost_keeps_another_apart() {
+    let mut desk = Desk::new();
+    large(&mut desk);
+    desk.look(vec![part_of(&desk, 70, 0.03, json!({}))], Vec::new());
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    let named = json!({"order": 81, "requestStatus": 3, "message": null, "customComment": desk.mark(9)});
+    desk.hear(ClientEvent::Status(serde_json::from_value(named).unwrap()));
+    let (theirs, ours) = (closed_part(&desk, 70, 80, 0.01), closed_part(&desk, 70, 81, 0.01));
+    let mut said = desk.hear(ClientEvent::Trade(Box::new(theirs)));
+    said.extend(desk.hear(ClientEvent::Trade(Box::new(ours))));
+    said.extend(desk.hear(ClientEvent::Ambiguous(desk.last_ask(), CleanText::from("no reply"))));
+    let by = |report: &BrokerReport| if let BrokerReport::Filled(fill) = report { Some((fill.deal.0, fill.order)) } else { None };
+    let booked: Vec<_> = said.iter().filter_map(by).collect();
+    assert_eq!(booked, [(80, OrderId(OrderId::FOREIGN.0 + 80)), (81, OrderId(9))], "{said:?}");
+}
+
+#[test]
+fn a_close_of_another_volume_is_not_the_one_without_a_reply() {
+    let mut desk = Desk::new();
+    large(&mut desk);
+    desk.look(vec![part_of(&desk, 70, 0.03, json!({}))], Vec::new());
+    desk.submit(order(9, OrderKind::Market, Some(position(1))));
+    desk.hear(ClientEvent::Ambiguous(desk.last_ask(), CleanText::from("no reply")));
+    let said = desk.hear(ClientEvent::Trade(Box::new(closed_part(&desk, 70, 80, 0.02))));
+    let by = |report: &BrokerReport| if let BrokerReport::Filled(fill) = report { Some((fill.deal.0, fill.order)) } else { None };
+    let booked: Vec<_> = said.iter().filter_map(by).collect();
+    assert_eq!(booked, [(80, OrderId(OrderId::FOREIGN.0 + 80))], "ours was for 0.01 lots: {said:?}");
+}
+
+#[test]
+fn a_refused_exit_after_a_restart_is_not_the_refusal_of_its_order() {
+    let capital = pmax::domain::Money::whole(1_000, pmax::domain::Currency::USD).unwrap();
+    let (mut ledger, mut orders) = (pmax::portfolio::Ledger::new(AccountId(1), capital), pmax::orders::OrderManager::default());
+    let mut desk = Desk::new();
+    book(&orders, &ledger, &mut desk);
+    desk.hear(ClientEvent::Symbols(vec![symbol(100_000)]));
+    let mut wish = order(1, OrderKind::Market, None);
+    wish.request.quantity = "3000".parse().unwrap();
+    orders.insert(wish, pmax::orders::OrderState::Open(pmax::orders::OpenState::PartiallyFilled), MarketTime(0));
+    let first = part_of(&desk, 70, 0.01, json!({}));
+    // The trade came before the reply, and then the process ended: no number is known.
+    for report in &desk.look(vec![first.clone()], Vec::new()) {
+        if let BrokerReport::Filled(fill) = report {
+            ledger.apply(fill, Protection::default()).unwrap();
+            let value = pmax::domain::Money::notional(fill.price, fill.quantity, pmax::domain::Currency::USD).unwrap();
+            orders.add_fill(fill.order, fill.quantity, value);
+        }
+    }
+    let mut desk = Desk::new();
+    book(&orders, &ledger, &mut desk);
+    desk.look(vec![first], Vec::new());
+    desk.adapter.protect(
+        position(1),
+        Protection { stop_loss: Some(price("1.0")), take_profit: None },
+        LegIds { stop: OrderId(8), target: OrderId(9) },
+    );
+    desk.said();
+    let refused = json!({"order": 90, "requestStatus": 4, "message": "invalid stop", "customComment": desk.mark(1)});
+    let mut said = desk.hear(ClientEvent::Status(serde_json::from_value(refused).unwrap()));
+    said.extend(desk.hear(ClientEvent::Taken(desk.last_ask(), 90)));
+    assert!(!said.iter().any(|report| matches!(report, BrokerReport::Rejected { .. })), "order 1 has traded: {said:?}");
+}
+
+#[test]
+fn a_history_that_is_short_of_its_last_entry_does_not_shrink_an_order() {
+    let mut desk = Desk::new();
+    let mut wish = order(1, OrderKind::Market, None);
+    wish.request.quantity = "3000".parse().unwrap();
+    desk.submit(wish);
+    desk.hear(ClientEvent::Ambiguous(desk.last_ask(), CleanText::from("no reply")));
+    // Filled whole; a third was closed elsewhere, and the history does not tell it yet.
+    let (rest, part) = (part_of(&desk, 70, 0.02, json!({})), closed_part(&desk, 70, 80, 0.01));
+    let mut said = desk.look_in_full(vec![rest.clone()], Vec::new());
+    said.extend(desk.look_in_full(vec![rest.clone()], vec![part.clone()]));
+    said.extend(desk.look_in_full(vec![rest], vec![part]));
+    assert_eq!(fills(&said), [(false, "3000".parse().unwrap()), (true, "1000".parse().unwrap())], "0.02 lots are open there");
 }

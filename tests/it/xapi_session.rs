@@ -398,3 +398,59 @@ fn a_start_with_the_kill_switch_latched_still_asks_what_became_of_an_unknown_ord
     session.finish(Duration::from_secs(8));
     assert_eq!(*told.lock().unwrap(), [Told::Query], "asked, and nothing sent");
 }
+
+/// A broker whose bad news is heard together with the next command.
+#[derive(Debug)]
+struct Trap {
+    is_set: Arc<std::sync::atomic::AtomicBool>,
+    told: Arc<Mutex<Vec<Told>>>,
+}
+
+impl Broker for Trap {
+    fn restore(&mut self, _standing: Standing<'_>) {}
+
+    fn submit(&mut self, order: Approved<Order>, _now: MarketTime) {
+        self.told.lock().unwrap().push(Told::Submit(order.into_inner().id));
+    }
+
+    fn cancel(&mut self, order: OrderId) {
+        self.told.lock().unwrap().push(Told::Cancel(order));
+    }
+
+    fn modify(&mut self, _order: OrderId, _quantity: Quantity, _kind: OrderKind, _now: MarketTime) {}
+
+    fn protect(&mut self, _position: PositionId, _protection: Protection, _legs: LegIds, _now: MarketTime) {}
+
+    fn query(&mut self) {}
+
+    fn on_market(&mut self, _event: &MarketEvent) {}
+
+    fn poll(&mut self, out: &mut Vec<BrokerReport>) {
+        // What was already there when the command was taken.
+        let is_with_a_command = || {
+            std::backtrace::Backtrace::force_capture().to_string().contains("Running::command")
+                || std::backtrace::Backtrace::force_capture().to_string().contains(": command")
+        };
+        if self.is_set.load(std::sync::atomic::Ordering::SeqCst) && is_with_a_command() {
+            self.is_set.store(false, std::sync::atomic::Ordering::SeqCst);
+            let positions = vec![(pmax::domain::PositionId(5), "1".parse().unwrap())];
+            let evidence = pmax::domain::Evidence::Authority;
+            out.push(BrokerReport::State(pmax::domain::BrokerState { orders: Vec::new(), positions, evidence }));
+        }
+    }
+}
+
+#[test]
+fn an_order_does_not_leave_after_the_report_that_held_trading() {
+    let folder = tempfile::tempdir().unwrap();
+    let (is_set, told) = (Arc::new(std::sync::atomic::AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+    let session = start(folder.path(), Box::new(Trap { is_set: Arc::clone(&is_set), told: Arc::clone(&told) }));
+    wait(&session, "the end of the warm-up", |frame| frame.snapshot.consumed > 0 && !frame.snapshot.is_quiet);
+    command(&session, Command::ArmPaper);
+    wait(&session, "armed", |frame| frame.snapshot.mode != Mode::ReadOnly);
+    is_set.store(true, std::sync::atomic::Ordering::SeqCst);
+    buy(&session, |_| OrderKind::Market);
+    wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
+    session.finish(Duration::from_secs(8));
+    assert_eq!(*told.lock().unwrap(), [], "trading was halted before the order left");
+}

@@ -38,7 +38,8 @@ const EARLY: usize = 256;
 enum Purpose {
     /// What it waits with, if it does not trade at once.
     Open(OrderId, Option<Waiting>),
-    Close(OrderId, PositionId),
+    /// With its volume.
+    Close(OrderId, PositionId, Quantity),
     Cancel(OrderId),
     Modify(OrderId, Quantity, OrderKind),
     Protect(PositionId),
@@ -66,6 +67,7 @@ struct Wanted {
 struct Doubtful {
     position: PositionId,
     order: OrderId,
+    lots: Quantity,
     /// When the first look after it began.
     looked: Option<WallTime>,
 }
@@ -82,6 +84,8 @@ struct Held {
     stop: Option<(OrderId, Price)>,
     target: Option<(OrderId, Price)>,
     next_legs: LegIds,
+    /// The broker's comment on it while it is open: one that is the same at its close says that a client closed it.
+    comment: Option<String>,
 }
 
 /// A waiting order with the terms last heard of.
@@ -122,8 +126,8 @@ pub struct Adapter {
     doubtful: Vec<Doubtful>,
     /// Closes that came while the reply which may name them is on its way.
     early_closes: Vec<Trade>,
-    /// Positions that carry the mark of an order which had opened another one: from elsewhere in all that follows.
-    beyond_first: BTreeSet<i64>,
+    /// What an order seems to have been opened with where that is not what was wanted: told by one look, and by a second to be booked.
+    unsure: BTreeMap<OrderId, (Decimal, WallTime)>,
     /// The last number whose last word was asked for.
     asked_until: i64,
     /// How many looks at what is open in a row have differed from what is held here.
@@ -173,12 +177,6 @@ impl Adapter {
         let is_ours = format!("{:08x}", self.ledger.0) == ledger;
         // What an older run of the ledger left open counts as opened elsewhere: it is in no book of this one.
         order.parse().ok().map(OrderId).filter(|order| is_ours && *order >= self.first_order)
-    }
-
-    /// Our order that a trade belongs to by its mark, unless it is a position beyond that order's first.
-    fn order_of_trade(&self, trade: &Trade) -> Option<OrderId> {
-        let is_beyond = matches!(trade.cmd, 0 | 1) && self.beyond_first.contains(&trade.position);
-        self.order_of(trade.mark.as_deref()).filter(|_| !is_beyond)
     }
 
     fn instrument_of(&self, symbol: Option<&str>) -> Option<(InstrumentId, &Contract)> {

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::domain::{BrokerReport, CleanText};
+use crate::domain::{BrokerReport, CleanText, OrderId};
 use crate::engine::{Effect, Event, Input, InputBody, KillPhase};
 use crate::runtime::journal::{Batch, Full};
 use crate::runtime::session::{DURABLE_WITHIN, FRAME_EVERY, Running};
@@ -70,6 +70,7 @@ impl Running {
     }
 
     pub(super) fn carry_out_when_durable(&mut self) {
+        self.take_back();
         // What the kill switch does goes out at once and is on the disk after.
         let is_killing = matches!(self.engine.book().kill(), KillPhase::Cancelling | KillPhase::Flattening);
         let waits = |effect: &Effect| effect.reaches_broker() && !(is_killing && effect.is_of_kill());
@@ -91,6 +92,27 @@ impl Running {
         }
         self.outcome.effects = effects;
         self.carry_out();
+    }
+
+    /// What is taken back is taken back at once: orders that wait for the wire, and those that would leave with these very effects.
+    fn take_back(&mut self) {
+        let named = |effect: &Effect| if let Effect::Withdraw(order) = effect { Some(*order) } else { None };
+        let taken: Vec<OrderId> = self.outcome.effects.iter().filter_map(named).collect();
+        if taken.is_empty() {
+            return;
+        }
+        let is_taken = |effect: &Effect| matches!(effect, Effect::Submit(order) if taken.contains(&order.get().id));
+        let (held, left): (Vec<Effect>, Vec<Effect>) =
+            std::mem::take(&mut self.outcome.effects).into_iter().filter(|effect| named(effect).is_none()).partition(is_taken);
+        self.outcome.effects = left;
+        let never_left: Vec<OrderId> = held
+            .iter()
+            .filter_map(|effect| if let Effect::Submit(order) = effect { Some(order.get().id) } else { None })
+            .collect();
+        self.hold_back(held, "trading was held before it left");
+        for order in taken.into_iter().filter(|order| !never_left.contains(order)) {
+            self.broker.withdraw(order);
+        }
     }
 
     /// Drops effects that must not leave. Orders among them are reported as not sent: they were never written to the wire.

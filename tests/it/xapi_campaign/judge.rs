@@ -117,6 +117,15 @@ pub(super) fn judge(world: World) -> Result<World, String> {
     if matches!(world.engine.book().kill(), KillPhase::Cancelling | KillPhase::Flattening) {
         wrong.push(format!("the kill switch never finished: {:?}", world.engine.book().kill()));
     }
+    // Where nobody else trades, none of this can be true.
+    if world.strangers == 0 {
+        let lies = ["has NO stop", "does not fit", "opened elsewhere", "positions here and at the broker differ"];
+        for alert in world.engine.book().alerts() {
+            if lies.iter().any(|lie| alert.text.contains(lie)) {
+                wrong.push(format!("an untrue alert: {}", alert.text));
+            }
+        }
+    }
     if world.ours() != world.theirs() {
         wrong.push(format!("positions differ: ours {:?}, theirs {:?}", world.ours(), world.theirs()));
     }
@@ -128,6 +137,15 @@ pub(super) fn judge(world: World) -> Result<World, String> {
     };
     let results: i64 = dealer.closed().iter().filter(of_us).map(|closed| closed.profit + closed.trade.storage).sum();
     if booked != results {
+        for closed in dealer.closed().iter().filter(|closed| own_number(&closed.trade.mark).is_some()) {
+            let trade = &closed.trade;
+            if !ledger.deals().contains(&DealId(trade.order2.unsigned_abs())) {
+                wrong.push(format!(
+                    "not booked: {} position {} by {} {} of profit {} {:?}",
+                    trade.mark, trade.position, trade.order2, trade.volume, closed.profit, closed.reason
+                ));
+            }
+        }
         wrong.push(format!("results differ: ours {booked}, theirs {results}"));
     }
     if std::env::var("PMAX_SEED").is_ok() {

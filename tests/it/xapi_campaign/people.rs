@@ -15,7 +15,8 @@ impl World {
         let dealer = self.simulator.dealer();
         let positions: Vec<_> = dealer.positions().values().cloned().collect();
         let waiting: Vec<_> = dealer.waiting().values().cloned().collect();
-        let adopted: Vec<_> = positions.iter().filter(|trade| !trade.mark.starts_with("pmax-")).cloned().collect();
+        let adopted: Vec<_> =
+            positions.iter().filter(|trade| self.takes_ours || !trade.mark.starts_with("pmax-")).cloned().collect();
         let draw = &mut self.dice;
         let (id, symbol, ..) = TRADED[usize::try_from(draw.below(3)).unwrap()];
         let (what, cmd, away) = (draw.below(8), draw.below(2), draw.below(2) == 0);

@@ -16,7 +16,7 @@ impl Adapter {
     /// The order a trade belongs to: ours by its mark, else the number it has or would have when adopted. Nothing where this program
     /// does not trade what it is about.
     pub(super) fn owner_of(&self, trade: &Trade) -> Option<OrderId> {
-        self.order_of_trade(trade).or_else(|| self.adopted_number(trade))
+        self.order_of(trade.mark.as_deref()).or_else(|| self.adopted_number(trade))
     }
 
     fn adopted_number(&self, trade: &Trade) -> Option<OrderId> {
@@ -31,7 +31,7 @@ impl Adapter {
     /// Adopts a position or a waiting order of a complete look, if it is neither ours nor adopted already. In an account of another
     /// currency nothing is: its results could not be booked.
     pub(super) fn adopt(&mut self, trade: &Trade, snapshot: &Snapshot) {
-        if self.order_of_trade(trade).is_some() || !self.is_booked_alike() {
+        if self.order_of(trade.mark.as_deref()).is_some() || !self.is_booked_alike() {
             return;
         }
         if self.may_be_a_rest(trade, snapshot) {
@@ -79,7 +79,7 @@ impl Adapter {
     /// Finds what is left of adopted positions under new numbers: in the history where parts of it closed meanwhile, and in the list of
     /// what is open. It has the instrument, the side and the opening price of what it is a part of, and no more than its volume.
     pub(super) fn follow_renumbered(&mut self, snapshot: &Snapshot) {
-        let is_position = |trade: &&Trade| matches!(trade.cmd, 0 | 1) && self.order_of_trade(trade).is_none();
+        let is_position = |trade: &&Trade| matches!(trade.cmd, 0 | 1) && self.order_of(trade.mark.as_deref()).is_none();
         let listed: BTreeSet<OrderId> =
             snapshot.open.iter().filter(is_position).filter_map(|trade| self.adopted_number(trade)).collect();
         let mut missing: Vec<(PositionId, Held)> = Vec::new();

@@ -74,7 +74,11 @@ impl Adapter {
         };
         let Some(size) = self.markets.get(&held.instrument).map(|market| market.contract_size) else { return };
         let (lots, price, closing) = (trade.volume.volume(), trade.close_price.price(), held.side.opposite());
-        if self.may_be_named(trade, position) {
+        if lots > held.lots {
+            // More than there is: another position of the same mark, or a list that is older than what is known. Looks tell.
+            return self.requests.push(Ask::Snapshot);
+        }
+        if self.may_be_named(trade, position, &held) {
             self.early_closes.retain(|other| other.order2 != trade.order2);
             return self.early_closes.push(trade.clone());
         }
@@ -109,10 +113,10 @@ impl Adapter {
     }
 
     /// Whether a reply that is still on its way may name this close as the answer to a request of ours.
-    fn may_be_named(&self, trade: &Trade, position: PositionId) -> bool {
-        let is_close = |purpose: &Purpose| matches!(purpose, Purpose::Close(_, about) if *about == position);
+    fn may_be_named(&self, trade: &Trade, position: PositionId, held: &Held) -> bool {
+        let is_close = |purpose: &Purpose| matches!(purpose, Purpose::Close(_, about, _) if *about == position);
         let is_ours_by_number = self.transactions.get(&trade.order2).is_some_and(|taken| is_close(&taken.purpose));
-        !is_ours_by_number && !is_told_why(trade) && self.asks.values().any(is_close)
+        !is_ours_by_number && !is_told_why(trade, held) && self.asks.values().any(is_close)
     }
 
     /// A reply about a close of this position has come, or is lost: what waited for it is booked.
@@ -127,8 +131,8 @@ impl Adapter {
     }
 
     /// Notes a closing order whose reply was lost: a close of its position without another owner is its own.
-    pub(super) fn doubt(&mut self, position: PositionId, order: OrderId) {
-        self.doubtful.push(Doubtful { position, order, looked: None });
+    pub(super) fn doubt(&mut self, position: PositionId, order: OrderId, lots: Quantity) {
+        self.doubtful.push(Doubtful { position, order, lots, looked: None });
     }
 
     /// A close that two looks, late enough apart, do not show never happened: what closes its position later is another's doing.
@@ -141,7 +145,7 @@ impl Adapter {
 
     /// Which of our orders a close belongs to: the one that asked, an exit, one whose reply was lost; else the broker's own doing.
     fn closing_order(&mut self, trade: &Trade, position: PositionId, held: &Held, quantity: Quantity) -> OrderId {
-        if let Some(Purpose::Close(order, _)) = self.transactions.get(&trade.order2).map(|transaction| transaction.purpose) {
+        if let Some(Purpose::Close(order, ..)) = self.transactions.get(&trade.order2).map(|transaction| transaction.purpose) {
             self.transactions.remove(&trade.order2);
             return order;
         }
@@ -152,8 +156,9 @@ impl Adapter {
         if let Some((leg, _)) = held.target.filter(|_| comment.starts_with("[T/P]")) {
             return leg;
         }
-        if let Some(place) = self.doubtful.iter().position(|doubtful| doubtful.position == position)
-            && !is_told_why(trade)
+        let is_it = |doubtful: &Doubtful| doubtful.position == position && doubtful.lots == trade.volume.volume();
+        if let Some(place) = self.doubtful.iter().position(is_it)
+            && !is_told_why(trade, held)
         {
             let order = self.doubtful.remove(place).order;
             self.lost.remove(&order);
@@ -176,7 +181,7 @@ impl Adapter {
     }
 }
 
-/// Whether the broker says why it closed: what a person closed carries no such words.
-fn is_told_why(trade: &Trade) -> bool {
-    trade.comment.as_deref().is_some_and(|comment| !comment.is_empty())
+/// Whether the broker says why it closed: where a client closed it the comment is what it was while it was open.
+fn is_told_why(trade: &Trade, held: &Held) -> bool {
+    trade.comment.as_deref().is_some_and(|comment| !comment.is_empty()) && trade.comment != held.comment
 }

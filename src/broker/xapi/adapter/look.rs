@@ -1,6 +1,6 @@
 //! What a look at everything that is open says, and when it counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Adapter, Held, units};
 use crate::broker::xapi::client::{Ask, Snapshot};
@@ -16,8 +16,7 @@ const LOOKS_OVERTAKEN: u8 = 10;
 impl Adapter {
     /// The volume a position was opened with: all parts that closed and what is still there.
     fn whole_of(&self, trade: &Trade, snapshot: &Snapshot) -> Decimal {
-        let order = self.order_of_trade(trade);
-        let same = |other: &&Trade| matches!(other.cmd, 0 | 1) && self.order_of_trade(other) == order;
+        let same = |other: &&Trade| other.mark == trade.mark && matches!(other.cmd, 0 | 1);
         let parts = snapshot.history.iter().chain(&snapshot.open).filter(same);
         Decimal(parts.map(|part| part.volume.0).sum())
     }
@@ -25,7 +24,6 @@ impl Adapter {
     /// Everything there is: what opened, what closed, what waits, and then what the engine has to compare.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
         self.terms.note_account(&snapshot.margin);
-        self.set_apart(snapshot);
         if !snapshot.is_overtaken {
             self.follow_renumbered(snapshot);
         }
@@ -45,7 +43,7 @@ impl Adapter {
         for trade in history {
             self.see_unseen(trade, snapshot);
             // Of what was opened elsewhere only a list that is not overtaken tells which parts are ours.
-            if !snapshot.is_overtaken || self.order_of_trade(trade).is_some() {
+            if !snapshot.is_overtaken || self.order_of(trade.mark.as_deref()).is_some() {
                 self.closed(trade);
             }
         }
@@ -56,31 +54,18 @@ impl Adapter {
         self.ask_for_last_words(snapshot.began);
     }
 
-    /// An order that was filled in parts may have opened several positions. The one that was booked is its own, else the first; the
-    /// others are adopted like positions from elsewhere, so that each can be seen and closed under its number.
-    fn set_apart(&mut self, snapshot: &Snapshot) {
-        let mut numbers: BTreeMap<OrderId, Vec<i64>> = BTreeMap::new();
-        for trade in snapshot.open.iter().filter(|trade| matches!(trade.cmd, 0 | 1)) {
-            if let Some(order) = self.order_of_trade(trade) {
-                numbers.entry(order).or_default().push(trade.position);
-            }
-        }
-        for (order, mut numbers) in numbers.into_iter().filter(|(_, numbers)| numbers.len() > 1) {
-            let booked = |number: &&i64| self.deals.contains(&number.unsigned_abs());
-            let Some(own) = numbers.iter().find(booked).or_else(|| numbers.iter().min()).copied() else { continue };
-            if let Some(held) = self.held.get_mut(&PositionId(order.0)) {
-                held.number = Some(own);
-            }
-            numbers.retain(|number| *number != own);
-            self.beyond_first.extend(numbers);
-        }
-    }
-
-    /// Ours that nobody told of is booked with all that it was opened with: what closed of it since is booked next.
+    /// Ours that nobody told of is booked with all that it was opened with: what closed of it since is booked next. Where that is not
+    /// what was wanted the history may be short of its last entry, so a second look has to say the same.
     fn see_unseen(&mut self, trade: &Trade, snapshot: &Snapshot) {
-        if let Some(order) = self.order_of_trade(trade).filter(|order| !self.opened.contains(order)) {
-            self.open(order, &Trade { closed: false, volume: self.whole_of(trade, snapshot), ..trade.clone() });
+        let Some(order) = self.order_of(trade.mark.as_deref()).filter(|order| !self.opened.contains(order)) else { return };
+        let whole = self.whole_of(trade, snapshot);
+        let is_wanted = self.wanted.get(&order).is_none_or(|wanted| wanted.lots == whole.volume());
+        if !is_wanted && self.unsure.get(&order).is_none_or(|(said, at)| *said != whole || *at == snapshot.began) {
+            self.unsure.insert(order, (whole, snapshot.began));
+            return self.requests.push(Ask::Snapshot);
         }
+        self.unsure.remove(&order);
+        self.open(order, &Trade { closed: false, volume: whole, ..trade.clone() });
     }
 
     /// A list that was overtaken may be older than what is known of a position: its exits say nothing then.
@@ -104,11 +89,10 @@ impl Adapter {
 
     /// Number and exits of a position that is held already.
     fn brought_up(&mut self, trade: &Trade) {
-        if let Some(order) = self.owner_of(trade).filter(|order| self.opened.contains(order)) {
-            if let Some(held) = self.held.get_mut(&PositionId(order.0)) {
-                held.number = Some(trade.position);
-            }
-            self.open(order, trade);
+        let Some(position) = self.owner_of(trade).map(|order| PositionId(order.0)) else { return };
+        if let Some(held) = self.held.get_mut(&position) {
+            (held.number, held.comment) = (Some(trade.position), trade.comment.clone());
+            self.exits(position, trade);
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 
 use super::{Adapter, Held, Purpose, Waiting, units};
 use crate::broker::xapi::client::Ask;
-use crate::broker::xapi::wire::Trade;
+use crate::broker::xapi::wire::{Status, Trade};
 use crate::domain::{
     BrokerRef, BrokerReport, CleanText, Currency, DealId, Fill, InstrumentId, Liquidity, Money, OrderId, OrderKind, OrderSide,
     PositionId, Price, Quantity,
@@ -16,7 +16,7 @@ impl Adapter {
     pub(super) fn trade(&mut self, trade: &Trade) {
         let is_deleted = trade.state.as_deref() == Some("Deleted");
         match trade.cmd {
-            0 | 1 if trade.kind == Some(1) => self.find_lost(trade.order, trade.mark.as_deref()),
+            0 | 1 if trade.kind == Some(1) => self.in_progress(trade),
             0 | 1 if trade.closed || trade.kind == Some(2) => self.closed(trade),
             0 | 1 if is_deleted => {}
             0 | 1 => self.opened(trade),
@@ -24,6 +24,12 @@ impl Adapter {
             2..=5 => self.placed(trade),
             _ => {}
         }
+    }
+
+    /// A request with our mark is being worked on: its number may be the only thing that is ever told of it.
+    fn in_progress(&mut self, trade: &Trade) {
+        let (order, mark) = (trade.order, trade.mark.clone());
+        self.status(&Status { order, request_status: Status::PENDING, message: None, mark });
     }
 
     pub(super) fn placed(&mut self, trade: &Trade) {
@@ -73,7 +79,7 @@ impl Adapter {
     }
 
     fn opened(&mut self, trade: &Trade) {
-        let Some(order) = self.order_of_trade(trade) else { return self.opened_elsewhere(trade) };
+        let Some(order) = self.order_of(trade.mark.as_deref()) else { return self.opened_elsewhere(trade) };
         let is_whole = self.wanted.get(&order).is_none_or(|wanted| wanted.lots == trade.volume.volume());
         if is_whole || self.opened.contains(&order) {
             self.open(order, trade);
@@ -88,10 +94,14 @@ impl Adapter {
         let Some((instrument, market)) = self.instrument_of(trade.symbol.as_deref()) else { return };
         let (size, position) = (market.contract_size, PositionId(order.0));
         if let Some(held) = self.held.get_mut(&position) {
-            // A late message about an older number must not displace a newer one.
-            held.number = held.number.max(Some(trade.position));
-            if held.number == Some(trade.position) {
+            // A message about another number may be late, or tell a new one; one that takes a stop off may be late too: lists tell.
+            let is_its_number = *held.number.get_or_insert(trade.position) == trade.position;
+            let takes_off =
+                (held.stop.is_some() && trade.sl.level().is_none()) || (held.target.is_some() && trade.tp.level().is_none());
+            if is_its_number && !takes_off {
                 self.exits(position, trade);
+            } else {
+                self.requests.push(Ask::Snapshot);
             }
             return;
         }
@@ -119,6 +129,7 @@ impl Adapter {
             stop: None,
             target: None,
             next_legs: LegIds::of_opening(order),
+            comment: trade.comment.clone(),
         };
         self.held.insert(position, held);
         let (deal, quantity) = (trade.position.unsigned_abs(), units(trade.volume.volume(), size));

@@ -3,18 +3,22 @@
 //! A last word that never came is asked for at the next look; what the broker does not tell by then is answered as unknown, so that
 //! nothing waits for ever.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use super::{APART, Adapter, EARLY, Purpose, Transaction, Waiting, price_of};
 use crate::broker::xapi::client::{Ask, AskId};
 use crate::broker::xapi::wire::Status;
-use crate::domain::{BrokerRef, BrokerReport, CleanText, OrderId, Quantity, WallTime};
+use crate::domain::{BrokerRef, BrokerReport, CleanText, Duration, OrderId, Quantity, WallTime};
 
+/// After so long without any word only lists and trades tell what became of an order.
+const WORDLESS: Duration = Duration::seconds(60);
 /// So many transactions are asked about after one look.
 const ASKED_ABOUT: usize = 16;
 
 impl Adapter {
     pub(super) fn taken(&mut self, id: AskId, number: i64) {
         let Some(purpose) = self.asks.remove(&id) else { return };
-        if let Purpose::Open(order, ..) | Purpose::Close(order, _) = purpose {
+        if let Purpose::Open(order, ..) | Purpose::Close(order, ..) = purpose {
             self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(number.unsigned_abs()) });
         }
         // The reply may be quicker than the stream: the order can be cancelled from now on.
@@ -25,18 +29,24 @@ impl Adapter {
         }
         self.finished.retain(|finished| *finished != number);
         self.transactions.insert(number, Transaction { purpose, is_concluded: false, looked: None });
-        if let Some(place) = self.early.iter().position(|status| status.order == number)
-            && let Some(status) = self.early.remove(place)
-        {
+        self.hear_early(|status| status.order == number);
+        self.after_reply(purpose);
+    }
+
+    /// Hears the statuses that came before what explains them, in their order.
+    fn hear_early(&mut self, is_explained: impl Fn(&Status) -> bool) {
+        let (due, later): (VecDeque<Status>, VecDeque<Status>) =
+            std::mem::take(&mut self.early).into_iter().partition(|status| is_explained(status));
+        self.early = later;
+        for status in due {
             self.status(&status);
         }
-        self.after_reply(purpose);
     }
 
     /// What waited for the reply to a close goes on.
     fn after_reply(&mut self, purpose: Purpose) {
         match purpose {
-            Purpose::Close(_, position) => self.book_early_closes(position),
+            Purpose::Close(_, position, _) => self.book_early_closes(position),
             Purpose::Open(..) | Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_) => {}
         }
     }
@@ -51,7 +61,7 @@ impl Adapter {
     /// An order that never left is not one that the broker refused: it may be asked for again.
     pub(super) fn not_sent(&mut self, id: AskId, why: &CleanText) {
         match self.asks.get(&id).copied() {
-            Some(purpose @ (Purpose::Open(order, _) | Purpose::Close(order, _))) => {
+            Some(purpose @ (Purpose::Open(order, _) | Purpose::Close(order, ..))) => {
                 self.asks.remove(&id);
                 self.wanted.remove(&order);
                 self.reports.push(BrokerReport::NotSent { order, reason: why.clone() });
@@ -68,7 +78,7 @@ impl Adapter {
             self.wanted.remove(&order);
         }
         self.reports.push(match purpose {
-            Purpose::Open(order, ..) | Purpose::Close(order, _) => BrokerReport::Rejected { order, reason },
+            Purpose::Open(order, ..) | Purpose::Close(order, ..) => BrokerReport::Rejected { order, reason },
             Purpose::Cancel(order) => BrokerReport::CancelRefused { order, reason },
             Purpose::Modify(order, ..) => BrokerReport::ModifyRefused { order, reason },
             Purpose::Protect(position) => BrokerReport::ProtectRefused { position, reason },
@@ -85,7 +95,7 @@ impl Adapter {
     pub(super) fn ambiguous(&mut self, id: AskId, why: &CleanText) {
         let Some(purpose) = self.asks.remove(&id) else { return };
         // What has opened already, or waits there, has answered by itself.
-        if let Purpose::Open(order, _) | Purpose::Close(order, _) = purpose
+        if let Purpose::Open(order, _) | Purpose::Close(order, ..) = purpose
             && !self.opened.contains(&order)
             && !self.waiting.contains_key(&order)
         {
@@ -93,20 +103,16 @@ impl Adapter {
         }
         match purpose {
             Purpose::Open(order, ..) => self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() }),
-            Purpose::Close(order, position) => {
-                self.doubt(position, order);
+            Purpose::Close(order, position, lots) => {
+                self.doubt(position, order, lots);
                 self.reports.push(BrokerReport::ReplyLost { order, reason: why.clone() });
             }
             Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_) => self.give_up(purpose, why.as_str()),
         }
-        self.after_reply(purpose);
         self.requests.push(Ask::Snapshot);
-        let of_it = |status: &Status| self.order_of(status.mark.as_deref()).is_some_and(|order| self.lost.contains_key(&order));
-        if let Some(place) = self.early.iter().position(of_it)
-            && let Some(status) = self.early.remove(place)
-        {
-            self.status(&status);
-        }
+        let lost: BTreeSet<String> = self.lost.keys().map(|order| self.mark(*order)).collect();
+        self.hear_early(|status| status.mark.as_ref().is_some_and(|mark| lost.contains(mark)));
+        self.after_reply(purpose);
     }
 
     /// A status or a request in progress with our mark names the number of what was asked for without a reply.
@@ -116,6 +122,11 @@ impl Adapter {
         {
             let transaction = Transaction { purpose, is_concluded: false, looked: None };
             self.transactions.insert(number, transaction);
+            if let Purpose::Open(order, Some(waiting)) = purpose
+                && !self.opened.contains(&order)
+            {
+                self.waiting.insert(order, Waiting { number, ..waiting });
+            }
             // Its trade will name this number: a close without it is another's.
             self.doubtful.retain(|doubtful| doubtful.order != order);
             self.reports.push(BrokerReport::Accepted { order, broker_ref: BrokerRef(number.unsigned_abs()) });
@@ -155,7 +166,9 @@ impl Adapter {
                 let words = status.message.as_deref().unwrap_or("refused without a word");
                 self.deny(purpose, CleanText::from_outside(words));
             }
-            // PENDING, or a number that no document knows: the last word is still to come.
+            // It is being worked on, so it is not given up.
+            Status::PENDING => transaction.looked = None,
+            // A number that no document knows: the last word is still to come.
             _ => {}
         }
     }
@@ -202,23 +215,29 @@ impl Adapter {
     pub(super) fn unconcluded(&self) -> impl Iterator<Item = OrderId> {
         let open = self.transactions.values().filter(|transaction| !transaction.is_concluded);
         open.filter_map(|transaction| match transaction.purpose {
-            Purpose::Open(order, _) | Purpose::Close(order, _) => Some(order),
+            Purpose::Open(order, _) | Purpose::Close(order, ..) => Some(order),
             Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_) => None,
         })
     }
 
     /// After a look: asks for last words that have not come, and gives up those that a second look, late enough, did not bring either.
     pub(super) fn ask_for_last_words(&mut self, began: WallTime) {
-        let mut open: Vec<(i64, Purpose, bool)> = Vec::new();
+        let mut open: Vec<(i64, Purpose, Duration)> = Vec::new();
         for (number, transaction) in self.transactions.iter_mut().filter(|(_, transaction)| !transaction.is_concluded) {
             let first = *transaction.looked.get_or_insert(began);
-            open.push((*number, transaction.purpose, began.since(first).0 >= APART.0));
+            open.push((*number, transaction.purpose, began.since(first)));
         }
-        for (number, purpose, is_over) in open.iter().copied() {
-            let is_told_by_trades = matches!(purpose, Purpose::Open(..) | Purpose::Close(..));
-            if is_over && !is_told_by_trades {
-                self.transactions.remove(&number);
-                self.give_up(purpose, "the broker never said");
+        for (number, purpose, waited) in open.iter().copied() {
+            match purpose {
+                Purpose::Open(..) | Purpose::Close(..) if waited.0 >= WORDLESS.0 => {
+                    self.transactions.entry(number).and_modify(|transaction| transaction.is_concluded = true);
+                }
+                Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_) if waited.0 >= APART.0 => {
+                    self.transactions.remove(&number);
+                    self.give_up(purpose, "the broker never said");
+                }
+                Purpose::Open(..) | Purpose::Close(..) => {}
+                Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_) => {}
             }
         }
         // In turn, so that none waits behind others that the broker never speaks of.

@@ -1,9 +1,9 @@
 //! What the ledger knows already, taken over after a restart.
 
-use super::{Adapter, Held, OPENED_APART, Purpose, Transaction, Waiting, Wanted, command_number, expiration_of, price_of};
+use super::{Adapter, Held, Purpose, Transaction, Waiting, Wanted, command_number, expiration_of, price_of};
 use crate::broker::Standing;
 use crate::broker::xapi::number::Decimal;
-use crate::domain::{OrderId, OrderKind, OrderRequest, Origin, Position, PositionId, Price, ProtectiveReason, Quantity};
+use crate::domain::{OrderId, OrderKind, OrderRequest, Origin, Position, Price, ProtectiveReason, Quantity};
 use crate::exchange::LegIds;
 use crate::orders::{OrderManager, TrackedOrder};
 
@@ -27,10 +27,6 @@ impl Adapter {
             self.opened.insert(OrderId(position.id.0));
             self.restore_position(position, standing.orders);
         }
-        // Positions that were adopted stay adopted, also those with a mark of ours.
-        let adopted = standing.ledger.positions().keys().filter(|id| id.is_adopted());
-        let number = |id: &PositionId| i64::try_from((id.0 - OrderId::ADOPTED.0) / OPENED_APART).ok();
-        self.beyond_first = adopted.filter_map(number).collect();
         for tracked in standing.orders.open().values() {
             self.restore_order(tracked);
         }
@@ -48,7 +44,9 @@ impl Adapter {
             let lots = Quantity::from_nanos(wish.quantity.nanos() / market.contract_size.max(1));
             self.wanted.insert(order, Wanted { lots, has_stop: wish.protection.stop_loss.is_some() });
         }
-        let purpose = wish.closes.map_or(Purpose::Open(order, waiting), |position| Purpose::Close(order, position));
+        let size = self.markets.get(&wish.instrument).map_or(1, |market| market.contract_size.max(1));
+        let lots = Quantity::from_nanos(tracked.leaves().nanos() / size);
+        let purpose = wish.closes.map_or(Purpose::Open(order, waiting), |position| Purpose::Close(order, position, lots));
         let is_leg = wish.origin.is_protective() && wish.kind != OrderKind::Market;
         match (tracked.broker_ref, wish.closes) {
             (Some(number), _) => {
@@ -57,11 +55,12 @@ impl Adapter {
             }
             // It may have left before the process ended: a message with its mark names its number then.
             (None, Some(position)) if !is_leg => {
-                self.doubt(position, order);
+                self.doubt(position, order, lots);
                 self.lost.insert(order, purpose);
             }
-            (None, None) => drop(self.lost.insert(order, purpose)),
-            (None, Some(_)) => {}
+            // What has traded in part is not in doubt, and a message with its mark is about something else.
+            (None, None) if !tracked.filled.is_positive() => drop(self.lost.insert(order, purpose)),
+            (None, _) => {}
         }
     }
 
@@ -96,6 +95,7 @@ impl Adapter {
             stop,
             target,
             next_legs: LegIds::of_opening(OrderId(position.id.0)),
+            comment: None,
         };
         self.held.insert(position.id, held);
     }

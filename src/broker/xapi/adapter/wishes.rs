@@ -56,7 +56,7 @@ impl Adapter {
                 expiration: 0,
                 mark,
             };
-            return self.request(Purpose::Close(order.id, position), request, is_urgent);
+            return self.request(Purpose::Close(order.id, position, lots), request, is_urgent);
         }
         if let Some(why) = self.refusal_of(wish.instrument) {
             return self.refuse(order.id, &why);
