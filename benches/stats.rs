@@ -28,8 +28,7 @@ fn bootstrap(criterion: &mut Criterion) {
     let block = Scheme::Stationary(stats::optimal_block_lengths(&values).unwrap().stationary.max(5.0));
     let part = |from: u64, to: u64| {
         let mut sums = (0.0, 0.0);
-        for replication in from..to {
-            let replica = resampler.replicate(block, 7, replication);
+        for replica in resampler.replications(block, 7, from..to) {
             sums = (sums.0 + replica.sharpe.unwrap_or(0.0), sums.1 + replica.drawdown);
         }
         sums

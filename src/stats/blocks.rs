@@ -1,5 +1,6 @@
 //! Which observations a block bootstrap draws: a seeded generator, two schemes, and the length of blocks from the data.
 
+use crate::stats::distributions::normal_quantile_inside;
 use crate::stats::mean;
 use crate::stats::metrics::spread;
 use crate::stats::series::autoproduct;
@@ -28,14 +29,15 @@ impl Generator {
         mixed ^ (mixed >> 31)
     }
 
+    /// A standard normal number, by the inverse of its distribution.
+    pub fn normal(&mut self) -> f64 {
+        // Half a step off the ends, so above 0 and below 1.
+        normal_quantile_inside(((self.bits() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64)
+    }
+
     /// A number from 0 to below `count`, by multiplication; the bias is below `count` / 2⁶⁴.
     fn below(&mut self, count: usize) -> usize {
         ((u128::from(self.bits()) * count as u128) >> 64) as usize
-    }
-
-    /// A number above 0 and at most 1.
-    fn share(&mut self) -> f64 {
-        ((self.bits() >> 11) as f64 + 1.0) / (1_u64 << 53) as f64
     }
 }
 
@@ -49,11 +51,20 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    /// For few blocks.
     pub(super) fn blocks(self) -> Blocks {
         match self {
             Self::Circular(length) => Blocks::Fixed(length.max(1)),
-            Self::Stationary(mean) if mean > 1.0 => Blocks::Geometric(1.0 / libm::log1p(-1.0 / mean)),
+            Self::Stationary(mean) if mean > 1.0 => Blocks::Geometric(Geometric { scale: 1.0 / libm::log1p(-1.0 / mean) }),
             Self::Stationary(_) => Blocks::Fixed(1),
+        }
+    }
+
+    /// For many blocks: the same ones, after some thousand logarithms up front.
+    pub(super) fn tabled(self) -> Blocks {
+        match self.blocks() {
+            Blocks::Geometric(geometric) | Blocks::Tabled(geometric, _) => Blocks::Tabled(geometric, geometric.table()),
+            Blocks::Fixed(length) => Blocks::Fixed(length),
         }
     }
 
@@ -73,22 +84,65 @@ impl Scheme {
 }
 
 /// A scheme with what its lengths need computed once.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Blocks {
     Fixed(usize),
-    /// One over the logarithm of the probability that a block goes on.
-    Geometric(f64),
+    Geometric(Geometric),
+    /// Lengths by the highest bits that were drawn; 0 where only the logarithm tells.
+    Tabled(Geometric, Vec<u16>),
 }
 
 impl Blocks {
     /// The next block of a series of `count` values, of which `left` are still to be drawn: where it starts and how long it is.
-    pub(super) fn next(self, generator: &mut Generator, count: usize, left: usize) -> (usize, usize) {
+    pub(super) fn next(&self, generator: &mut Generator, count: usize, left: usize) -> (usize, usize) {
         let start = generator.below(count);
         let length = match self {
-            Self::Fixed(length) => length,
-            Self::Geometric(scale) => 1 + (libm::log(generator.share()) * scale) as usize,
+            Self::Fixed(length) => *length,
+            Self::Geometric(geometric) => geometric.length(generator.bits()),
+            Self::Tabled(geometric, table) => {
+                let bits = generator.bits();
+                match table.get((bits >> (64 - TABLE_BITS)) as usize) {
+                    None | Some(0) => geometric.length(bits),
+                    Some(length) => usize::from(*length),
+                }
+            }
         };
         (start, length.min(left).min(count))
+    }
+}
+
+const TABLE_BITS: u32 = 11;
+
+/// Geometric lengths, from random bits by the inverse of their distribution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Geometric {
+    /// One over the logarithm of the probability that a block goes on.
+    scale: f64,
+}
+
+impl Geometric {
+    /// Length before it is rounded down, which falls as `bits` rise.
+    fn exact(self, bits: u64) -> f64 {
+        // Above 0 and at most 1.
+        let share = ((bits >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
+        1.0 + libm::log(share) * self.scale
+    }
+
+    fn length(self, bits: u64) -> usize {
+        self.exact(bits) as usize
+    }
+
+    /// The length by the highest bits, wherever the lower ones cannot change it.
+    fn table(self) -> Vec<u16> {
+        // Far more than a logarithm may be wrong: near a step it is asked itself.
+        const DOUBT: f64 = 1e-9;
+        let entry = |high: u64| {
+            let low = high << (64 - TABLE_BITS);
+            let (longest, shortest) = (self.exact(low), self.exact(low | (u64::MAX >> TABLE_BITS)));
+            let (most, least) = (libm::floor(longest * (1.0 + DOUBT)), libm::floor((shortest * (1.0 - DOUBT)).max(1.0)));
+            if most == least && most <= f64::from(u16::MAX) { most as u16 } else { 0 }
+        };
+        (0..1 << TABLE_BITS).map(entry).collect()
     }
 }
 

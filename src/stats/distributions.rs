@@ -24,18 +24,20 @@ pub fn normal_density(x: f64) -> f64 {
 
 /// Quantile of the standard normal distribution for `0 < p < 1` (M. J. Wichura, Applied Statistics 37, 1988, algorithm AS 241).
 pub fn normal_quantile(p: f64) -> Option<f64> {
-    if !is_inside(p) {
-        return None;
-    }
+    is_inside(p).then(|| normal_quantile_inside(p))
+}
+
+/// The same where it is known that `0 < p < 1`.
+pub(super) fn normal_quantile_inside(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {
         let r = 0.180_625 - q * q;
-        return Some(q * ratio(&MIDDLE, r));
+        return q * ratio(&MIDDLE, r);
     }
     let tail = if q < 0.0 { p } else { 1.0 - p };
     let r = libm::sqrt(-libm::log(tail));
     let size = if r <= 5.0 { ratio(&OUTSIDE, r - 1.6) } else { ratio(&FAR, r - 5.0) };
-    Some(if q < 0.0 { -size } else { size })
+    if q < 0.0 { -size } else { size }
 }
 
 /// Whether this is a number above zero.

@@ -67,6 +67,21 @@ fn a_replication_is_what_its_indices_say() {
     }
 }
 
+/// Many at once read the length of a block from a table, one alone computes it: every step of the table is walked over.
+#[test]
+fn many_replications_are_those_made_one_by_one() {
+    let values = numbers(&json(include_str!("../oracles/stats.json"))["arrays"]["changes_250"]);
+    let resampler = Resampler::new(&values, 0.0).unwrap();
+    for mean in [1.0, 1.01, 1.5, 2.0, 5.0, 16.0, 90.0, 4_000.0, 1e6, 1e12] {
+        let scheme = Scheme::Stationary(mean);
+        for (number, replica) in (300..900).zip(resampler.replications(scheme, 11, 300..900)) {
+            assert_eq!(replica, resampler.replicate(scheme, 11, number), "mean length {mean}, number {number}");
+        }
+    }
+    let fixed: Vec<_> = resampler.replications(Scheme::Circular(9), 11, 4..6).collect();
+    assert_eq!(fixed, [4, 5].map(|number| resampler.replicate(Scheme::Circular(9), 11, number)));
+}
+
 #[test]
 fn blocks_have_their_length_and_every_observation_its_share() {
     const COUNT: usize = 50;

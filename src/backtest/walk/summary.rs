@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::backtest::evidence::{LEAST_DAYS, ends};
 use crate::backtest::walk::{Candidate, Done, Fit, LEAST_TRADES, Tested, Walk, Walked, Whole};
 use crate::backtest::{DailyResults, Gate, Share, Verdict};
-use crate::stats::{self, Resampler, Scheme};
+use crate::stats::{self, Replica, Resampler, Scheme};
 
 /// Slices of the cross-validation: 12,870 ways to halve them.
 const SLICES: usize = 16;
@@ -282,11 +282,9 @@ fn resampled(returns: &[(Date, f64)], account: &DailyResults) -> Option<(f64, f6
     let (resampler, length) = (Resampler::new(&returns, 0.0)?, stats::optimal_block_lengths(&returns)?.stationary);
     let observed = account.observed()?;
     let error = observed.standard_error()?;
-    let student = |number| {
-        let replica = resampler.replicate(Scheme::Stationary(length), SEED, number);
-        Some((replica.sharpe? - observed.sharpe) / replica.sharpe_error?)
-    };
-    let mut sorted: Vec<f64> = (0..REPLICATIONS).filter_map(student).collect();
+    let student = |replica: Replica| Some((replica.sharpe? - observed.sharpe) / replica.sharpe_error?);
+    let replicas = resampler.replications(Scheme::Stationary(length), SEED, 0..REPLICATIONS);
+    let mut sorted: Vec<f64> = replicas.filter_map(student).collect();
     sorted.sort_by(f64::total_cmp);
     let (low, high) = ends(stats::studentised_interval(observed.sharpe, error, &sorted, LEVEL)?);
     let annual = libm::sqrt(account.days_per_year?);
