@@ -176,10 +176,11 @@ fn print_trades(report: &Report, instruments: &InstrumentTable) {
     let gate = &evidence.gate;
     let chance = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), |value| format!("{:.0} %", value * 100.0));
     say(&format!(
-        "gate > 55 %    {}; were {} independent, a coin would pass {}, a source at 55 % be told from it {}; {} would do",
+        "gate > 55 %    {}; were {} independent, base rate {} would pass {}, a source at 55 % be told from it {}; {} would do",
         word(gate.verdict),
         counted(evidence.kept.right.of, "call"),
-        chance(gate.coin_passes),
+        format_args!("{:.1} %", gate.base * 100.0),
+        chance(gate.unskilled_passes),
         chance(gate.power),
         gate.calls_needed.map_or_else(|| "n/a".to_owned(), |calls| format!("{calls:.0}"))
     ));

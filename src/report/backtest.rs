@@ -97,7 +97,7 @@ fn signals(report: &Report) -> Block {
             ("refused", calls(&evidence.refused)),
             (
                 "gate > 55 %",
-                format!("{}; a coin would pass {}", verdict(evidence.gate.verdict), chance(evidence.gate.coin_passes)),
+                format!("{}; without skill {} pass", verdict(evidence.gate.verdict), chance(evidence.gate.unskilled_passes)),
             ),
             ("round trips above zero after cost", share(&evidence.won)),
             ("a trade, after cost", percent(evidence.trades.expectancy)),
