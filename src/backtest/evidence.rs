@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::backtest::gates::fewest_above;
 use crate::backtest::run::Resolved;
 use crate::backtest::trades::{Trade, TradeResults};
 use crate::domain::{Bar, InstrumentId, Money, Ratio, RiskDay};
@@ -115,8 +116,6 @@ pub struct Evidence {
     pub kept: Calls,
     /// Signals that a layer refused, followed all the same.
     pub refused: Calls,
-    /// The kept signals' directions against the plan's gate.
-    pub gate: Gate,
     /// What the account's results show.
     pub verdict: Verdict,
 }
@@ -191,7 +190,7 @@ impl DailyResults {
 impl Gate {
     /// Holds calls against the gate, and against what takes no skill.
     pub fn of(calls: &Share, base: f64) -> Self {
-        let passed = calls.count >= fewest_above(calls.of);
+        let passed = calls.count >= fewest_above(GATE, calls.of);
         let verdict = match calls.interval {
             Some((low, _)) if passed && low > base => Verdict::Pass,
             Some((_, high)) if !passed && high < GATE => Verdict::Fail,
@@ -201,16 +200,13 @@ impl Gate {
         Self {
             verdict,
             base,
-            unskilled_passes: (calls.of > 0).then(|| stats::binomial_at_least(fewest_above(calls.of), calls.of, base)).flatten(),
+            unskilled_passes: (calls.of > 0)
+                .then(|| stats::binomial_at_least(fewest_above(GATE, calls.of), calls.of, base))
+                .flatten(),
             power: stats::exact_power(contrast, calls.of).map(|(_, power)| power).filter(|_| calls.of > 0),
             calls_needed: stats::sample_size(contrast, 0.8),
         }
     }
-}
-
-/// The fewest of so many calls that are more than the gate's share; a billionth keeps 0.55 × 20 from being more than 11.
-fn fewest_above(calls: u64) -> u64 {
-    libm::floor(GATE * calls as f64 + 1e-9) as u64 + 1
 }
 
 /// The share of calls that takes no skill where so many prices rose: the better of "always up" and "always down".
@@ -221,12 +217,11 @@ pub(super) fn base_rate(rose: &Share) -> f64 {
 impl Calls {
     fn of<'a>(resolved: impl Iterator<Item = &'a Resolved>) -> Self {
         let (mut right, mut rose, mut paid, mut nets) = (0, 0, 0, Vec::new());
-        for Resolved { is_long, outcome, .. } in resolved {
-            let is_up = outcome.exit > outcome.entry;
-            let is_down = outcome.exit < outcome.entry;
-            right += u64::from(if *is_long { is_up } else { is_down });
-            rose += u64::from(is_up);
-            let result = outcome.net_return.to_f64();
+        for signal in resolved {
+            let call = signal.call();
+            right += u64::from(call.is_right);
+            rose += u64::from(call.has_risen);
+            let result = signal.outcome.net_return.to_f64();
             paid += u64::from(result > 0.0);
             nets.push(result);
         }
@@ -265,7 +260,6 @@ impl Evidence {
             held: benchmark.results(),
             trades: results,
             won: Share::of(results.won, results.count),
-            gate: Gate::of(&kept.right, base_rate(&kept.rose)),
             kept,
             refused: Calls::of(resolved.iter().filter(|resolved| !resolved.is_kept)),
             verdict,
