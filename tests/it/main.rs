@@ -19,6 +19,7 @@ mod endings;
 mod evidence;
 mod exchange;
 mod faults;
+mod gates;
 mod house;
 mod journal;
 mod keys;
