@@ -7,11 +7,13 @@
 
 mod critic;
 mod evidence;
+mod gates;
 mod run;
 mod trades;
 pub mod walk;
 
 pub use critic::{Finding, criticise};
 pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share, Verdict};
+pub use gates::{Call, Gauged, PlanGate, gauge};
 pub use run::{Plan, Report, run};
 pub use trades::{Trade, TradeResults};

@@ -7,6 +7,7 @@
 mod backtest;
 mod charts;
 mod document;
+mod gates;
 mod html;
 mod scale;
 mod walk;
@@ -14,5 +15,6 @@ mod words;
 
 pub use backtest::{Sheet, tear_sheet};
 pub use document::{Block, Document};
+pub use gates::gate;
 pub use walk::{Setting, walk_forward};
 pub use words::verdict;

@@ -20,7 +20,7 @@ pub use cheat::Cheat;
 pub use lookahead::{CounterExample, Finding, History, Make, Proof, Ruling, prove};
 pub use scorecard::Scorecard;
 pub use script::{Script, ScriptError, ScriptRef, Scripts};
-pub use settings::{Gates, StrategySettings};
+pub use settings::{Gates, PlanGates, StrategySettings};
 pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines, strategies};
 pub use tracker::{Resolved, Tracker};
 pub use validation::{BookFacts, Case, exit_levels, judge, risk_level};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::backtest::gates::fewest_above;
 use crate::backtest::run::Resolved;
 use crate::backtest::trades::{Trade, TradeResults};
 use crate::domain::{Bar, InstrumentId, Money, Ratio, RiskDay};
@@ -88,11 +89,13 @@ pub enum Verdict {
 /// The plan's gate on calls, more than 55 % right, with what it can decide.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Gate {
-    /// PASS only where the interval lies above one half as well, FAIL only where it lies below the gate.
+    /// PASS only where the interval lies above the base rate as well, FAIL only where it lies below the gate.
     pub verdict: Verdict,
-    /// How often a coin passes it, more than 55 % right, with so many independent calls.
-    pub coin_passes: Option<f64>,
-    /// How often a source that is right in 55 % of its calls is told from a coin with so many (one-sided, 5 %).
+    /// What takes no skill: a coin, or always one direction where prices rose or fell more often than not.
+    pub base: f64,
+    /// How often who reaches the base rate passes it, more than 55 % right, with so many independent calls.
+    pub unskilled_passes: Option<f64>,
+    /// How often a source that is right in 55 % of its calls is told from the base rate with so many (one-sided, 5 %).
     pub power: Option<f64>,
     /// Independent calls needed to do that four times in five.
     pub calls_needed: Option<f64>,
@@ -113,8 +116,6 @@ pub struct Evidence {
     pub kept: Calls,
     /// Signals that a layer refused, followed all the same.
     pub refused: Calls,
-    /// The kept signals' directions against the plan's gate.
-    pub gate: Gate,
     /// What the account's results show.
     pub verdict: Verdict,
 }
@@ -187,38 +188,40 @@ impl DailyResults {
 }
 
 impl Gate {
-    /// Holds calls against the gate.
-    pub fn of(calls: &Share) -> Self {
-        let passed = calls.count >= fewest_above(calls.of);
+    /// Holds calls against the gate, and against what takes no skill.
+    pub fn of(calls: &Share, base: f64) -> Self {
+        let passed = calls.count >= fewest_above(GATE, calls.of);
         let verdict = match calls.interval {
-            Some((low, _)) if passed && low > COIN => Verdict::Pass,
+            Some((low, _)) if passed && low > base => Verdict::Pass,
             Some((_, high)) if !passed && high < GATE => Verdict::Fail,
             Some(_) | None => Verdict::NotProven,
         };
-        let contrast = Contrast { base: COIN, skilled: GATE, false_alarm: 0.05 };
+        let contrast = Contrast { base, skilled: GATE, false_alarm: 0.05 };
         Self {
             verdict,
-            coin_passes: (calls.of > 0).then(|| stats::binomial_at_least(fewest_above(calls.of), calls.of, COIN)).flatten(),
+            base,
+            unskilled_passes: (calls.of > 0)
+                .then(|| stats::binomial_at_least(fewest_above(GATE, calls.of), calls.of, base))
+                .flatten(),
             power: stats::exact_power(contrast, calls.of).map(|(_, power)| power).filter(|_| calls.of > 0),
             calls_needed: stats::sample_size(contrast, 0.8),
         }
     }
 }
 
-/// The fewest of so many calls that are more than the gate's share; a billionth keeps 0.55 × 20 from being more than 11.
-fn fewest_above(calls: u64) -> u64 {
-    libm::floor(GATE * calls as f64 + 1e-9) as u64 + 1
+/// The share of calls that takes no skill where so many prices rose: the better of "always up" and "always down".
+pub(super) fn base_rate(rose: &Share) -> f64 {
+    rose.rate.map_or(COIN, |rate| rate.max(1.0 - rate))
 }
 
 impl Calls {
     fn of<'a>(resolved: impl Iterator<Item = &'a Resolved>) -> Self {
         let (mut right, mut rose, mut paid, mut nets) = (0, 0, 0, Vec::new());
-        for Resolved { is_long, outcome, .. } in resolved {
-            let is_up = outcome.exit > outcome.entry;
-            let is_down = outcome.exit < outcome.entry;
-            right += u64::from(if *is_long { is_up } else { is_down });
-            rose += u64::from(is_up);
-            let result = outcome.net_return.to_f64();
+        for signal in resolved {
+            let call = signal.call();
+            right += u64::from(call.is_right);
+            rose += u64::from(call.has_risen);
+            let result = signal.outcome.net_return.to_f64();
             paid += u64::from(result > 0.0);
             nets.push(result);
         }
@@ -257,7 +260,6 @@ impl Evidence {
             held: benchmark.results(),
             trades: results,
             won: Share::of(results.won, results.count),
-            gate: Gate::of(&kept.right),
             kept,
             refused: Calls::of(resolved.iter().filter(|resolved| !resolved.is_kept)),
             verdict,
@@ -352,15 +354,16 @@ mod tests {
 
     #[test]
     fn a_gate_says_how_often_a_coin_passes_it() {
-        let gate = Gate::of(&Share::of(17, 30));
+        let gate = Gate::of(&Share::of(17, 30), COIN);
         assert_eq!(gate.verdict, Verdict::NotProven, "more than 55 % of 30 calls prove nothing");
-        assert!((gate.coin_passes.unwrap() - 0.292).abs() < 0.001, "{gate:?}");
+        assert!((gate.unskilled_passes.unwrap() - 0.292).abs() < 0.001, "{gate:?}");
         assert!((gate.calls_needed.unwrap() - 616.0).abs() < 1.0, "{gate:?}");
-        let even = Gate::of(&Share::of(11, 20));
-        assert!((even.coin_passes.unwrap() - 0.2517).abs() < 0.0001, "eleven of twenty are not more than 55 %: {even:?}");
-        assert_eq!(Gate::of(&Share::of(600, 1_000)).verdict, Verdict::Pass);
-        assert_eq!(Gate::of(&Share::of(480, 1_000)).verdict, Verdict::Fail);
-        assert_eq!(Gate::of(&Share::of(0, 0)).verdict, Verdict::NotProven);
+        let even = Gate::of(&Share::of(11, 20), COIN);
+        assert!((even.unskilled_passes.unwrap() - 0.2517).abs() < 0.0001, "eleven of twenty are not more than 55 %: {even:?}");
+        assert_eq!(Gate::of(&Share::of(600, 1_000), COIN).verdict, Verdict::Pass);
+        assert_eq!(Gate::of(&Share::of(600, 1_000), 0.59).verdict, Verdict::NotProven, "always up was right as often");
+        assert_eq!(Gate::of(&Share::of(480, 1_000), COIN).verdict, Verdict::Fail);
+        assert_eq!(Gate::of(&Share::of(0, 0), COIN).verdict, Verdict::NotProven);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::backtest::evidence::{Benchmark, Evidence};
+use crate::backtest::gates::Call;
 use crate::backtest::trades::{Trade, Trades};
 use crate::domain::{
     Actor, ArithmeticError, BrokerReport, DealId, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId,
@@ -82,6 +83,9 @@ pub struct Report {
     pub held: Vec<(Date, f64)>,
     /// Signals that were judged, and at which layer they died.
     pub signals: Funnel,
+    /// Kept signals whose horizon has ended, in the order of their ends.
+    #[serde(skip)]
+    pub calls: Vec<Call>,
     /// What all of this shows.
     pub evidence: Evidence,
 }
@@ -107,6 +111,14 @@ pub(super) struct Resolved {
     pub is_kept: bool,
     pub is_long: bool,
     pub outcome: SignalOutcome,
+}
+
+impl Resolved {
+    /// Which way it was said to go, and went.
+    pub fn call(&self) -> Call {
+        let (is_up, is_down) = (self.outcome.exit > self.outcome.entry, self.outcome.exit < self.outcome.entry);
+        Call { at: self.outcome.at, is_right: if self.is_long { is_up } else { is_down }, has_risen: is_up }
+    }
 }
 
 struct Desk {
@@ -340,6 +352,7 @@ impl Desk {
             trades,
             held: benchmark.growth(),
             signals: self.funnel,
+            calls: self.resolved.iter().filter(|resolved| resolved.is_kept).map(Resolved::call).collect(),
             evidence,
         }
     }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use crate::backtest::{self, Calls, DailyResults, Evidence, Plan, Report, Share, Verdict};
+use crate::backtest::{self, Calls, DailyResults, Evidence, Gauged, Plan, Report, Share, Verdict};
 use crate::cli::args::{Args, Backtest, Format};
 use crate::cli::open::{Base, date};
 use crate::cli::{Done, OK, say};
 use crate::domain::{BrokerKind, InstrumentTable, MarketTime, counted};
 use crate::engine::TapeRef;
 use crate::market::Player;
-use crate::report::{self, Sheet, verdict as word};
+use crate::report::{self, Sheet};
 use crate::runtime::{RunTerms, Trouble, wall_now};
 use crate::store::{StoreError, Trial, TrialKind, Trials, Tried};
 
@@ -33,6 +33,7 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     let settings = plan.settings_hash().map_err(|error| unplayable(&error))?;
     trials.append(&trial(&plan, settings.clone(), &report)).map_err(uncounted)?;
     let tried = trials.on_tape(&plan.tape.sha256).map_err(uncounted)?;
+    let gauged = backtest::gauge(&report, &base.config.evidence);
     let findings = backtest::criticise(&report, &base.instruments);
     if let Some(file) = &options.html {
         let against: Vec<String> = findings.iter().map(|(_, words)| words.clone()).collect();
@@ -41,6 +42,8 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
             instruments: &base.instruments,
             findings: &against,
             tried: &so_far(&tried, report.evidence.account.deflated(&tried.scores)),
+            gates: &gauged,
+            tests: tried.different,
             description: &tape.meta.description,
             settings: &settings,
         };
@@ -49,11 +52,13 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     if options.format == Format::Json {
         let deflated = report.evidence.account.deflated(&tried.scores);
         let tried = serde_json::json!({"trials": tried.trials, "different": tried.different, "deflated": deflated});
-        let whole = serde_json::json!({"report": report, "findings": findings, "tried": tried});
+        let whole = serde_json::json!({"report": report, "gates": gauged, "findings": findings, "tried": tried});
         say(&whole.to_string());
     } else {
         print(&report, &base.instruments);
         say(&so_far(&tried, report.evidence.account.deflated(&tried.scores)));
+        say("");
+        print_gates(&gauged, tried.different);
         say("");
         say("What speaks against it");
         for (_, words) in &findings {
@@ -173,21 +178,19 @@ fn print_trades(report: &Report, instruments: &InstrumentTable) {
     say(&format!("proposals      {}; orders stopped by checks: {stopped}", report.signals.proposed));
     say(&format!("  kept         {}", calls(&evidence.kept)));
     say(&format!("  refused      {}", calls(&evidence.refused)));
-    let gate = &evidence.gate;
-    let chance = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), |value| format!("{:.0} %", value * 100.0));
-    say(&format!(
-        "gate > 55 %    {}; were {} independent, a coin would pass {}, a source at 55 % be told from it {}; {} would do",
-        word(gate.verdict),
-        counted(evidence.kept.right.of, "call"),
-        chance(gate.coin_passes),
-        chance(gate.power),
-        gate.calls_needed.map_or_else(|| "n/a".to_owned(), |calls| format!("{calls:.0}"))
-    ));
     let mut sums: Vec<_> = report.by_instrument().into_iter().collect();
     sums.sort_by(|left, right| right.1.total_cmp(&left.1));
     let shown: Vec<String> = sums.iter().map(|(id, net)| format!("{} {net:+.2}", instruments.symbol(*id))).collect();
     if !shown.is_empty() {
         say(&format!("by instrument  {}", shown.join(", ")));
+    }
+}
+
+fn print_gates(gauged: &[Gauged], tests: u64) {
+    say("The plan's gates (config/gates.toml); chances as if calls and days were independent");
+    for one in gauged {
+        let (asked, found) = report::gate(one, tests);
+        say(&format!("  {asked:<28}{found}"));
     }
 }
 

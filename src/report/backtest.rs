@@ -2,9 +2,10 @@
 
 use jiff::civil::Date;
 
-use crate::backtest::{Calls, DailyResults, Report, Verdict};
+use crate::backtest::{Calls, DailyResults, Gauged, Report, Verdict};
 use crate::domain::InstrumentTable;
 use crate::report::charts::{Series, pictures};
+use crate::report::gates::gate;
 use crate::report::words::{chance, number, percent, percents, range, share, signed, size, verdict};
 use crate::report::{Block, Document};
 
@@ -19,6 +20,10 @@ pub struct Sheet<'a> {
     pub findings: &'a [String],
     /// How much was tried on this tape, and what that does to the result.
     pub tried: &'a str,
+    /// The plan's gates.
+    pub gates: &'a [Gauged],
+    /// Different tests on this tape so far.
+    pub tests: u64,
     /// What the tape says of itself.
     pub description: &'a str,
     /// SHA-256 of the settings.
@@ -47,12 +52,22 @@ pub fn tear_sheet(sheet: &Sheet<'_>) -> Document {
         Block::heading("Evidence"),
         account(report),
         Block::Words(sheet.tried.to_owned()),
+        Block::heading("The plan's gates"),
+        gates(sheet),
         Block::heading("Pictures"),
     ]);
     blocks.extend(pictures(series));
     blocks.extend([Block::heading("Signals and trades"), signals(report), Block::heading("By instrument"), by_instrument(sheet)]);
     blocks.extend([Block::heading("How it was made"), made(sheet)]);
     Document { title: format!("Backtest on {}", report.tape.name), blocks }
+}
+
+fn gates(sheet: &Sheet<'_>) -> Block {
+    let row = |gauged: &Gauged| {
+        let (asked, found) = gate(gauged, sheet.tests);
+        vec![asked, found]
+    };
+    Block::table(&["asks", "found"], sheet.gates.iter().map(row).collect())
 }
 
 const fn meaning(verdict: Verdict) -> &'static str {
@@ -95,10 +110,6 @@ fn signals(report: &Report) -> Block {
             ("proposals to open", format!("{}; orders stopped by checks: {}", funnel.proposed, counts(checks))),
             ("kept", calls(&evidence.kept)),
             ("refused", calls(&evidence.refused)),
-            (
-                "gate > 55 %",
-                format!("{}; a coin would pass {}", verdict(evidence.gate.verdict), chance(evidence.gate.coin_passes)),
-            ),
             ("round trips above zero after cost", share(&evidence.won)),
             ("a trade, after cost", percent(evidence.trades.expectancy)),
             ("profit factor", number(evidence.trades.profit_factor)),

@@ -137,7 +137,10 @@ fn calls(summary: &Summary) -> Block {
             ("kept calls that were right", share(&summary.right)),
             ("\"always up\" on the same calls", share(&summary.rose)),
             ("a coin", "50.0 %".to_owned()),
-            ("gate > 55 %", format!("{}; a coin would pass {}", verdict(summary.gate.verdict), chance(summary.gate.coin_passes))),
+            (
+                "gate > 55 %",
+                format!("{}; a coin would pass {}", verdict(summary.gate.verdict), chance(summary.gate.unskilled_passes)),
+            ),
             ("round trips above zero after cost", share(&summary.won)),
             (
                 "result after cost",

@@ -18,11 +18,15 @@ use crate::risk::Limits;
 use crate::runtime::Trouble;
 use crate::runtime::config::layers::Origins;
 use crate::runtime::config::rules::Misfit;
-use crate::signals::{Gates, Scripts, StrategySettings};
+use crate::signals::{Gates, PlanGates, Scripts, StrategySettings};
 
 pub use layers::nearest;
 
-const DEFAULTS: &str = include_str!("../../config/pmax.toml");
+/// The files that hold every setting with its default, each with sections of its own.
+const DEFAULTS: [(&str, &str); 2] = [
+    ("config/pmax.toml", include_str!("../../config/pmax.toml")),
+    ("config/gates.toml", include_str!("../../config/gates.toml")),
+];
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -44,6 +48,8 @@ pub struct Config {
     pub strategies: StrategySettings,
     /// Layers.
     pub gates: Gates,
+    /// What a record must reach.
+    pub evidence: PlanGates,
     /// Tolerances.
     pub trading: TradingSettings,
     /// Looks.
@@ -196,9 +202,7 @@ pub fn settings_of(config: &Config) -> EngineSettings {
 
 /// Reads all layers. `file` must exist if `is_named` (given on the command line); `sets` are `section.key=value`.
 pub fn load(file: &Path, named: Named, environment: &[(String, String)], sets: &[String]) -> Result<Config, Trouble> {
-    let defaults: Table = DEFAULTS.parse().map_err(|error| {
-        Trouble::new(format!("config/pmax.toml: {error}"), "Nothing was started", "Mend that file and build again")
-    })?;
+    let defaults = defaults()?;
     let mut layers = Vec::new();
     layers.extend(layers::of_file(file, named)?);
     layers.extend(layers::of_environment(environment, &defaults)?);
@@ -225,6 +229,18 @@ pub fn load(file: &Path, named: Named, environment: &[(String, String)], sets: &
     config.scripts = scripts;
     config.origins = origins;
     Ok(config)
+}
+
+/// The defaults of all files as one table.
+fn defaults() -> Result<Table, Trouble> {
+    let mut whole = Table::new();
+    for (name, text) in DEFAULTS {
+        let table: Table = text
+            .parse()
+            .map_err(|error| Trouble::new(format!("{name}: {error}"), "Nothing was started", "Mend that file and build again"))?;
+        whole.extend(table);
+    }
+    Ok(whole)
 }
 
 /// Whether a person named the configuration file.

@@ -53,3 +53,29 @@ pub struct Gates {
     /// Proposals that may wait at once.
     pub max_proposals: u32,
 }
+
+/// `[evidence]` of `config/gates.toml`: what a record must reach. No decision depends on them; a run records them all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanGates {
+    /// More than this share of the calls of the last days is right.
+    pub calls_right: Ratio,
+    /// How many days that are.
+    pub calls_days: u32,
+    /// More than this share of the signals passes all layers.
+    pub layers_passed: Ratio,
+    /// More than so many round trips.
+    pub paper_trades: u32,
+    /// The account's Sharpe ratio is above this.
+    pub paper_sharpe: Ratio,
+    /// Its deepest fall is below this.
+    pub paper_drawdown: Ratio,
+    /// Calls right before the first step up in capital.
+    pub stage_first: Ratio,
+    /// Before the second.
+    pub stage_second: Ratio,
+    /// Before the third.
+    pub stage_third: Ratio,
+    /// Fewer calls right than this: no new orders.
+    pub stop_below: Ratio,
+}

@@ -27,7 +27,8 @@ fn the_readme_lists_every_action_and_every_refusal() {
 #[test]
 fn the_readme_lists_every_setting() {
     let readme = read("README.md");
-    let defaults: toml::Table = read("config/pmax.toml").parse().unwrap();
+    let mut defaults: toml::Table = read("config/pmax.toml").parse().unwrap();
+    defaults.extend(read("config/gates.toml").parse::<toml::Table>().unwrap());
     for (section, values) in &defaults {
         for key in values.as_table().unwrap().keys() {
             assert!(readme.contains(&format!("`{section}.{key}`")) || readme.contains(&format!("`{key}`")), "{section}.{key}");

@@ -58,7 +58,18 @@ fn page(report: &Report, words: &str) -> String {
     let findings = [format!("finding {words}")];
     let (_, setup) = world::setup("crash-2020");
     let instruments = &setup.instruments;
-    tear_sheet(&Sheet { report, instruments, findings: &findings, tried: words, description: words, settings: words }).html()
+    let gates = backtest::gauge(report, &world::config().evidence);
+    tear_sheet(&Sheet {
+        report,
+        instruments,
+        findings: &findings,
+        tried: words,
+        gates: &gates,
+        tests: 3,
+        description: words,
+        settings: words,
+    })
+    .html()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::backtest::evidence::{LEAST_DAYS, ends};
+use crate::backtest::evidence::{COIN, LEAST_DAYS, ends};
 use crate::backtest::walk::{Candidate, Done, Fit, LEAST_TRADES, Tested, Walk, Walked, Whole};
 use crate::backtest::{DailyResults, Gate, Share, Verdict};
 use crate::stats::{self, Replica, Resampler, Scheme};
@@ -168,7 +168,7 @@ impl Summary {
             open: tests.iter().map(|test| test.open).sum(),
             right,
             rose: share(|test| (test.calls.rose.count, test.calls.rose.of)),
-            gate: Gate::of(&right),
+            gate: Gate::of(&right, COIN),
             verdict: Verdict::NotProven,
             gauges: Vec::new(),
             wealth: wealth(&returns),

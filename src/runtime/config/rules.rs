@@ -32,7 +32,7 @@ enum Takes {
 /// One row: a setting's path and what it takes.
 struct Rule(&'static str, Takes);
 
-const RULES: [Rule; 49] = [
+const RULES: [Rule; 59] = [
     Rule("tape.name", Takes::Text),
     Rule("tape.seed", Takes::Whole(0, 4_294_967_295)),
     Rule("tape.speed", Takes::Whole(0, 1_000_000_000)),
@@ -51,6 +51,16 @@ const RULES: [Rule; 49] = [
     Rule("risk.volatility_warn", Takes::AboveZero),
     Rule("risk.trades_per_day", Takes::Whole(0, 1_000_000)),
     Rule("risk.price_collar", Takes::Share),
+    Rule("evidence.calls_right", Takes::Fraction),
+    Rule("evidence.calls_days", Takes::Whole(1, 3_650)),
+    Rule("evidence.layers_passed", Takes::Fraction),
+    Rule("evidence.paper_trades", Takes::Whole(0, 1_000_000)),
+    Rule("evidence.paper_sharpe", Takes::NotNegative),
+    Rule("evidence.paper_drawdown", Takes::Share),
+    Rule("evidence.stage_first", Takes::Fraction),
+    Rule("evidence.stage_second", Takes::Fraction),
+    Rule("evidence.stage_third", Takes::Fraction),
+    Rule("evidence.stop_below", Takes::Fraction),
     Rule("strategies.momentum_bars", Takes::Whole(5, 250)),
     Rule("strategies.momentum_threshold", Takes::AboveZero),
     Rule("strategies.momentum_horizon", Takes::Whole(1, 250)),
@@ -86,7 +96,10 @@ const RULES: [Rule; 49] = [
 ];
 
 /// Pairs of which the first must not exceed the second.
-const ORDERED: [(&str, &str); 4] = [
+const ORDERED: [(&str, &str); 7] = [
+    ("evidence.stop_below", "evidence.stage_third"),
+    ("evidence.stage_third", "evidence.stage_second"),
+    ("evidence.stage_second", "evidence.stage_first"),
     ("risk.max_position", "risk.max_ticket_position"),
     ("risk.drawdown_warn", "risk.drawdown_act"),
     ("gates.volatility_percentile_warn", "gates.volatility_percentile_fail"),
@@ -205,11 +218,11 @@ mod tests {
     use super::*;
     use crate::domain::BrokerKind;
     use crate::runtime::Palette;
-    use crate::runtime::config::DEFAULTS;
+    use crate::runtime::config::defaults;
 
     #[test]
     fn every_setting_has_a_rule_and_its_default_keeps_it() {
-        let defaults: Table = DEFAULTS.parse().unwrap();
+        let defaults = defaults().unwrap();
         let of = |(section, value): (&String, &Value)| {
             value.as_table().unwrap().keys().map(|key| format!("{section}.{key}")).collect::<Vec<_>>()
         };

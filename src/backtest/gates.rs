@@ -1,0 +1,287 @@
+//! The plan's gates against a test, each with what chance alone would do: a number above a gate is no evidence by itself.
+
+use serde::Serialize;
+
+use crate::backtest::evidence::{COIN, DailyResults, LEAST_DAYS, Share, Verdict, base_rate};
+use crate::backtest::run::Report;
+use crate::domain::{Duration, MarketTime};
+use crate::signals::PlanGates;
+use crate::stats::{self, Contrast, Resampler, Scheme};
+
+/// Replications of the drawdown's interval, and their seed.
+const REPLICATIONS: u64 = 1_000;
+const SEED: u64 = 1;
+/// One-sided chance of a false alarm at which power is said.
+const FALSE_ALARM: f64 = 0.05;
+/// Power that is enough.
+const ENOUGH: f64 = 0.8;
+
+/// The plan's gates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanGate {
+    /// Calls of the last days that were right.
+    CallsRight,
+    /// Signals that all layers let pass.
+    LayersPassed,
+    /// Round trips.
+    PaperTrades,
+    /// The account's Sharpe ratio.
+    PaperSharpe,
+    /// Its deepest fall.
+    PaperDrawdown,
+    /// Calls right before the first step up in capital.
+    StageFirst,
+    /// Before the second.
+    StageSecond,
+    /// Before the third.
+    StageThird,
+    /// Calls right below which no new orders are made.
+    StopBelow,
+}
+
+/// A call that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// When its horizon ended.
+    pub at: MarketTime,
+    /// Whether its direction was right.
+    pub is_right: bool,
+    /// Whether the price rose.
+    pub has_risen: bool,
+}
+
+/// A gate, what was found, and what that says.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Gauged {
+    /// Which gate.
+    pub gate: PlanGate,
+    /// Its number.
+    pub limit: f64,
+    /// What the test shows; nothing where it is not defined.
+    pub found: Option<f64>,
+    /// Of how many: calls, signals, round trips or days.
+    pub count: u64,
+    /// 95 %: Wilson's for shares, Mertens' for the Sharpe ratio, resampled blocks of days for the drawdown.
+    pub interval: Option<(f64, f64)>,
+    /// What takes no skill: always up, always down or a coin; holding everything.
+    pub base: Option<f64>,
+    /// How often who has no skill passes the gate with so many, as if they were independent.
+    pub unskilled_passes: Option<f64>,
+    /// How often who is just as good as the gate is told from who has no skill (one-sided, 5 %).
+    pub power: Option<f64>,
+    /// How many it takes to do that four times in five.
+    pub needed: Option<f64>,
+    /// PASS where the gate is passed and the interval lies above what takes no skill, FAIL where the interval lies beyond the gate.
+    pub verdict: Verdict,
+}
+
+impl Gauged {
+    /// How often the luckiest of so many tests without skill passes, as if they were independent.
+    pub fn luckiest_passes(&self, tests: u64) -> Option<f64> {
+        self.unskilled_passes.map(|chance| 1.0 - libm::pow(1.0 - chance, tests as f64))
+    }
+}
+
+/// Holds a test against every gate.
+pub fn gauge(report: &Report, gates: &PlanGates) -> Vec<Gauged> {
+    let since = MarketTime(report.until.0.saturating_sub(Duration::seconds(86_400 * i64::from(gates.calls_days)).0));
+    let (recent, all) = (Calls::of(&report.calls, since), Calls::of(&report.calls, report.from));
+    vec![
+        recent.above(PlanGate::CallsRight, gates.calls_right.to_f64()),
+        layers(report, gates.layers_passed.to_f64()),
+        trades(report, gates.paper_trades),
+        sharpe(report, gates.paper_sharpe.to_f64()),
+        drawdown(report, gates.paper_drawdown.to_f64()),
+        all.above(PlanGate::StageFirst, gates.stage_first.to_f64()),
+        all.above(PlanGate::StageSecond, gates.stage_second.to_f64()),
+        all.above(PlanGate::StageThird, gates.stage_third.to_f64()),
+        recent.stop(gates.stop_below.to_f64()),
+    ]
+}
+
+struct Calls {
+    right: Share,
+    base: f64,
+}
+
+impl Calls {
+    fn of(calls: &[Call], since: MarketTime) -> Self {
+        let ended: Vec<&Call> = calls.iter().filter(|call| call.at >= since).collect();
+        let count = |is: fn(&Call) -> bool| ended.iter().filter(|call| is(call)).count() as u64;
+        let all = ended.len() as u64;
+        let rose = Share::of(count(|call| call.has_risen), all);
+        Self { right: Share::of(count(|call| call.is_right), all), base: base_rate(&rose) }
+    }
+
+    fn gauged(&self, gate: PlanGate, limit: f64) -> Gauged {
+        let Share { rate, of, interval, .. } = self.right;
+        let base = Some(self.base);
+        let found = rate;
+        Gauged {
+            gate,
+            limit,
+            found,
+            count: of,
+            interval,
+            base,
+            unskilled_passes: None,
+            power: None,
+            needed: None,
+            verdict: Verdict::NotProven,
+        }
+    }
+
+    /// More than so many are right.
+    fn above(&self, gate: PlanGate, limit: f64) -> Gauged {
+        let fewest = fewest_above(limit, self.right.of);
+        let verdict = match self.right.interval {
+            Some((low, _)) if self.right.count >= fewest && low > self.base => Verdict::Pass,
+            Some((_, high)) if self.right.count < fewest && high < limit => Verdict::Fail,
+            Some(_) | None => Verdict::NotProven,
+        };
+        // Nothing tells a source from the base rate that is no better than it.
+        let contrast = Contrast { base: self.base, skilled: limit, false_alarm: FALSE_ALARM };
+        let told = (limit > self.base && self.right.of > 0).then_some(self.right.of);
+        Gauged {
+            unskilled_passes: stats::binomial_at_least(fewest, self.right.of, self.base).filter(|_| self.right.of > 0),
+            power: told.and_then(|of| stats::exact_power(contrast, of)).map(|(_, power)| power),
+            needed: stats::sample_size(contrast, ENOUGH).filter(|_| limit > self.base),
+            verdict,
+            ..self.gauged(gate, limit)
+        }
+    }
+
+    /// Not fewer than so many are right: FAIL is the plan's stop, PASS is certain distance from it.
+    fn stop(&self, limit: f64) -> Gauged {
+        let Share { count, of, .. } = self.right;
+        // The fewest that are not below the limit.
+        let fewest = libm::ceil(limit * of as f64 - 1e-9) as u64;
+        let verdict = match self.right.interval {
+            Some(_) if count < fewest => Verdict::Fail,
+            Some((low, _)) if low > limit => Verdict::Pass,
+            Some(_) | None => Verdict::NotProven,
+        };
+        let passes = stats::binomial_at_least(fewest, of, COIN).filter(|_| of > 0);
+        Gauged { base: Some(COIN), unskilled_passes: passes, verdict, ..self.gauged(PlanGate::StopBelow, limit) }
+    }
+}
+
+/// The fewest of so many that are more than a share; a billionth keeps 0.55 × 20 from being more than 11.
+pub(super) fn fewest_above(share: f64, of: u64) -> u64 {
+    libm::floor(share * of as f64 + 1e-9) as u64 + 1
+}
+
+/// Above, below or neither, by an interval that must lie on one side.
+const fn by_interval(interval: Option<(f64, f64)>, limit: f64) -> Verdict {
+    match interval {
+        Some((low, _)) if low > limit => Verdict::Pass,
+        Some((_, high)) if high < limit => Verdict::Fail,
+        Some(_) | None => Verdict::NotProven,
+    }
+}
+
+/// Says how strict the layers are, not how good: letting everything pass would reach it.
+fn layers(report: &Report, limit: f64) -> Gauged {
+    let passed = Share::of(report.signals.passed, report.signals.judged);
+    Gauged {
+        gate: PlanGate::LayersPassed,
+        limit,
+        found: passed.rate,
+        count: passed.of,
+        interval: passed.interval,
+        base: None,
+        unskilled_passes: None,
+        power: None,
+        needed: None,
+        verdict: by_interval(passed.interval, limit),
+    }
+}
+
+/// A count is known, not estimated.
+fn trades(report: &Report, limit: u32) -> Gauged {
+    let count = report.evidence.trades.count;
+    let verdict = if count > u64::from(limit) { Verdict::Pass } else { Verdict::Fail };
+    Gauged {
+        gate: PlanGate::PaperTrades,
+        limit: f64::from(limit),
+        found: Some(count as f64),
+        count,
+        interval: None,
+        base: None,
+        unskilled_passes: None,
+        power: None,
+        needed: None,
+        verdict,
+    }
+}
+
+/// Without skill an account earns what holding earns at best; the standard error of a Sharpe ratio a year is 1 / √years.
+fn sharpe(report: &Report, limit: f64) -> Gauged {
+    let account = &report.evidence.account;
+    let base = report.evidence.held.sharpe.map_or(0.0, |held| held.max(0.0));
+    let root_years = account.days_per_year.filter(|_| account.days > 0).map(|days| libm::sqrt(account.days as f64 / days));
+    let has_passed = account.sharpe.is_some_and(|found| found > limit);
+    let enough = account.days >= LEAST_DAYS;
+    let verdict = match account.sharpe_interval.filter(|_| enough) {
+        Some((low, _)) if has_passed && low > base => Verdict::Pass,
+        Some((_, high)) if !has_passed && high < limit => Verdict::Fail,
+        Some(_) | None => Verdict::NotProven,
+    };
+    let alarm = stats::normal_quantile(1.0 - FALSE_ALARM);
+    let told = root_years.zip(alarm).filter(|_| limit > base);
+    Gauged {
+        gate: PlanGate::PaperSharpe,
+        limit,
+        found: account.sharpe,
+        count: account.days,
+        interval: account.sharpe_interval,
+        base: Some(base),
+        unskilled_passes: root_years.map(|root| stats::normal_survival((limit - base) * root)),
+        power: told.map(|(root, alarm)| stats::normal_survival(alarm - (limit - base) * root)),
+        needed: needed_days(account, limit - base),
+        verdict,
+    }
+}
+
+fn needed_days(account: &DailyResults, distance: f64) -> Option<f64> {
+    let (alarm, miss) = (stats::normal_quantile(1.0 - FALSE_ALARM)?, stats::normal_quantile(ENOUGH)?);
+    let root_years = (alarm + miss) / distance;
+    account.days_per_year.filter(|_| distance > 0.0).map(|days| days * root_years * root_years)
+}
+
+fn drawdown(report: &Report, limit: f64) -> Gauged {
+    let account = &report.evidence.account;
+    let found = account.max_drawdown;
+    let interval = resampled(report).filter(|_| account.days >= LEAST_DAYS);
+    let verdict = match (found, interval) {
+        (Some(found), _) if found >= limit => Verdict::Fail,
+        (Some(_), Some((_, high))) if high < limit => Verdict::Pass,
+        (Some(_) | None, _) => Verdict::NotProven,
+    };
+    Gauged {
+        gate: PlanGate::PaperDrawdown,
+        limit,
+        found,
+        count: account.days,
+        interval,
+        base: report.evidence.held.max_drawdown,
+        unskilled_passes: None,
+        power: None,
+        needed: None,
+        verdict,
+    }
+}
+
+/// 95 % of the drawdowns of paths made of the account's own days, in blocks of the length that they ask for (Politis and White 2004).
+fn resampled(report: &Report) -> Option<(f64, f64)> {
+    let values: Vec<f64> =
+        std::iter::once(report.capital.to_f64()).chain(report.days.iter().map(|(_, equity)| equity.to_f64())).collect();
+    let returns = stats::returns(&values);
+    let (resampler, length) = (Resampler::new(&returns, 0.0)?, stats::optimal_block_lengths(&returns)?.stationary);
+    let mut falls: Vec<f64> =
+        (0..REPLICATIONS).map(|number| resampler.replicate(Scheme::Stationary(length), SEED, number).drawdown).collect();
+    falls.sort_by(f64::total_cmp);
+    let interval = stats::percentile_interval(&falls, 0.95)?;
+    Some((interval.low, interval.high))
+}
