@@ -68,7 +68,11 @@ fn only_the_latest_days_count_where_the_plan_says_so() {
 #[test]
 fn the_stop_is_taken_literally() {
     assert_eq!(gauged(&with_calls(13, 15, 30), PlanGate::StopBelow).verdict, Verdict::Fail, "43 % stops");
-    assert_eq!(gauged(&with_calls(14, 15, 30), PlanGate::StopBelow).verdict, Verdict::NotProven, "47 % does not, and proves nothing");
+    assert_eq!(
+        gauged(&with_calls(14, 15, 30), PlanGate::StopBelow).verdict,
+        Verdict::NotProven,
+        "47 % does not, and proves nothing"
+    );
     assert_eq!(gauged(&with_calls(300, 250, 500), PlanGate::StopBelow).verdict, Verdict::Pass);
 }
 
@@ -76,7 +80,10 @@ fn the_stop_is_taken_literally() {
 fn days_and_signals_have_their_intervals() {
     let report = played();
     let layers = gauged(&report, PlanGate::LayersPassed);
-    assert_eq!((layers.count, layers.found), (report.signals.judged, Some(report.signals.passed as f64 / report.signals.judged as f64)));
+    assert_eq!(
+        (layers.count, layers.found),
+        (report.signals.judged, Some(report.signals.passed as f64 / report.signals.judged as f64))
+    );
     let sharpe = gauged(&report, PlanGate::PaperSharpe);
     assert_eq!((sharpe.found, sharpe.interval), (report.evidence.account.sharpe, report.evidence.account.sharpe_interval));
     assert_ne!(sharpe.verdict, Verdict::Pass);
