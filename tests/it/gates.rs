@@ -68,7 +68,11 @@ fn only_the_latest_days_count_where_the_plan_says_so() {
 #[test]
 fn the_stop_is_taken_literally() {
     assert_eq!(gauged(&with_calls(13, 15, 30), PlanGate::StopBelow).verdict, Verdict::Fail, "43 % stops");
-    assert_eq!(gauged(&with_calls(14, 15, 30), PlanGate::StopBelow).verdict, Verdict::NotProven, "47 % does not, and proves nothing");
+    assert_eq!(
+        gauged(&with_calls(14, 15, 30), PlanGate::StopBelow).verdict,
+        Verdict::NotProven,
+        "47 % does not, and proves nothing"
+    );
     assert_eq!(gauged(&with_calls(300, 250, 500), PlanGate::StopBelow).verdict, Verdict::Pass);
 }
 
@@ -76,7 +80,10 @@ fn the_stop_is_taken_literally() {
 fn days_and_signals_have_their_intervals() {
     let report = played();
     let layers = gauged(&report, PlanGate::LayersPassed);
-    assert_eq!((layers.count, layers.found), (report.signals.judged, Some(report.signals.passed as f64 / report.signals.judged as f64)));
+    assert_eq!(
+        (layers.count, layers.found),
+        (report.signals.judged, Some(report.signals.passed as f64 / report.signals.judged as f64))
+    );
     let sharpe = gauged(&report, PlanGate::PaperSharpe);
     assert_eq!((sharpe.found, sharpe.interval), (report.evidence.account.sharpe, report.evidence.account.sharpe_interval));
     assert_ne!(sharpe.verdict, Verdict::Pass);
@@ -113,5 +120,30 @@ fn every_gate_is_shown_and_what_does_not_fit_is_refused_with_its_line() {
         std::fs::write(&file, written).unwrap();
         let (code, _, error) = said(&["--config", file.to_str().unwrap(), "backtest"]);
         assert!(code == Some(1) && words.iter().all(|word| error.contains(word)), "{code:?} {error}");
+    }
+}
+
+#[test]
+fn a_changed_gate_is_journalled_once_with_its_old_and_its_new_value() {
+    let home = tempfile::tempdir().unwrap();
+    let journal_after = |sets: &[&str]| {
+        let line: Vec<&str> = sets.iter().copied().chain(["--speed", "max", "drill"]).collect();
+        let output = run(&line, &[], home.path());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(run(&["journal", "export"], &[], home.path()).stdout).unwrap()
+    };
+    let changes = |journal: &str| journal.lines().filter(|line| line.contains("gates_changed")).count();
+    assert_eq!(changes(&journal_after(&[])), 0, "nothing was recorded before");
+    let moved = journal_after(&["--set", "evidence.calls_right=0.5", "--set", "gates.minimum_strength=1.5"]);
+    assert_eq!(changes(&moved), 1);
+    for words in ["evidence.calls_right from 0.55 to 0.5", "gates.minimum_strength from 2", "you changed since run-1"] {
+        assert!(moved.contains(words), "{words}");
+    }
+    let kept = journal_after(&["--set", "evidence.calls_right=0.5", "--set", "gates.minimum_strength=1.5"]);
+    assert_eq!(changes(&kept), 1, "what was journalled is not said again");
+    let back = journal_after(&["--new"]);
+    assert_eq!(changes(&back), 2, "a new run is held against the one before");
+    for number in ["1", "2"] {
+        assert_eq!(run(&["replay", number], &[], home.path()).status.code(), Some(0), "run {number} replays");
     }
 }
