@@ -15,6 +15,6 @@ mod words;
 
 pub use backtest::{Sheet, tear_sheet};
 pub use document::{Block, Document};
-pub use gates::gate;
+pub use gates::{GateWords, gate};
 pub use walk::{Setting, walk_forward};
 pub use words::verdict;

@@ -7,6 +7,7 @@
 mod clock;
 mod config;
 mod files;
+mod gates;
 mod headless;
 mod home;
 mod instruments;

@@ -14,8 +14,8 @@ use crate::domain::{
     Outcome as SignalOutcome, ProposalId, Ratio, RiskDay, RunId, SignalId, Validation, WallTime,
 };
 use crate::engine::{
-    Command, Effect, Engine, Event, Input, InputBody, OrderRecord, Outcome, ProposalRecord, Record, RunInput, Seen, Setup,
-    SignalRecord, TapeRef,
+    Command, Effect, Engine, EngineSettings, Event, Input, InputBody, OrderRecord, Outcome, ProposalRecord, Record, RunInput,
+    Seen, Setup, SignalRecord, TapeRef,
 };
 use crate::exchange::Exchange;
 
@@ -46,7 +46,9 @@ impl Plan {
     pub fn settings_hash(&self) -> Result<String, serde_json::Error> {
         let instruments: Vec<_> = self.setup.instruments.iter().collect();
         let bounds = (self.since, self.opens_until);
-        let whole = serde_json::to_vec(&(&self.setup.settings, self.capital, self.tape.seed, instruments, self.version, bounds))?;
+        // The plan's gates change no result.
+        let settings = EngineSettings { evidence: None, ..self.setup.settings };
+        let whole = serde_json::to_vec(&(&settings, self.capital, self.tape.seed, instruments, self.version, bounds))?;
         Ok(Sha256::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::{Done, OK, say};
 use crate::domain::{BrokerKind, InstrumentTable, MarketTime, counted};
 use crate::engine::TapeRef;
 use crate::market::Player;
-use crate::report::{self, Sheet};
+use crate::report::{self, GateWords, Sheet};
 use crate::runtime::{RunTerms, Trouble, wall_now};
 use crate::store::{StoreError, Trial, TrialKind, Trials, Tried};
 
@@ -189,8 +189,11 @@ fn print_trades(report: &Report, instruments: &InstrumentTable) {
 fn print_gates(gauged: &[Gauged], tests: u64) {
     say("The plan's gates (config/gates.toml); chances as if calls and days were independent");
     for one in gauged {
-        let (asked, found) = report::gate(one, tests);
-        say(&format!("  {asked:<28}{found}"));
+        let GateWords { asks, verdict, found, chance } = report::gate(one, tests);
+        say(&format!("  {asks:<31}{verdict:<12}{found}"));
+        if !chance.is_empty() {
+            say(&format!("{:33}{chance}", ""));
+        }
     }
 }
 

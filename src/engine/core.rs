@@ -13,7 +13,7 @@ use crate::engine::record::TradingRecord;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, Record, RunInput};
 use crate::exchange::Terms;
 use crate::risk::Limits;
-use crate::signals::{Gates, Resolved, Script, ScriptRef, Scripts, Strategy, StrategySettings, strategies};
+use crate::signals::{Gates, PlanGates, Resolved, Script, ScriptRef, Scripts, Strategy, StrategySettings, strategies};
 
 /// The settings decisions depend on. They are part of a run's first input and of every restart, so that a replay uses the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct EngineSettings {
     pub confirm_tolerance: Ratio,
     /// A bar's move, in usual deviations, from which an alert is raised.
     pub alert_deviations: Ratio,
+    /// The plan's gates: no decision depends on them, but a change of one is journalled against them. Older runs recorded none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<PlanGates>,
     /// Which broker the run trades with.
     #[serde(default)]
     pub broker: BrokerKind,

@@ -108,6 +108,15 @@ pub enum RunInput {
         /// Hash of the whole state.
         state: StateHash,
     },
+    /// A person has changed gates since the ledger's last run. When is the input's own time.
+    GatesChanged {
+        /// Who.
+        by: Actor,
+        /// The run that recorded the old ones.
+        since: RunId,
+        /// Each gate that differs.
+        changes: Vec<GateChange>,
+    },
     /// The process is about to end in order.
     Suspended,
     /// A part of the runtime failed; trading stops.
@@ -115,6 +124,17 @@ pub enum RunInput {
         /// What, in one sentence.
         what: String,
     },
+}
+
+/// A gate that is not what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateChange {
+    /// The setting.
+    pub key: String,
+    /// Its value before.
+    pub was: String,
+    /// Its value now.
+    pub is: String,
 }
 
 /// How the process before ended.

@@ -1,7 +1,7 @@
 //! Begin, restart, checkpoint and failure of a run.
 
-use crate::domain::{Actor, AlertTopic, OrderId, Severity, TradingState, counted};
-use crate::engine::event::{RunInput, WasClean};
+use crate::domain::{Actor, AlertTopic, OrderId, RunId, Severity, TradingState, counted};
+use crate::engine::event::{GateChange, RunInput, WasClean};
 use crate::engine::record::{ProposalRecord, Record, RunRecord};
 use crate::engine::{Effect, Engine, Outcome};
 use crate::orders::{OrderState, OrderStep};
@@ -22,9 +22,21 @@ impl Engine {
                 self.record(Record::Run(opened), outcome);
             }
             RunInput::Resumed { was_clean, .. } => self.resume(*was_clean, outcome),
+            RunInput::GatesChanged { by, since, changes } => self.say_gates_changed(*by, *since, changes, outcome),
             RunInput::Checkpoint { .. } | RunInput::Suspended => {}
             RunInput::Failed { what } => self.fail(what, outcome),
         }
+    }
+
+    /// Evidence gathered under one gate is not evidence under another: whoever reads the journal must see the change.
+    fn say_gates_changed(&mut self, by: Actor, since: RunId, changes: &[GateChange], outcome: &mut Outcome) {
+        let each: Vec<String> =
+            changes.iter().map(|change| format!("{} from {} to {}", change.key, change.was, change.is)).collect();
+        let text = format!(
+            "{by} changed since {since}: {}. What was measured before was held against the old value; to take it back, restore the setting",
+            each.join(", ")
+        );
+        self.raise(Severity::Warning, AlertTopic::Engine, None, text, outcome);
     }
 
     /// A restart: read-only, proposals are gone, what was never sent is not sent, what has no reply is unknown until the broker answers.

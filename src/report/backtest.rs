@@ -64,10 +64,10 @@ pub fn tear_sheet(sheet: &Sheet<'_>) -> Document {
 
 fn gates(sheet: &Sheet<'_>) -> Block {
     let row = |gauged: &Gauged| {
-        let (asked, found) = gate(gauged, sheet.tests);
-        vec![asked, found]
+        let words = gate(gauged, sheet.tests);
+        vec![words.asks, words.verdict.to_owned(), words.found, words.chance]
     };
-    Block::table(&["asks", "found"], sheet.gates.iter().map(row).collect())
+    Block::table(&["the gate", "verdict", "found", "what chance would do"], sheet.gates.iter().map(row).collect())
 }
 
 const fn meaning(verdict: Verdict) -> &'static str {

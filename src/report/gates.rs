@@ -3,26 +3,40 @@
 use crate::backtest::{Gauged, PlanGate};
 use crate::report::words::{chance, verdict};
 
-/// A gate in two sentences: what it asks, and what was found beside what chance would do in so many different tests.
-pub fn gate(gauged: &Gauged, tests: u64) -> (String, String) {
+/// A gate in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateWords {
+    /// What it asks.
+    pub asks: String,
+    /// The verdict on it.
+    pub verdict: &'static str,
+    /// What was found, of how many, with its interval.
+    pub found: String,
+    /// What chance would do, how much could be told from it, and how much it takes; empty where chance has no say.
+    pub chance: String,
+}
+
+/// A gate in words, after so many different tests.
+pub fn gate(gauged: &Gauged, tests: u64) -> GateWords {
     let Gauged { gate, limit, found, count, interval, base, .. } = *gauged;
     let (name, unit) = (asks(gate), of(gate));
     let (shown, sense) = (scale(gate), if gate == PlanGate::PaperDrawdown { "<" } else { ">" });
     let sense = if gate == PlanGate::StopBelow { "≥" } else { sense };
     let said = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), shown);
-    let mut parts = vec![format!("{}: {}", verdict(gauged.verdict), said(found))];
-    if gate != PlanGate::PaperTrades {
-        let range = interval.map_or_else(|| "n/a".to_owned(), |(low, high)| format!("[{}, {}]", shown(low), shown(high)));
-        parts = vec![format!("{} of {count} {unit}, 95 % {range}", parts.concat())];
-    }
+    let range = interval.map_or_else(|| "n/a".to_owned(), |(low, high)| format!("[{}, {}]", shown(low), shown(high)));
+    let counted = format!("{} on {count} {unit}, 95 % {range}", said(found));
+    let words = if gate == PlanGate::PaperTrades { said(found) } else { counted };
+    let mut parts = Vec::new();
     parts.extend(base.map(|base| format!("without skill {}", shown(base))));
     parts.extend(gauged.unskilled_passes.map(|passes| {
         let luckiest = chance(gauged.luckiest_passes(tests));
-        format!("chance passes {}, the luckiest of {tests} {luckiest}", chance(Some(passes)))
+        let best = if tests > 1 { format!(", the luckiest of {tests} tests {luckiest}") } else { String::new() };
+        format!("chance passes {}{best}", chance(Some(passes)))
     }));
     parts.extend(gauged.power.map(|power| format!("power {}", chance(Some(power)))));
-    parts.extend(gauged.needed.map(|needed| format!("{needed:.0} would do")));
-    (format!("{name} {sense} {}", shown(limit)), parts.join("; "))
+    parts.extend(gauged.needed.map(|needed| format!("{needed:.0} {unit} would do")));
+    let asks = format!("{name} {sense} {}", shown(limit));
+    GateWords { asks, verdict: verdict(gauged.verdict), found: words, chance: parts.join("; ") }
 }
 
 const fn asks(gate: PlanGate) -> &'static str {

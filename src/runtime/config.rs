@@ -196,6 +196,7 @@ pub fn settings_of(config: &Config) -> EngineSettings {
         terms: config.exchange,
         confirm_tolerance: config.trading.confirm_tolerance,
         alert_deviations: config.trading.alert_deviations,
+        evidence: Some(config.evidence),
         broker: config.broker.kind,
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::domain::{BrokerKind, InstrumentId, LedgerId, MarketEvent, MarketTime, Money, RunId, WallTime};
 use crate::engine::{Engine, EngineSettings, InputBody, RunInput, Setup, TapeRef, WasClean};
 use crate::market::{LiveFeed, Player, Tape};
+use crate::runtime::gates::changed_since_last_run;
 use crate::runtime::source::{HISTORY, Source};
 use crate::runtime::{Home, Trouble};
 use crate::store::{Body, LedgerFile, RunRow, RunStatus, Segment, SegmentReader, StoreError, TapePlays};
@@ -24,6 +25,8 @@ pub struct Opened {
     pub run: RunId,
     /// The first input to handle.
     pub first: RunInput,
+    /// Gates that were changed since the ledger's last run; handled next.
+    pub gates_changed: Option<RunInput>,
     /// Whether a person had the tape stand still when the last process ended.
     pub plays: TapePlays,
 }
@@ -131,6 +134,7 @@ fn segment_path(home: &Home, run: RunId) -> Result<PathBuf, Trouble> {
 }
 
 fn begin(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> Result<Opened, Trouble> {
+    let gates_changed = changed_since_last_run(&file, &setup.settings)?;
     let run = RunId(file.latest_run()?.map_or(1, |row| row.run.0 + 1));
     let (first_order, first_deal) = file.free_numbers()?;
     let first = RunInput::Opened {
@@ -152,7 +156,7 @@ fn begin(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> 
             (Source::Live(feed), Some(Segment::create(&segment_path(home, run)?)?))
         }
     };
-    Ok(Opened { engine: Engine::new(setup), source, segment, file, run, first, plays: TapePlays::On })
+    Ok(Opened { engine: Engine::new(setup), source, segment, file, run, first, gates_changed, plays: TapePlays::On })
 }
 
 fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Result<Opened, Trouble> {
@@ -184,8 +188,9 @@ fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Res
         ));
     }
     let first = RunInput::Resumed { version, was_clean, settings };
+    let gates_changed = changed_since_last_run(&file, &settings)?;
     let plays = file.tape_plays(row.run)?;
-    Ok(Opened { engine, source, segment, file, run: row.run, first, plays })
+    Ok(Opened { engine, source, segment, file, run: row.run, first, gates_changed, plays })
 }
 
 /// A feed that goes on where an engine stands.

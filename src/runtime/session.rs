@@ -187,6 +187,7 @@ struct Running {
     reports: Vec<BrokerReport>,
     answers: VecDeque<Answer>,
     first: Option<RunInput>,
+    gates_changed: Option<RunInput>,
     last_frame: Instant,
     /// A picture that waits until the decisions it shows are on the disk: how many batches that takes, and since when.
     held: Option<(u64, Instant, Frame)>,
@@ -205,12 +206,14 @@ impl Running {
         requests: SyncSender<Request>,
         heartbeat: Arc<AtomicI64>,
     ) -> std::io::Result<Self> {
-        let Opened { engine, source, segment, file, run, first, plays } = opened;
+        let Opened { engine, source, segment, file, run, first, gates_changed, plays } = opened;
         let is_paused = plays == TapePlays::Paused;
         // The terms from now on, not those of the run's last settings.
         let terms = match &first {
             RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. } => settings.terms,
-            RunInput::Checkpoint { .. } | RunInput::Suspended | RunInput::Failed { .. } => engine.settings().terms,
+            RunInput::Checkpoint { .. } | RunInput::Suspended | RunInput::Failed { .. } | RunInput::GatesChanged { .. } => {
+                engine.settings().terms
+            }
         };
         let book = engine.book();
         let mut broker = wiring.broker.unwrap_or_else(|| Box::new(Paper::new(terms, book.ledger().currency())));
@@ -263,6 +266,7 @@ impl Running {
             reports: Vec::new(),
             answers: VecDeque::new(),
             first: Some(first),
+            gates_changed,
             last_frame: now,
             held: None,
             shown_seq: 0,
@@ -304,6 +308,9 @@ impl Running {
                 self.restore_broker();
             }
             self.follow_up(entries);
+        }
+        if let Some(changed) = self.gates_changed.take() {
+            self.input(InputBody::Run(changed));
         }
         if self.source.is_live() {
             // What was missed comes as bars; nothing is proposed on them.

@@ -60,7 +60,7 @@ fn project_run(transaction: &Transaction<'_>, run: RunId, input: &RunInput) -> P
         RunInput::Suspended => {
             set_status("suspended")?;
         }
-        RunInput::Checkpoint { .. } | RunInput::Failed { .. } => {}
+        RunInput::Checkpoint { .. } | RunInput::Failed { .. } | RunInput::GatesChanged { .. } => {}
     }
     Ok(())
 }

@@ -122,3 +122,28 @@ fn every_gate_is_shown_and_what_does_not_fit_is_refused_with_its_line() {
         assert!(code == Some(1) && words.iter().all(|word| error.contains(word)), "{code:?} {error}");
     }
 }
+
+#[test]
+fn a_changed_gate_is_journalled_once_with_its_old_and_its_new_value() {
+    let home = tempfile::tempdir().unwrap();
+    let journal_after = |sets: &[&str]| {
+        let line: Vec<&str> = sets.iter().copied().chain(["--speed", "max", "drill"]).collect();
+        let output = run(&line, &[], home.path());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(run(&["journal", "export"], &[], home.path()).stdout).unwrap()
+    };
+    let changes = |journal: &str| journal.lines().filter(|line| line.contains("gates_changed")).count();
+    assert_eq!(changes(&journal_after(&[])), 0, "nothing was recorded before");
+    let moved = journal_after(&["--set", "evidence.calls_right=0.5", "--set", "gates.minimum_strength=1.5"]);
+    assert_eq!(changes(&moved), 1);
+    for words in ["evidence.calls_right from 0.55 to 0.5", "gates.minimum_strength from 2", "you changed since run-1"] {
+        assert!(moved.contains(words), "{words}");
+    }
+    let kept = journal_after(&["--set", "evidence.calls_right=0.5", "--set", "gates.minimum_strength=1.5"]);
+    assert_eq!(changes(&kept), 1, "what was journalled is not said again");
+    let back = journal_after(&["--new"]);
+    assert_eq!(changes(&back), 2, "a new run is held against the one before");
+    for number in ["1", "2"] {
+        assert_eq!(run(&["replay", number], &[], home.path()).status.code(), Some(0), "run {number} replays");
+    }
+}

@@ -92,7 +92,8 @@ impl Passed {
 #[test]
 fn without_skill_the_gate_passes_as_often_as_it_says() {
     let mut text = format!("more than 55 % of {CALLS} calls, {REPLICAS} replicas\n");
-    let cases: [(&str, &dyn Strategy, f64, fn(&mut Dice) -> Vec<f64>); 4] = [
+    type Case<'a> = (&'a str, &'a dyn Strategy, f64, fn(&mut Dice) -> Vec<f64>);
+    let cases: [Case<'_>; 4] = [
         ("fade on white noise", &FADE, 0.5, white),
         ("fade on GARCH noise", &FADE, 0.5, garch),
         ("always up on white noise", &Up, 0.5, white),
