@@ -1,5 +1,8 @@
 //! From a person's key to the wire of a broker, over real sockets: how long an order takes, and what the kill switch does first.
 //!
+//! The run is a live one: its prices come through the client's own stream, a few a second at first and then ten thousand, and the
+//! rule-based analyst comments beside it. How many prices reached the engine is counted there and printed.
+//!
 //! `cargo bench --bench broker` prints medians and 99th percentiles. `-- --spacing MS` sets the pause between two commands; the usual
 //! one is the protocol's 250 ms, and 1 shows the program's own share; `-- --kill` measures the kill switch alone.
 
@@ -14,27 +17,34 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use pmax::broker::xapi::{Address, Demo, Secret, Settings as ClientSettings};
 use pmax::domain::{
-    Actor, BrokerKind, Currency, Duration as Span, InstrumentId, Mode, Money, OrderKind, OrderSide, Price, Protection, Quantity,
-    TimeInForce, TradingState,
+    Actor, BrokerKind, Currency, Duration as Span, InstrumentId, MarketTime, Mode, Money, OrderKind, OrderSide, Price,
+    Protection, Quantity, TimeInForce, TradingState,
 };
 use pmax::engine::{Command, KillPhase, Seen, Setup, Ticket};
-use pmax::market;
 use pmax::risk::Acknowledged;
 use pmax::runtime::{
-    self, Feed, Frame, Home, KillLatch, Named, Request, RunTerms, Session, Speed, TapeControl, Wiring, contracts_of, wall_now,
+    self, Feed, Frame, HISTORY, Home, KillLatch, Named, Request, RunTerms, Session, Speed, Wiring, contracts_of, wall_now,
 };
 use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
 
 const EURO: InstrumentId = InstrumentId(6);
 const SAMPLES: usize = 150;
 const WAITING: usize = 8;
+const KILLS: usize = 10;
 /// Only a trade request is as long as this on the way to the broker.
 const TRADE_BYTES: usize = 200;
+/// Prices a second in an ordinary minute, and in the worst one.
+const QUIET: u64 = 20;
+const STORM: u64 = 10_000;
+/// The price everything happens at, and its smallest step.
+const MIDDLE: i64 = 1_100_000_000;
+const TICK: i64 = 10_000;
 
 /// Passes bytes between client and server and tells when a trade request has been written.
 fn recorder(server: u16) -> (u16, Receiver<Instant>) {
@@ -69,9 +79,47 @@ fn pass(mut from: TcpStream, mut to: TcpStream, written: Option<&Sender<Instant>
     }
 }
 
+/// Prices of the market, told to the server by a thread of its own.
+struct Market {
+    /// Prices a second.
+    rate: Arc<AtomicU64>,
+    is_over: Arc<AtomicU64>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Market {
+    fn open(server: Arc<ServerHandle>) -> Self {
+        let (rate, is_over) = (Arc::new(AtomicU64::new(QUIET)), Arc::new(AtomicU64::new(0)));
+        let (asked, ends) = (Arc::clone(&rate), Arc::clone(&is_over));
+        let thread = std::thread::spawn(move || {
+            let mut told = 0_u64;
+            while ends.load(Ordering::Relaxed) == 0 {
+                let rate = asked.load(Ordering::Relaxed);
+                for _ in 0..(rate / 500).max(1) {
+                    told += 1;
+                    server.price("EURUSD", Price::from_nanos(MIDDLE + i64::try_from(told % 7).unwrap() * TICK));
+                }
+                std::thread::sleep(Duration::from_micros(if rate >= 500 { 2_000 } else { 1_000_000 / rate }));
+            }
+        });
+        Self { rate, is_over, thread: Some(thread) }
+    }
+
+    fn storm(&self) {
+        self.rate.store(STORM, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Market {
+    fn drop(&mut self) {
+        self.is_over.store(1, Ordering::Relaxed);
+        drop(self.thread.take().map(std::thread::JoinHandle::join));
+    }
+}
+
 struct Bench {
     session: Session,
-    server: ServerHandle,
+    market: Market,
     seen: Receiver<Instant>,
     _folder: tempfile::TempDir,
 }
@@ -80,17 +128,19 @@ fn session(folder: &Path, port: u16, spacing: Span) -> Session {
     let home = Home::find(Some(folder)).unwrap();
     let mut config = runtime::load_config(Path::new("no such file"), Named::ByDefault, &[], &[]).unwrap();
     (config.broker.kind, config.risk.trades_per_day) = (BrokerKind::Xapi, 1_000_000);
-    let tape = market::load("eurusd-2017").unwrap();
     let instruments = Arc::new(runtime::instruments().unwrap().at(BrokerKind::Xapi));
-    let setup = Setup { instruments, series: tape.series(), library: Arc::default(), settings: runtime::settings_of(&config) };
+    let series = runtime::live_series(&instruments, "bench");
+    let setup = Setup { instruments, series, library: Arc::default(), settings: runtime::settings_of(&config) };
     let settings = ClientSettings { spacing, ..ClientSettings::usual("20001".to_owned(), Secret::new("secret"), 1) };
     let mut demo = Demo::new(contracts_of(&setup.instruments), settings, wall_now);
+    demo.quote_markets(MarketTime(wall_now().0 - HISTORY));
     demo.connect(Address { host: "127.0.0.1".to_owned(), port, path: "/demo".to_owned(), tls: None }, "bench");
     let capital = Money::whole(100_000, Currency::USD).unwrap();
     let terms = RunTerms { seed: 1, capital, fresh: false, start: None };
-    let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &Feed::Tape(&tape), &setup, &terms).unwrap();
+    let feed = Feed::Live { name: "live bench".to_owned(), home: &home, now: wall_now() };
+    let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms).unwrap();
     let latch = KillLatch::new(home.kill_file());
-    Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Times(60) }).unwrap()
+    Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Times(1) }).unwrap()
 }
 
 impl Bench {
@@ -107,20 +157,31 @@ impl Bench {
             spacing: Span(0),
         };
         let (listen, catalogue) = (Listen { websocket: Some(0), ..Listen::default() }, Catalogue::shipped().unwrap());
-        let server = ServerHandle::start(settings, catalogue, listen, Prices::Told, wall_now).unwrap();
+        let server = Arc::new(ServerHandle::start(settings, catalogue, listen, Prices::Told, wall_now).unwrap());
         let (port, seen) = recorder(server.websocket.unwrap());
+        let market = Market::open(server);
         let folder = tempfile::tempdir().unwrap();
         let session = session(folder.path(), port, spacing);
-        let bench = Self { session, server, seen, _folder: folder };
-        bench.wait("the link", |frame| {
-            frame.link.as_ref().is_some_and(|link| link.is_ready) && frame.snapshot.consumed > 0 && !frame.snapshot.is_quiet
+        let bench = Self { session, market, seen, _folder: folder };
+        bench.wait("the link and a price", |frame| {
+            let is_ready = frame.link.as_ref().is_some_and(|link| link.is_ready);
+            let quotes = &frame.snapshot.quotes;
+            is_ready && !frame.snapshot.is_quiet && quotes.iter().any(|row| row.instrument == EURO && !row.is_stale)
         });
         bench.command(Command::ArmPaper);
         bench.wait("DEMO", |frame| frame.snapshot.mode == Mode::Demo);
-        assert!(bench.session.request(Request::Tape(TapeControl::TogglePause)));
-        let last = bench.last();
-        assert!(bench.server.price("EURUSD", last));
         bench
+    }
+
+    /// Tells ten thousand prices a second from now on, and prints how many of them reach the engine.
+    fn storm(&self) {
+        self.market.storm();
+        std::thread::sleep(Duration::from_millis(500));
+        let heard = || self.session.frames.borrow().snapshot.consumed;
+        let (before, began) = (heard(), Instant::now());
+        std::thread::sleep(Duration::from_secs(2));
+        let heard = (heard() - before) as f64 / began.elapsed().as_secs_f64();
+        println!("prices that reach the engine: {heard:.0} a second");
     }
 
     fn last(&self) -> Price {
@@ -142,8 +203,7 @@ impl Bench {
 
     fn order(&self, kind: OrderKind) {
         let last = self.last().nanos();
-        let tick: Price = "0.00001".parse().unwrap();
-        let stop = Price::from_nanos(last / 100 * 90).rounded_to(tick);
+        let stop = Price::from_nanos(last / 100 * 90).rounded_to(Price::from_nanos(TICK));
         let quantity: Quantity = "1000".parse().unwrap();
         let ticket = Ticket {
             instrument: EURO,
@@ -182,8 +242,11 @@ fn figures(name: &str, mut times: Vec<Duration>) {
     );
 }
 
-fn confirm_to_wire(spacing: Span) {
+fn confirm_to_wire(spacing: Span, is_storm: bool) {
     let bench = Bench::new(spacing);
+    if is_storm {
+        bench.storm();
+    }
     let mut times = Vec::new();
     // A person's rhythm: the orders meet the looks and pings of the client as they come.
     for sample in 0..SAMPLES {
@@ -198,44 +261,34 @@ fn confirm_to_wire(spacing: Span) {
         bench.written();
         bench.wait("the close", |frame| frame.snapshot.positions.is_empty());
     }
-    figures("confirmed → first byte on the wire", times);
+    let weather = if is_storm { "ten thousand prices a second" } else { "twenty prices a second" };
+    figures(&format!("confirmed → first byte on the wire, {weather}"), times);
     bench.session.finish(Duration::from_secs(8));
 }
 
 fn kill(spacing: Span) {
     let (mut blocked, mut first, mut last) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..5 {
+    for _ in 0..KILLS {
         let bench = Bench::new(spacing);
         let price = bench.last();
         for away in 1..=WAITING {
-            let tick: Price = "0.00001".parse().unwrap();
             let level = price.nanos() / 1_000 * (990 - i64::try_from(away).unwrap());
-            bench.order(OrderKind::Limit(Price::from_nanos(level).rounded_to(tick)));
+            bench.order(OrderKind::Limit(Price::from_nanos(level).rounded_to(Price::from_nanos(TICK))));
             bench.written();
         }
         bench.wait("the waiting orders", |frame| {
             frame.snapshot.orders.iter().filter(|row| row.state.is_cancellable()).count() == WAITING
         });
-        std::thread::scope(|scope| {
-            let (stop, flooding) = channel::<()>();
-            let server = &bench.server;
-            scope.spawn(move || {
-                while flooding.try_recv().is_err() {
-                    server.price("EURUSD", price);
-                    std::thread::sleep(Duration::from_micros(100));
-                }
-            });
-            let began = Instant::now();
-            bench.session.kill("bench").unwrap();
-            bench.wait("HALTED", |frame| frame.snapshot.state == TradingState::Halted);
-            blocked.push(began.elapsed());
-            bench.order(OrderKind::Market);
-            // Several may go in one piece, so what counts is the first and the last piece until all are confirmed.
-            first.push(bench.written().duration_since(began));
-            bench.wait("every cancel to be confirmed", |frame| frame.snapshot.kill == KillPhase::Finished);
-            last.push(bench.seen.try_iter().last().map_or_else(|| began.elapsed(), |at| at.duration_since(began)));
-            let _: Result<(), _> = stop.send(());
-        });
+        bench.storm();
+        let began = Instant::now();
+        bench.session.kill("bench").unwrap();
+        bench.wait("HALTED", |frame| frame.snapshot.state == TradingState::Halted);
+        blocked.push(began.elapsed());
+        bench.order(OrderKind::Market);
+        // Several may go in one piece, so what counts is the first and the last piece until all are confirmed.
+        first.push(bench.written().duration_since(began));
+        bench.wait("every cancel to be confirmed", |frame| frame.snapshot.kill == KillPhase::Finished);
+        last.push(bench.seen.try_iter().last().map_or_else(|| began.elapsed(), |at| at.duration_since(began)));
         bench.wait("the refusal of an order after it", |frame| {
             frame.snapshot.activity.iter().any(|line| line.text.contains("refused — STATE"))
         });
@@ -254,7 +307,8 @@ fn main() {
     let is_named = |name: &str| arguments.iter().any(|word| word == name);
     println!("pause between two commands: {:.0} ms", spacing.as_seconds() * 1e3);
     if !is_named("--kill") {
-        confirm_to_wire(spacing);
+        confirm_to_wire(spacing, false);
+        confirm_to_wire(spacing, true);
     }
     kill(spacing);
 }

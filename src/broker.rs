@@ -147,8 +147,9 @@ pub trait Broker: Send + Debug {
     /// Asks to cancel a working order.
     fn cancel(&mut self, order: OrderId);
 
-    /// Does not write an order that still waits for its turn; a broker that writes at once has nothing to do.
-    fn withdraw(&mut self, _order: OrderId) {}
+    /// Does not write an order that still waits for its turn; a broker that writes at once has nothing to do. Every broker says which it
+    /// is: one that hands orders on must hand this on too.
+    fn withdraw(&mut self, order: OrderId);
 
     /// Asks to change a working order.
     fn modify(&mut self, order: OrderId, quantity: Quantity, kind: OrderKind, now: MarketTime);

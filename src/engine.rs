@@ -26,12 +26,13 @@ mod run_inputs;
 mod situation;
 mod snapshot;
 mod snapshot_build;
+mod sources;
 mod wording;
 
 pub use book::{Activity, Book, KillPhase, SignalEntry, StateReason};
 pub use core::{Engine, EngineSettings, Outcome, Setup, StateHash};
 pub use effect::Effect;
-pub use event::{Command, Event, GateChange, Input, InputBody, RunInput, Seen, TapeRef, Ticket, WasClean};
+pub use event::{Command, Event, GateChange, Input, InputBody, LinkStands, RunInput, Seen, TapeRef, Ticket, WasClean};
 pub use history::{BarHistory, MarketState, Series};
 pub use proposal::Proposal;
 pub use record::{AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord};

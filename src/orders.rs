@@ -8,4 +8,4 @@ mod manager;
 mod state;
 
 pub use manager::{Confirmation, HistoryEntry, OrderManager, StepError, TrackedOrder};
-pub use state::{IllegalStep, OpenState, OrderState, OrderStep, next};
+pub use state::{APART, APART_TO_OPEN, IllegalStep, OpenState, OrderState, OrderStep, next};

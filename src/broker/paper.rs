@@ -78,6 +78,9 @@ impl Broker for Paper {
         self.exchange.cancel(order, &mut self.reports);
     }
 
+    /// The exchange has every order at once.
+    fn withdraw(&mut self, _order: OrderId) {}
+
     fn modify(&mut self, order: OrderId, quantity: Quantity, kind: OrderKind, now: MarketTime) {
         self.exchange.modify(order, quantity, kind, now, &mut self.reports);
     }

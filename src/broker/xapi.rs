@@ -15,7 +15,7 @@ mod tls;
 mod wire;
 
 pub use adapter::Adapter;
-pub use client::{Ask, AskId, Client, ClientEvent, Input, LinkState, Output, Settings, Snapshot, Socket, Vitals};
+pub use client::{Ask, AskId, Client, ClientEvent, Input, LinkState, LoginText, Output, Settings, Snapshot, Socket, Vitals};
 pub use demo::Demo;
 pub use link::{Address, Link};
 pub use number::Decimal;

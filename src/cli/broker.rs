@@ -124,14 +124,14 @@ pub fn balance_of(demo: &mut Demo, host: &str) -> Result<Money, Trouble> {
             Trouble::new(
                 what,
                 "Nothing was started and nothing was sent",
-                "`pmax broker presets` shows what to write under [xapi]",
+                "Look at xapi.host and xapi.port in pmax.toml; `pmax broker presets` shows what to write there",
             )
         };
         if view.needs_person {
             return Err(Trouble::new(
                 format!("{host}: {}", view.words),
                 "Nothing was started and nothing was sent",
-                "`pmax broker login` keeps another password, xapi.account names another account",
+                "`pmax broker login` keeps another password, xapi.account names another account; after a wrong one wait ten minutes",
             ));
         }
         if let Some(currency) = view.currency.filter(|currency| *currency != Currency::USD.to_string()) {

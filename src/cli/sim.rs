@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use crate::cli::args::{Args, SimXapi};
 use crate::cli::open::Base;
 use crate::cli::{Done, say};
-use crate::domain::{Currency, Duration, InstrumentId, MarketEvent, MarketTime, Money};
+use crate::domain::{Currency, Duration, InstrumentId, MarketEvent, MarketTime, Money, WallTime};
 use crate::market::Player;
 use crate::runtime::{self, Speed, Trouble, wall_now};
-use crate::simulator::{Catalogue, Faults, Identity, Listen, Prices, ServerHandle, Settings, USUAL_SPACING, Variants};
+use crate::simulator::{
+    Catalogue, Faults, Identity, Listen, Prices, ServerError, ServerHandle, Settings, USUAL_SPACING, Variants,
+};
 
 /// Serves xAPI on loopback until it is stopped.
 pub fn xapi(args: &Args, options: &SimXapi) -> Done {
@@ -41,7 +43,12 @@ pub fn xapi(args: &Args, options: &SimXapi) -> Done {
     let prices = if feed.is_some() { Prices::Told } else { Prices::Drawn(options.seed) };
     let listen = Listen { websocket: Some(options.port), raw: options.tcp, tls: identity(options)? };
     let server = ServerHandle::start(settings, catalogue, listen, prices, wall_now).map_err(|error| {
-        Trouble::new(error.to_string(), "Nothing was started", "Choose another with --port, or 0 for any free one")
+        let what_to_do = match &error {
+            ServerError::Port { .. } => "Choose another with --port or --tcp, or 0 for any free one",
+            ServerError::Identity(_) => "Leave --tls out, or try again",
+            ServerError::Thread(_) => "Free some memory and try again",
+        };
+        Trouble::new(error.to_string(), "Nothing was started", what_to_do)
     })?;
     if let Some(port) = server.websocket {
         let scheme = if options.tls.is_some() { "wss" } else { "ws" };
@@ -114,7 +121,8 @@ impl Feed {
                 MarketEvent::BarClosed { bar, .. } => bar.close,
             };
             if let Some(symbol) = self.symbols.get(&event.instrument()) {
-                server.price(symbol, price);
+                // The next price says what this one did not.
+                let _: bool = server.tape_price(symbol, price, WallTime(event.known_at().0));
             }
         });
         say("the tape has ended; the last prices stand");

@@ -154,6 +154,17 @@ pub struct VenueQuote {
     pub at: WallTime,
 }
 
+/// Minutes of an instrument of which nothing is known, and never will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// Beginning of the first.
+    pub from: MarketTime,
+    /// End of the last.
+    pub until: MarketTime,
+}
+
 /// What a remote broker says about its markets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VenueNews {

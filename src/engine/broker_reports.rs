@@ -77,8 +77,15 @@ impl Engine {
         let state = self.book.orders.get(order).map(|tracked| tracked.state);
         if !state.is_some_and(|state| is_late(state, step)) {
             self.record(Record::Order(OrderRecord::Contradicted { order, state, step }), outcome);
-            let text = format!("the broker's report {step:?} does not fit order {order}; nothing was changed");
-            self.raise(Severity::Critical, AlertTopic::Order, None, text, outcome);
+            let request = self.book.orders.get(order).map(|tracked| tracked.order.request);
+            let instrument = request.map(|request| request.instrument);
+            let symbol = instrument.map_or_else(String::new, |id| format!(" {}", self.instruments.symbol(id)));
+            let (is, said) = (state.map_or("not known here", OrderState::word), step.words());
+            let text = format!(
+                "the broker says of order {order}{symbol}: {said}; here it is {is}, and nothing was changed. The next answers are \
+                 compared; look at the broker before you order again"
+            );
+            self.raise(Severity::Critical, AlertTopic::Order, instrument, text, outcome);
         }
         false
     }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, SignalSource, WallTime};
-use crate::engine::record::TradingRecord;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, Record, RunInput};
 use crate::exchange::Terms;
 use crate::risk::Limits;
@@ -133,10 +132,8 @@ impl Engine {
             InputBody::Command { actor, command } => self.decide_on_command(*actor, command, outcome),
             InputBody::Broker(report) => self.decide_on_report(report, outcome),
             InputBody::Commentary(comment) => self.record(Record::Commentary(comment.clone()), outcome),
-            InputBody::Feed { silent, heard } => {
-                let (silent, heard) = (silent.clone(), heard.clone());
-                self.record(Record::Trading(TradingRecord::FeedChanged { silent, heard }), outcome);
-            }
+            InputBody::Feed { silent, heard, missed } => self.decide_on_feed(silent, heard, missed, outcome),
+            InputBody::Link { stands, words } => self.decide_on_link(*stands, words, outcome),
             InputBody::Timer => {}
         }
         self.decide_on_time(outcome);

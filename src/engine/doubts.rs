@@ -6,12 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Duration, OrderId, WallTime};
 
-/// Two answers that prove an absence lie at least this far apart.
-pub(super) const APART: Duration = Duration::seconds(10);
-/// The same for an order without a reply that would open something: while a broker keeps such a request pending it is in no list, and
-/// whoever believed too soon that it never arrived would order twice.
-pub(super) const APART_TO_OPEN: Duration = Duration::seconds(60);
-
 /// Open questions. Empty in paper trading.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Doubts {
@@ -83,6 +77,7 @@ impl Doubts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::orders::APART;
 
     #[test]
     fn an_absence_needs_two_answers_after_the_loss_and_ten_seconds_apart() {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Actor, BrokerReport, DealId, InstrumentId, LedgerId, MarketEvent, MarketTime, Money, OrderId, OrderKind, OrderSide,
+    Actor, BrokerReport, DealId, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money, OrderId, OrderKind, OrderSide,
     PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime,
 };
 use crate::engine::{EngineSettings, StateHash};
@@ -53,9 +53,31 @@ pub enum InputBody {
         silent: Vec<InstrumentId>,
         /// They are heard again.
         heard: Vec<InstrumentId>,
+        /// Minutes that are missing.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missed: Vec<Missed>,
+    },
+    /// The way to a remote broker was lost, or is there again.
+    Link {
+        /// How it stands.
+        stands: LinkStands,
+        /// In words.
+        words: String,
     },
     /// A deadline the engine had asked for has passed.
     Timer,
+}
+
+/// How the way to a remote broker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkStands {
+    /// Orders can go.
+    Ready,
+    /// Gone; it is tried again by itself.
+    Down,
+    /// Gone; only a person starts it again.
+    NeedsPerson,
 }
 
 /// Which tape feeds a run, named by content so that a replay cannot use another.

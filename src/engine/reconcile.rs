@@ -6,10 +6,10 @@ use crate::domain::{
     Actor, AlertTopic, BrokerState, Duration, Evidence, OrderId, OrderKind, PositionId, Quantity, Severity, TradingState,
     WallTime,
 };
-use crate::engine::doubts::{APART, APART_TO_OPEN, Proof};
+use crate::engine::doubts::Proof;
 use crate::engine::record::{OrderRecord, Record, TradingRecord};
 use crate::engine::{Effect, Engine, Outcome};
-use crate::orders::{OrderState, OrderStep};
+use crate::orders::{APART, APART_TO_OPEN, OrderState, OrderStep};
 
 /// Differences told in one sentence.
 const SHOWN_DIFFERENCES: usize = 3;

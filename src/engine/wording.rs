@@ -110,7 +110,8 @@ fn order(record: &OrderRecord, book: &Book, instruments: &InstrumentTable) -> Op
         OrderRecord::Stepped { order, step, note, .. } => stepped(*order, *step, note, book, instruments),
         OrderRecord::Contradicted { order, state, step } => {
             let state = state.map_or("not known here", |state| state.word());
-            Some((Severity::Critical, format!("a report does not fit: {step:?} for order {order}, which is {state}")))
+            let said = step.words();
+            Some((Severity::Critical, format!("a report does not fit: \"{said}\" for order {order}, which is {state}")))
         }
         OrderRecord::Numbered { .. }
         | OrderRecord::ReplyLost { .. }

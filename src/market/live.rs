@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::domain::{
-    Bar, Duration, InstrumentId, MarketEvent, MarketStamp, MarketTime, Price, Quote, QuoteOrigin, VenueNews, VenueQuote, WallTime,
+    Bar, Duration, InstrumentId, MarketEvent, MarketStamp, MarketTime, Missed, Price, Quote, QuoteOrigin, VenueNews, VenueQuote,
+    WallTime,
 };
 
 /// Length of a bar.
@@ -46,13 +47,15 @@ pub struct LiveFeed {
     dropped: u64,
 }
 
-/// Instruments that fell silent, and those that speak again.
+/// Instruments that fell silent, those that speak again, and minutes that are missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Silences {
     /// Nothing is heard of them any more.
     pub silent: Vec<InstrumentId>,
     /// They are heard again.
     pub heard: Vec<InstrumentId>,
+    /// Minutes that the venue was asked for and did not tell: they are missing here for good.
+    pub missed: Vec<Missed>,
 }
 
 fn minute_of(at: WallTime) -> MarketTime {
@@ -106,7 +109,7 @@ impl LiveFeed {
         }
     }
 
-    /// Lets time pass. Returns who fell silent and who speaks again since the last call.
+    /// Lets time pass. Returns who fell silent and who speaks again since the last call, and what was waited for in vain.
     pub fn pass_time(&mut self, now: WallTime) -> Silences {
         let mut changes = Silences::default();
         for id in self.lines.keys().copied().collect::<Vec<_>>() {
@@ -118,6 +121,7 @@ impl LiveFeed {
                 self.close(id, bar);
             }
             if given_up {
+                changes.missed.extend(self.hole(id));
                 self.release(id);
             }
             let Some(line) = self.lines.get_mut(&id) else { continue };
@@ -129,6 +133,13 @@ impl LiveFeed {
             }
         }
         changes
+    }
+
+    /// The minutes between what is known of an instrument and what was heard of it after the link came back.
+    fn hole(&self, instrument: InstrumentId) -> Option<Missed> {
+        let line = self.lines.get(&instrument)?;
+        let until = line.waiting.first().or(line.forming.as_ref())?.open_at;
+        (line.closed_until < until).then_some(Missed { instrument, from: line.closed_until, until })
     }
 
     fn quote(&mut self, quote: VenueQuote, now: WallTime) {
@@ -306,8 +317,11 @@ mod tests {
         feed.hear(VenueNews::Back, at(60));
         feed.hear(quote(61, 100), at(61));
         feed.hear(quote(121, 101), at(121));
-        feed.pass_time(at(91));
+        let changes = feed.pass_time(at(91));
+        let (from, until) = (MarketTime(START), MarketTime(START + MINUTE));
+        assert_eq!(changes.missed, [Missed { instrument: EURO, from, until }], "a hole is told");
         assert_eq!(closed(&mut feed), [(1, 100)]);
+        assert_eq!(feed.pass_time(at(92)).missed, [], "once");
     }
 
     #[test]

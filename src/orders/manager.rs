@@ -14,8 +14,8 @@ use crate::orders::{IllegalStep, OrderState, OrderStep, next};
 
 /// Closed orders kept at hand for late reports and the screen; the database keeps all.
 const KEPT_CLOSED: usize = 2_048;
-/// Steps kept per order; a stream of partial fills folds into the last ones.
-const KEPT_STEPS: usize = 24;
+/// Steps kept per order: the first, and the latest; how many lie between is counted, and the journal has them.
+const KEPT_STEPS: usize = 64;
 
 /// One line of an order's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub struct TrackedOrder {
     pub broker_ref: Option<BrokerRef>,
     /// What happened to it, oldest first.
     pub history: VecDeque<HistoryEntry>,
+    /// Steps between the first and the second that are kept, which are not. Kept out of the hashed state, like what follows.
+    #[serde(skip)]
+    pub left_out: u32,
     /// Who let it go; nothing for what the broker placed. Kept out of the hashed state, which older journals were written with.
     #[serde(skip)]
     pub confirmation: Option<Confirmation>,
@@ -112,7 +115,7 @@ impl OrderManager {
         }
         *self.alike.entry(likeness(&order.request)).or_default() += 1;
         let (filled, filled_value, broker_ref) = (Quantity::ZERO, None, None);
-        let tracked = TrackedOrder { order, state, filled, filled_value, broker_ref, history, confirmation: None };
+        let tracked = TrackedOrder { order, state, filled, filled_value, broker_ref, history, left_out: 0, confirmation: None };
         self.open.insert(order.id, Arc::new(tracked));
     }
 
@@ -131,6 +134,7 @@ impl OrderManager {
         tracked.history.push_back(HistoryEntry { at, step, note: note.to_owned() });
         if tracked.history.len() > KEPT_STEPS {
             tracked.history.remove(1);
+            tracked.left_out = tracked.left_out.saturating_add(1);
         }
         match (before == OrderState::Unknown, state == OrderState::Unknown) {
             (false, true) => self.unknown += 1,

@@ -5,6 +5,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::domain::Duration;
+
+/// Two answers that prove an absence lie at least this far apart.
+pub const APART: Duration = Duration::seconds(10);
+/// The same for an order without a reply that would open something: while a broker keeps such a request pending it is in no list, and
+/// whoever believed too soon that it never arrived would order twice.
+pub const APART_TO_OPEN: Duration = Duration::seconds(60);
+
 /// Where an order that works at the broker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

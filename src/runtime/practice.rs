@@ -33,7 +33,6 @@ pub struct Practice {
     contracts: BTreeMap<InstrumentId, Contract>,
     server: Option<ServerHandle>,
     untaken: VecDeque<Untaken>,
-    day: Option<RiskDay>,
     clock: fn() -> WallTime,
     seed: u64,
 }
@@ -45,7 +44,7 @@ impl Practice {
         let settings = ClientSettings::usual(ACCOUNT.to_owned(), Secret::new(PASSWORD), seed);
         let demo = Demo::new(contracts.clone(), settings, clock);
         let catalogue = Catalogue::shipped()?;
-        Ok(Self { demo, catalogue, contracts, server: None, untaken: VecDeque::new(), day: None, clock, seed })
+        Ok(Self { demo, catalogue, contracts, server: None, untaken: VecDeque::new(), clock, seed })
     }
 
     fn begin(&mut self, standing: Standing<'_>) -> Result<(), String> {
@@ -82,11 +81,6 @@ impl Practice {
             let Some(contract) = self.contracts.get(instrument) else { return };
             if !server.tape_price(&contract.symbol, *price, WallTime(at.0)) {
                 return;
-            }
-            let day = RiskDay::of(*at);
-            // A night that finds no room is told with the next price.
-            if self.day.is_none_or(|before| before.date >= day.date) || server.night() {
-                self.day = Some(day);
             }
             self.untaken.pop_front();
         }
@@ -192,6 +186,10 @@ impl Broker for Practice {
 
     fn cancel(&mut self, order: OrderId) {
         self.demo.cancel(order);
+    }
+
+    fn withdraw(&mut self, order: OrderId) {
+        self.demo.withdraw(order);
     }
 
     fn modify(&mut self, order: OrderId, quantity: Quantity, kind: OrderKind, now: MarketTime) {

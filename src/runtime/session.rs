@@ -4,6 +4,7 @@
 
 mod analyst;
 mod carry_out;
+mod link;
 mod pictures;
 mod request;
 mod tape;
@@ -25,6 +26,7 @@ use crate::runtime::journal::{Batch, Journal};
 use crate::runtime::pace::Pace;
 use crate::runtime::recovery::Opened;
 use crate::runtime::session::analyst::Desk;
+use crate::runtime::session::link::LinkWatch;
 use crate::runtime::source::Source;
 use crate::runtime::supervise::{TaskDeath, spawn_named};
 use crate::runtime::{FiredBy, KillLatch, Speed, Trouble, wall_now};
@@ -48,8 +50,6 @@ const HOLD_AT_MOST: Duration = Duration::from_millis(250);
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// How long a decision may wait to become durable before its effects are held back and its orders reported as rejected.
 const DURABLE_WITHIN: Duration = Duration::from_secs(5);
-/// How often the way to a remote broker is shown anew, where nothing else changes the picture.
-const LINK_EVERY: Duration = Duration::from_millis(500);
 /// Market events of a live run that are written without waiting for an entry.
 const UNRECORDED: usize = 256;
 /// How often the tape's position is noted in the journal.
@@ -189,6 +189,7 @@ struct Running {
     first: Option<RunInput>,
     gates_changed: Option<RunInput>,
     last_frame: Instant,
+    link_watch: LinkWatch,
     /// A picture that waits until the decisions it shows are on the disk: how many batches that takes, and since when.
     held: Option<(u64, Instant, Frame)>,
     /// The last journal entry a picture has shown as written.
@@ -268,6 +269,7 @@ impl Running {
             first: Some(first),
             gates_changed,
             last_frame: now,
+            link_watch: LinkWatch::new(now),
             held: None,
             shown_seq: 0,
             last_look: now,
@@ -330,11 +332,11 @@ impl Running {
         self.is_woken.store(false, Ordering::Release);
         self.take_reports();
         self.broker.take_news(&mut self.news);
-        let Silences { silent, heard } = self.source.hear(&mut self.news, wall_now());
-        if !silent.is_empty() || !heard.is_empty() {
-            self.input(InputBody::Feed { silent, heard });
+        let Silences { silent, heard, missed } = self.source.hear(&mut self.news, wall_now());
+        if !silent.is_empty() || !heard.is_empty() || !missed.is_empty() {
+            self.input(InputBody::Feed { silent, heard, missed });
         }
-        self.is_dirty |= self.last_frame.elapsed() >= LINK_EVERY && self.broker.link().is_some();
+        self.look_at_link();
     }
 
     /// Tells the broker what the ledger says is open.

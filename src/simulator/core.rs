@@ -4,9 +4,11 @@
 mod nights;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::domain::{Duration, Price, WallTime};
 use crate::exchange::{Dealer, DealerBook, DealerQuote};
@@ -75,8 +77,8 @@ pub struct Variants {
     pub answers_before_login: bool,
 }
 
-/// What a simulator is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a simulator is made of. Its password is not printed with it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Account number.
     pub user: String,
@@ -96,6 +98,16 @@ pub struct Settings {
     pub has_hours: bool,
     /// Least time between two commands of a main connection; [`USUAL_SPACING`] by the document.
     pub spacing: Duration,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, currency, balance, seed, faults, variants, has_hours, spacing, password: _ } = self;
+        let mut shown = formatter.debug_struct("Settings");
+        shown.field("user", user).field("currency", currency).field("balance", balance).field("seed", seed);
+        shown.field("faults", faults).field("variants", variants).field("has_hours", has_hours).field("spacing", spacing);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// One connection.
@@ -137,7 +149,8 @@ pub struct Simulator {
     /// Requests that are kept PENDING, in the order of their arrival.
     pub(super) postponed: Vec<Postponed>,
     connections: BTreeMap<ConnectionId, Connection>,
-    blocked: BTreeMap<String, WallTime>,
+    /// Digests of refused pairs, and until when they stay refused: what was typed is not kept.
+    blocked: BTreeMap<[u8; 32], WallTime>,
     delayed: BTreeMap<(WallTime, u64), Sent>,
     next_connection: u64,
     next_delayed: u64,
@@ -401,7 +414,7 @@ impl Simulator {
         let (Some(user), Some(password)) = (field("userId"), field("password")) else {
             return self.reply(now, id, Err(Refusal("BE106", "Missing data: userId and password")), request, out);
         };
-        let pair = format!("{user}\n{password}");
+        let pair: [u8; 32] = Sha256::digest(format!("{user}\n{password}")).into();
         self.blocked.retain(|_, until| *until > now);
         if self.blocked.contains_key(&pair) {
             return self.reply(now, id, Err(Refusal("EX007", "Login blocked for 10 minutes")), request, out);

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
-use crate::domain::{Price, WallTime};
+use crate::domain::{MarketTime, Price, RiskDay, WallTime};
 use crate::simulator::faults::Dice;
 use crate::simulator::framing::Objects;
 use crate::simulator::identity::{Identity, IdentityError};
@@ -31,6 +31,10 @@ const OUTBOX: usize = 8_192;
 const DRAWN_EVERY: StdDuration = StdDuration::from_millis(250);
 /// An encrypted connection is agreed upon within this time.
 const ENCRYPTED_WITHIN: StdDuration = StdDuration::from_secs(5);
+/// A client that takes nothing for so long is let go.
+const WRITE_WITHIN: StdDuration = StdDuration::from_secs(5);
+/// Pause after a connection that could not be taken.
+const ACCEPT_AGAIN: StdDuration = StdDuration::from_millis(50);
 /// Largest message read from a client: a little above what the protocol allows, so that the core can refuse it.
 const LARGEST: usize = 64 * 1_024;
 
@@ -79,7 +83,6 @@ enum Inbound {
     Text(ConnectionId, String),
     Gone(ConnectionId),
     Price(String, Price, Option<WallTime>),
-    Night,
     Faults(Faults),
     Look(Box<dyn FnOnce(&Simulator) + Send>),
 }
@@ -155,16 +158,10 @@ impl ServerHandle {
         self.inbox.try_send(Inbound::Price(symbol.to_owned(), price, None)).is_ok()
     }
 
-    /// The same from a tape, whose time is not the wall's: waiting orders end by the tape's.
+    /// The same from a tape, whose time is not the wall's: waiting orders end by the tape's, and swaps are charged when its day turns.
     #[must_use]
     pub fn tape_price(&self, symbol: &str, price: Price, at: WallTime) -> bool {
         self.inbox.try_send(Inbound::Price(symbol.to_owned(), price, Some(at))).is_ok()
-    }
-
-    /// A night has passed on the market: swaps are charged. `false` where the core did not take it.
-    #[must_use]
-    pub fn night(&self) -> bool {
-        self.inbox.try_send(Inbound::Night).is_ok()
     }
 
     /// Changes what goes wrong from now on.
@@ -198,6 +195,8 @@ struct Core {
     connections: BTreeMap<ConnectionId, mpsc::Sender<Outbound>>,
     clock: fn() -> WallTime,
     dice: Option<Dice>,
+    /// The day of the latest price of a tape.
+    day: Option<RiskDay>,
     out: Vec<Sent>,
 }
 
@@ -207,7 +206,7 @@ impl Core {
             Prices::Drawn(seed) => Some(Dice::new(seed)),
             Prices::Told => None,
         };
-        Self { simulator, connections: BTreeMap::new(), clock, dice, out: Vec::new() }
+        Self { simulator, connections: BTreeMap::new(), clock, dice, day: None, out: Vec::new() }
     }
 
     async fn run(mut self, mut waiting: mpsc::Receiver<Inbound>) {
@@ -246,10 +245,22 @@ impl Core {
                     self.simulator.set_market_clock(at);
                 }
                 self.simulator.price(now, &symbol, price, &mut self.out);
+                if let Some(at) = market {
+                    self.pass_night(now, MarketTime(at.0));
+                }
             }
-            Inbound::Night => self.simulator.night(now, &mut self.out),
             Inbound::Faults(faults) => self.simulator.settings_mut().faults = faults,
             Inbound::Look(look) => look(&self.simulator),
+        }
+    }
+
+    /// A tape's clock rules over its prices, so its days say when a night has passed.
+    fn pass_night(&mut self, now: WallTime, at: MarketTime) {
+        if self.day.is_some_and(|day| at < day.ends_at) {
+            return;
+        }
+        if self.day.replace(RiskDay::of(at)).is_some() {
+            self.simulator.night(now, &mut self.out);
         }
     }
 
@@ -271,18 +282,22 @@ impl Core {
     }
 
     fn deliver(&mut self) {
-        for sent in std::mem::take(&mut self.out) {
-            match sent {
-                Sent::Text(id, text) => {
-                    let is_taken = self.connections.get(&id).is_none_or(|sender| sender.try_send(Outbound::Text(text)).is_ok());
-                    if !is_taken {
-                        self.connections.remove(&id);
-                        self.simulator.disconnect(id, &mut Vec::new());
+        // What cuts a connection off may end its stream too, which is delivered in the next round.
+        while !self.out.is_empty() {
+            for sent in std::mem::take(&mut self.out) {
+                match sent {
+                    Sent::Text(id, text) => {
+                        let is_taken =
+                            self.connections.get(&id).is_none_or(|sender| sender.try_send(Outbound::Text(text)).is_ok());
+                        if !is_taken {
+                            self.connections.remove(&id);
+                            self.simulator.disconnect(id, &mut self.out);
+                        }
                     }
-                }
-                Sent::Close(id) => {
-                    if let Some(sender) = self.connections.remove(&id) {
-                        drop(sender.try_send(Outbound::Close));
+                    Sent::Close(id) => {
+                        if let Some(sender) = self.connections.remove(&id) {
+                            drop(sender.try_send(Outbound::Close));
+                        }
                     }
                 }
             }
@@ -292,7 +307,12 @@ impl Core {
 
 /// Takes connections. Without a port in the wiring the path of the WebSocket says which one it is.
 async fn accept(listener: TcpListener, raw: Option<Port>, tls: Option<TlsAcceptor>, core: mpsc::Sender<Inbound>) {
-    while let Ok((socket, address)) = listener.accept().await {
+    loop {
+        let Ok((socket, address)) = listener.accept().await else {
+            // A connection that was gone before it was taken, or no file left for it: neither ends the server.
+            sleep(ACCEPT_AGAIN).await;
+            continue;
+        };
         drop(socket.set_nodelay(true));
         let (core, tls) = (core.clone(), tls.clone());
         tokio::spawn(async move {
@@ -365,12 +385,10 @@ async fn pump_websocket<S: Peer>(
         tokio::select! {
             outbound = outbox.recv() => match outbound {
                 Some(Outbound::Text(text)) => {
-                    if socket.send(Message::text(text)).await.is_err() {
-                        return;
-                    }
+                    let Ok(Ok(())) = timeout(WRITE_WITHIN, socket.send(Message::text(text))).await else { return };
                 }
                 Some(Outbound::Close) | None => {
-                    drop(socket.flush().await);
+                    drop(timeout(WRITE_WITHIN, socket.flush()).await);
                     return;
                 }
             },
@@ -397,12 +415,11 @@ async fn serve_raw<S: Peer>(mut socket: S, address: SocketAddr, port: Port, core
         tokio::select! {
             outbound = outbox.recv() => match outbound {
                 Some(Outbound::Text(text)) => {
-                    if socket.write_all(format!("{text}\n\n").as_bytes()).await.is_err() {
-                        break;
-                    }
+                    let written = format!("{text}\n\n");
+                    let Ok(Ok(())) = timeout(WRITE_WITHIN, socket.write_all(written.as_bytes())).await else { break };
                 }
                 Some(Outbound::Close) | None => {
-                    drop(socket.shutdown().await);
+                    drop(timeout(WRITE_WITHIN, socket.shutdown()).await);
                     break;
                 }
             },

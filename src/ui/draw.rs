@@ -5,7 +5,7 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::widgets::{Block, BorderType, Widget};
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::{Duration, Mode, WallTime, counted};
+use crate::domain::{Duration, MarketTime, Mode, WallTime, counted};
 use crate::engine::Snapshot;
 use crate::runtime::Frame;
 use crate::ui::actions::ActionId;
@@ -39,6 +39,16 @@ impl Picture<'_> {
     /// The engine's part of the picture shown.
     pub const fn snapshot(&self) -> &Snapshot {
         &self.frame.snapshot
+    }
+
+    /// How old what was known then is: by the wall's clock where the market is heard while it happens, also while nothing is heard; by
+    /// the tape's else.
+    pub fn age_of(&self, known_at: MarketTime) -> Duration {
+        if self.live.playback.is_live() {
+            self.now.since(WallTime(known_at.0))
+        } else {
+            self.snapshot().market_now.since(known_at)
+        }
     }
 
     /// A role's style.

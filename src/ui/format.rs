@@ -94,8 +94,11 @@ pub fn utc(at: MarketTime) -> String {
     at.timestamp().strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// Month, day and minute in New York.
+/// Month, day and minute in New York; blank, as wide, for what happened before the market had a time.
 pub fn short_time(at: MarketTime) -> String {
+    if at <= MarketTime(0) {
+        return format!("{:<11}", "—");
+    }
     new_york().to_datetime(at.timestamp()).strftime("%m-%d %H:%M").to_string()
 }
 

@@ -17,6 +17,15 @@ fn status(home: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Waits until `pmax status` knows the run: the screen is there before the journal's first entry is on the disk.
+fn wait_until_on_disk(home: &Path) {
+    let limit = Instant::now() + deadline();
+    while !status(home).contains("running  ") {
+        assert!(Instant::now() < limit, "the run never reached the journal: {}", status(home));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn a_terminal_that_is_closed_ends_it_as_a_hangup_and_leaves_nothing_running() {
     let home = home();
@@ -38,7 +47,7 @@ fn a_terminal_that_is_closed_ends_it_as_a_hangup_and_leaves_nothing_running() {
         seen.extend_from_slice(&chunk[..count]);
     }
     assert!(status(home.path()).contains("a workstation is running"));
-    assert!(status(home.path()).contains("running  "), "{}", status(home.path()));
+    wait_until_on_disk(home.path());
 
     // Every handle on the terminal's own end: this is what a closed window does.
     drop(reader);
@@ -74,7 +83,7 @@ fn what_is_said_at_the_end_is_true_even_right_after_the_start() {
 fn a_killed_run_is_called_killed() {
     let home = home();
     let mut terminal = open(home.path());
-    assert!(status(home.path()).contains("running  "), "{}", status(home.path()));
+    wait_until_on_disk(home.path());
     terminal.kill9();
     assert_eq!(terminal.wait_exit(), 137);
     let said = status(home.path());

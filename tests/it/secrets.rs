@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use pmax::broker::xapi::{Client, Input, Output, Secret, Settings as ClientSettings};
 use pmax::runtime::wall_now;
-use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, USUAL_SPACING, Variants};
+use pmax::simulator::{Catalogue, Faults, Listen, Port, Prices, ServerHandle, Settings, Simulator, USUAL_SPACING, Variants};
 use tempfile::TempDir;
 
 use crate::support::pty::{Key, Launch, Terminal};
@@ -12,8 +13,8 @@ use crate::support::run;
 
 const CANARY: &str = "canary-7f31c9-word";
 
-fn server(password: &str) -> ServerHandle {
-    let settings = Settings {
+fn settings(password: &str) -> Settings {
+    Settings {
         user: "20001".to_owned(),
         password: password.to_owned(),
         currency: "USD".to_owned(),
@@ -23,9 +24,12 @@ fn server(password: &str) -> ServerHandle {
         variants: Variants::default(),
         has_hours: false,
         spacing: USUAL_SPACING,
-    };
+    }
+}
+
+fn server(password: &str) -> ServerHandle {
     let listen = Listen { websocket: Some(0), ..Listen::default() };
-    ServerHandle::start(settings, Catalogue::shipped().unwrap(), listen, Prices::Drawn(5), wall_now).unwrap()
+    ServerHandle::start(settings(password), Catalogue::shipped().unwrap(), listen, Prices::Drawn(5), wall_now).unwrap()
 }
 
 fn home(port: u16) -> TempDir {
@@ -34,6 +38,25 @@ fn home(port: u16) -> TempDir {
         format!("[broker]\nkind = \"xapi\"\n[xapi]\nhost = \"127.0.0.1\"\nport = {port}\ntls = false\naccount = \"20001\"\n");
     fs::write(home.path().join("pmax.toml"), text).unwrap();
     home
+}
+
+#[test]
+fn what_holds_a_password_cannot_be_printed_with_it() {
+    let account = ClientSettings::usual("20001".to_owned(), Secret::new(CANARY), 1);
+    let (mut client, mut out) = (Client::new(account), Vec::new());
+    for input in [Input::Start, Input::MainOpened] {
+        client.handle(wall_now(), input, &mut out);
+    }
+    let login = out.iter().find_map(|output| if let Output::Login(login) = output { Some(login.clone()) } else { None });
+    assert!(login.expect("the first message is the login").into_text().contains(CANARY));
+    let mut simulator = Simulator::new(settings("right"), Catalogue::shipped().unwrap(), wall_now());
+    let (id, mut sent) = (simulator.connect(wall_now(), Port::Main, "127.0.0.1"), Vec::new());
+    let wrong = format!(r#"{{"command":"login","arguments":{{"userId":"20001","password":"{CANARY}"}}}}"#);
+    simulator.receive(wall_now(), id, &wrong, &mut sent);
+    assert!(format!("{sent:?}").contains("BE005"), "{sent:?}");
+    for printed in [format!("{client:?} {out:?}"), format!("{simulator:?}"), format!("{:?}", settings(CANARY))] {
+        assert!(!printed.contains(CANARY), "{printed}");
+    }
 }
 
 fn holds(bytes: &[u8]) -> bool {

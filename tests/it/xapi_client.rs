@@ -56,6 +56,7 @@ impl Desk {
                     self.closed += 1;
                     self.answered = self.main.len();
                 }
+                Output::Login(login) => self.main.push((self.now, serde_json::from_str(&login.into_text()).unwrap())),
                 Output::Main(text) => self.main.push((self.now, serde_json::from_str(&text).unwrap())),
                 Output::Stream(text) => self.stream.push((self.now, serde_json::from_str(&text).unwrap())),
                 Output::Event(event) => self.events.push(event),
@@ -365,7 +366,7 @@ fn a_closed_trade_without_its_result_was_not_read() {
 }
 
 #[test]
-fn one_bad_symbol_does_not_hide_the_others_and_the_list_comes_once() {
+fn one_bad_symbol_does_not_hide_the_others_and_the_list_comes_at_every_login_behind_the_look() {
     let mut desk = Desk::new();
     let good = json!({"symbol": "EURUSD", "currencyProfit": "USD", "contractSize": 100000, "precision": 5, "lotMin": 0.01,
         "lotMax": 100.0, "lotStep": 0.01});
@@ -375,7 +376,33 @@ fn one_bad_symbol_does_not_hide_the_others_and_the_list_comes_once() {
     desk.tell(Input::StreamClosed("reset"));
     desk.open();
     let names = |event: &ClientEvent| if let ClientEvent::Symbols(symbols) = event { Some(symbols.len()) } else { None };
-    assert_eq!((desk.events.iter().find_map(names), desk.count("getAllSymbols")), (Some(1), 1));
+    assert_eq!((desk.events.iter().find_map(names), desk.count("getAllSymbols")), (Some(1), 2));
+    let order: Vec<&str> = desk.main.iter().filter_map(|(_, command)| command["command"].as_str()).collect();
+    let at = |name: &str| order.iter().enumerate().filter(|(_, of)| **of == name).map(|(at, _)| at).collect::<Vec<_>>();
+    let (symbols, margins) = (at("getAllSymbols"), at("getMarginLevel"));
+    assert!(symbols[0] < margins[0] && symbols[1] > margins[1], "nothing is traded before the first: {order:?}");
+}
+
+#[test]
+fn a_chart_that_does_not_come_is_no_empty_chart() {
+    let mut desk = Desk::ready();
+    let mut ask = |reply: serde_json::Value| {
+        desk.special = vec![("getChartLastRequest", reply)];
+        desk.events.clear();
+        desk.tell(Input::Ask(Ask::Chart("EURUSD".to_owned(), 0)));
+        desk.live(Duration::seconds(2));
+        desk.events.iter().find(|event| matches!(event, ClientEvent::Candles(..) | ClientEvent::NoCandles(..))).cloned()
+    };
+    let refused = ask(json!({"status": false, "errorCode": "EX009", "errorDescr": "too many"}));
+    assert!(matches!(refused, Some(ClientEvent::NoCandles(_, why)) if why.as_str().contains("EX009")));
+    let absurd = ask(json!({"status": true, "returnData": {"digits": 40, "rateInfos": []}}));
+    assert!(matches!(absurd, Some(ClientEvent::NoCandles(_, why)) if why.as_str().contains("40 decimals")));
+    let empty = ask(json!({"status": true, "returnData": {"digits": 5, "rateInfos": []}}));
+    assert_eq!(empty, Some(ClientEvent::Candles("EURUSD".to_owned(), Vec::new())), "that there were none is an answer");
+    desk.tell(Input::StreamClosed("reset"));
+    desk.events.clear();
+    desk.tell(Input::Ask(Ask::Chart("EURUSD".to_owned(), 0)));
+    assert!(desk.events.iter().any(|event| matches!(event, ClientEvent::NoCandles(..))), "nor is one that was not asked for");
 }
 
 #[test]

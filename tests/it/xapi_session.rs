@@ -178,6 +178,28 @@ fn the_kill_switch_cancels_at_the_broker_and_flattening_closes_there() {
 }
 
 #[test]
+fn the_kill_switch_takes_back_what_waits_for_its_turn_on_the_wire() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = start(folder.path(), practice());
+    armed(&session);
+    let tick: Price = "0.00001".parse().unwrap();
+    // The protocol lets four a second through: the last of these would leave three seconds from now.
+    const ASKED: i64 = 12;
+    for away in 0..ASKED {
+        buy(&session, |last| OrderKind::Limit(Price::from_nanos(last.nanos() / 1_000 * (985 - away)).rounded_to(tick)));
+    }
+    wait(&session, "the first of them at the broker", |frame| {
+        frame.snapshot.orders.iter().any(|row| matches!(row.state, OrderState::Open(_)))
+    });
+    session.latch.fire("kill switch").unwrap();
+    let frame = wait(&session, "the end of the kill", |frame| frame.snapshot.kill == KillPhase::Finished);
+    let states: Vec<OrderState> = frame.snapshot.orders.iter().map(|row| row.state).collect();
+    assert!(states.contains(&OrderState::ExpiredUnsent), "they left after trading was halted: {states:?}");
+    assert!(states.iter().all(|state| state.is_closed()), "{states:?}");
+    session.finish(Duration::from_secs(8));
+}
+
+#[test]
 fn an_opening_order_without_a_stop_stays_here() {
     let folder = tempfile::tempdir().unwrap();
     let session = start(folder.path(), practice());
@@ -327,6 +349,8 @@ impl Broker for Recorder {
         self.told.lock().unwrap().push(Told::Cancel(order));
     }
 
+    fn withdraw(&mut self, _order: OrderId) {}
+
     fn modify(&mut self, _order: OrderId, _quantity: Quantity, _kind: OrderKind, _now: MarketTime) {}
 
     fn protect(&mut self, _position: PositionId, _protection: Protection, _legs: LegIds, _now: MarketTime) {}
@@ -416,6 +440,8 @@ impl Broker for Trap {
     fn cancel(&mut self, order: OrderId) {
         self.told.lock().unwrap().push(Told::Cancel(order));
     }
+
+    fn withdraw(&mut self, _order: OrderId) {}
 
     fn modify(&mut self, _order: OrderId, _quantity: Quantity, _kind: OrderKind, _now: MarketTime) {}
 

@@ -20,7 +20,7 @@ use crate::broker::xapi::client::{Ask, AskId, ClientEvent};
 use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::{Status, Trade};
 use crate::domain::{
-    BrokerReport, Contract, Duration, InstrumentId, LedgerId, MarketTime, OrderId, OrderKind, OrderSide, PositionId, Price,
+    BrokerReport, CleanText, Contract, InstrumentId, LedgerId, MarketTime, OrderId, OrderKind, OrderSide, PositionId, Price,
     Quantity, RiskDay, TimeInForce, WallTime,
 };
 use crate::exchange::LegIds;
@@ -28,8 +28,6 @@ use terms::Terms;
 
 /// Numbers of adopted positions lie so far apart, so that their exits have numbers of their own.
 const OPENED_APART: u64 = 4;
-/// Two looks that together prove something lie at least this far apart.
-const APART: Duration = Duration::seconds(10);
 /// Statuses that came before the reply which explains them.
 const EARLY: usize = 256;
 
@@ -184,6 +182,13 @@ impl Adapter {
         self.markets.iter().find(|(_, market)| market.symbol == symbol).map(|(id, market)| (*id, market))
     }
 
+    /// There is nobody any more who could answer: what was asked for may or may not have happened.
+    pub fn abandon(&mut self, why: &CleanText) {
+        for id in self.asks.keys().copied().collect::<Vec<_>>() {
+            self.ambiguous(id, why);
+        }
+    }
+
     /// Takes what the client tells.
     pub fn hear(&mut self, event: &ClientEvent) {
         match event {
@@ -197,6 +202,7 @@ impl Adapter {
             ClientEvent::Snapshot(snapshot) => self.snapshot(snapshot),
             ClientEvent::Unread(_) | ClientEvent::Link(_) | ClientEvent::Written(_) | ClientEvent::Tick(_) => {}
             ClientEvent::Symbols(symbols) => self.terms.compare(&self.markets, symbols),
+            ClientEvent::NoCandles(..) => {}
             ClientEvent::Candles(..) | ClientEvent::Account(_) | ClientEvent::Latency(_) | ClientEvent::Vitals(_) => {}
         }
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::json;
 
-pub use contract::{Ask, AskId, ClientEvent, Input, LinkState, Output, Settings, Snapshot, Socket, Vitals};
+pub use contract::{Ask, AskId, ClientEvent, Input, LinkState, LoginText, Output, Settings, Snapshot, Socket, Vitals};
 use look::Draft;
 
 use crate::broker::xapi::errors::{Policy, may_log_in_again, meaning};
@@ -33,7 +33,7 @@ const SYMBOLS_AGAIN: Duration = Duration::seconds(15);
 const UNKNOWN_TRANSACTION: &str = "BE098";
 /// The rate of commands is told over this time.
 const RATE_OVER: Duration = Duration::seconds(10);
-/// Longest pause between attempts while there is no connection at all.
+/// Longest pause between attempts while nobody answers.
 const UNREACHABLE_RETRY: Duration = Duration::seconds(2);
 /// Back-off begins anew after so much time in order.
 const STEADY: Duration = Duration::seconds(60);
@@ -87,8 +87,10 @@ pub struct Client {
     settings: Settings,
     phase: Phase,
     attempts: u32,
-    /// Attempts in a row that found no connection at all.
+    /// Attempts in a row that found nobody who answers.
     unreachable: u32,
+    /// When the latest attempt began.
+    tried: WallTime,
     ready_since: Option<WallTime>,
     dice: u64,
     session: Option<String>,
@@ -123,6 +125,7 @@ impl Client {
             phase: Phase::Idle,
             attempts: 0,
             unreachable: 0,
+            tried: WallTime(0),
             ready_since: None,
             dice,
             session: None,
@@ -182,7 +185,7 @@ impl Client {
     /// Takes an input.
     pub fn handle(&mut self, now: WallTime, input: Input<'_>, out: &mut Vec<Output>) {
         match input {
-            Input::Start => self.connect(out),
+            Input::Start => self.connect(now, out),
             Input::MainOpened if self.phase == Phase::Connecting => self.log_in(now, out),
             Input::StreamOpened if self.phase == Phase::OpeningStream => self.subscribe(now),
             Input::MainOpened | Input::StreamOpened => {}
@@ -191,7 +194,7 @@ impl Client {
             Input::MainClosed(why) => self.drop_link(now, &format!("main connection: {why}"), out),
             Input::StreamClosed(why) => self.drop_link(now, &format!("stream: {why}"), out),
             Input::Timer => {}
-            Input::Ask(ask) => self.take(ask, out),
+            Input::Ask(ask) => self.take(now, ask, out),
             Input::Stop => {
                 self.give_up("the program ends", out);
                 self.phase = Phase::Idle;
@@ -206,9 +209,9 @@ impl Client {
         matches!(self.phase, Phase::Synchronising | Phase::Ready)
     }
 
-    fn connect(&mut self, out: &mut Vec<Output>) {
+    fn connect(&mut self, now: WallTime, out: &mut Vec<Output>) {
         if matches!(self.phase, Phase::Idle | Phase::Waiting(_)) {
-            self.phase = Phase::Connecting;
+            (self.phase, self.tried) = (Phase::Connecting, now);
             out.push(Output::Event(ClientEvent::Link(LinkState::Connecting)));
             out.push(Output::OpenMain);
         }
@@ -222,7 +225,7 @@ impl Client {
         match command("login", Some(arguments), &tag) {
             Ok(text) => {
                 self.note_written(now, tag, Job::Login);
-                out.push(Output::Main(text));
+                out.push(Output::Login(LoginText::new(text)));
             }
             Err(_) => self.refuse_login(String::new(), "account number or password is longer than the protocol allows", out),
         }
@@ -238,7 +241,8 @@ impl Client {
     fn subscribe(&mut self, now: WallTime) {
         self.phase = Phase::Synchronising;
         (self.stream_heard, self.next_ping) = (now, now.plus(self.settings.ping_every));
-        // The list of symbols may be several megabytes: it comes once, before orders can wait behind it.
+        // The list of symbols may be several megabytes. At the first login nothing is traded without it, so it comes first; later ones
+        // hold the contracts against it again, and what is open is compared before.
         if !self.has_symbols {
             self.push(Class::Query, Job::Symbols);
         }
@@ -249,13 +253,16 @@ impl Client {
             self.push(Class::Quotes, Job::Stream("getTickPrices", Some(symbol)));
         }
         self.ask_snapshot();
+        if self.has_symbols {
+            self.push(Class::Query, Job::Symbols);
+        }
     }
 
-    fn take(&mut self, ask: Ask, out: &mut Vec<Output>) {
+    fn take(&mut self, now: WallTime, ask: Ask, out: &mut Vec<Output>) {
         match ask {
             Ask::Trade { id, request, is_urgent } => {
                 let class = if is_urgent { Class::Urgent } else { Class::Order };
-                let is_full = self.queue.get(&class).is_some_and(|queue| queue.len() >= QUEUE);
+                let is_full = self.is_full(class);
                 // What takes out or closes does not wait until every list could be read.
                 let may_go = self.phase == Phase::Ready || (is_urgent && self.is_streaming());
                 if !may_go || is_full {
@@ -267,11 +274,16 @@ impl Client {
             }
             Ask::Withdraw(id) => self.withdraw(id, out),
             Ask::Snapshot if self.is_streaming() => self.ask_snapshot(),
-            Ask::Chart(symbol, start) if self.is_streaming() => self.push(Class::Quotes, Job::Chart(symbol, start)),
-            Ask::Transaction(number) if self.is_streaming() => self.push(Class::Query, Job::Transaction(number)),
-            Ask::Snapshot | Ask::Chart(..) | Ask::Transaction(_) => {}
+            Ask::Chart(symbol, start) if self.has_room(Class::Quotes) => self.push(Class::Quotes, Job::Chart(symbol, start)),
+            Ask::Chart(symbol, _) => {
+                let why = CleanText::from("the link to the broker is not ready");
+                out.push(Output::Event(ClientEvent::NoCandles(symbol, why)));
+            }
+            // What is not asked now is asked after the next look.
+            Ask::Transaction(number) if self.has_room(Class::Query) => self.push(Class::Query, Job::Transaction(number)),
+            Ask::Snapshot | Ask::Transaction(_) => {}
             Ask::Watch(symbols) => self.watch(symbols),
-            Ask::Connect => self.connect(out),
+            Ask::Connect => self.connect(now, out),
         }
     }
 
@@ -295,6 +307,14 @@ impl Client {
         for (name, symbol) in stop.chain(start).collect::<Vec<_>>() {
             self.push(Class::Quotes, Job::Stream(name, Some(symbol)));
         }
+    }
+
+    fn is_full(&self, class: Class) -> bool {
+        self.queue.get(&class).is_some_and(|queue| queue.len() >= QUEUE)
+    }
+
+    fn has_room(&self, class: Class) -> bool {
+        self.is_streaming() && !self.is_full(class)
     }
 
     fn push(&mut self, class: Class, job: Job) {
@@ -388,7 +408,7 @@ impl Client {
         if let Phase::Waiting(at) = self.phase
             && now >= at
         {
-            self.connect(out);
+            self.connect(now, out);
         }
         let is_late = self.written.front().is_some_and(|written| now.since(written.at).0 >= self.limit(&written.job).0);
         if is_late {
@@ -453,9 +473,7 @@ impl Client {
                 out.extend(event.map(Output::Event));
             }
             Job::Chart(symbol, _) => {
-                let chart = reply.outcome.ok().and_then(|data| decode::<Chart>(&data).ok());
-                let candles = chart.map_or_else(Vec::new, |chart| chart.candles());
-                out.push(Output::Event(ClientEvent::Candles(symbol, candles)));
+                out.push(Output::Event(chart_reply(symbol, reply.outcome)));
             }
             job @ (Job::Open | Job::OpenAgain | Job::History(_) | Job::Margin) => self.draft_reply(now, &job, reply, out),
         }
@@ -506,6 +524,13 @@ impl Client {
         out.push(Output::Event(event));
     }
 
+    /// Whether this attempt found no connection, or one on which not even the login was answered in time.
+    fn is_mute(&self, now: WallTime) -> bool {
+        let is_unanswered =
+            |written: &Written| written.job == Job::Login && now.since(written.at).0 >= self.limit(&written.job).0;
+        self.phase == Phase::Connecting || self.written.iter().any(is_unanswered)
+    }
+
     /// Closes both connections and tries again, at once the first time and then with longer pauses drawn at random.
     fn drop_link(&mut self, now: WallTime, why: &str, out: &mut Vec<Output>) {
         if matches!(self.phase, Phase::Idle | Phase::Waiting(_)) {
@@ -514,9 +539,10 @@ impl Client {
         if self.ready_since.is_some_and(|since| now.since(since).0 >= STEADY.0) {
             self.attempts = 0;
         }
+        let is_mute = self.is_mute(now);
         self.give_up(why, out);
-        // Where there is no connection no login is repeated: the line is tried often, so that its return is noticed soon.
-        let (tries, longest) = if self.phase == Phase::Connecting {
+        // Where nobody answers the line is tried often, so that its return is noticed soon. An attempt that hung was a pause itself.
+        let (tries, longest) = if is_mute {
             (&mut self.unreachable, UNREACHABLE_RETRY.min(self.settings.longest_retry).0)
         } else {
             self.unreachable = 0;
@@ -527,7 +553,8 @@ impl Client {
             tries => self.settings.first_retry.0.saturating_mul(1 << (tries - 1).min(20)).min(longest),
         };
         *tries = tries.saturating_add(1);
-        let retry_at = now.plus(Duration(self.draw(ceiling)));
+        let pause = Duration(self.draw(ceiling));
+        let retry_at = if is_mute { now.max(self.tried.plus(pause)) } else { now.plus(pause) };
         self.phase = Phase::Waiting(retry_at);
         out.push(Output::CloseBoth);
         out.push(Output::Event(ClientEvent::Link(LinkState::Down { why: CleanText::from_outside(why), retry_at })));
@@ -564,6 +591,18 @@ impl Client {
 /// Asks for candles of one minute from an instant on.
 fn chart_command(symbol: &str, start: i64, tag: &str) -> Result<String, WireError> {
     command("getChartLastRequest", Some(json!({"info": {"symbol": symbol, "period": 1, "start": start}})), tag)
+}
+
+/// What a reply to a question for candles says.
+fn chart_reply(symbol: String, outcome: Result<String, (String, CleanText)>) -> ClientEvent {
+    let why = match outcome {
+        Ok(data) => match decode::<Chart>(&data).and_then(|chart| chart.candles()) {
+            Ok(candles) => return ClientEvent::Candles(symbol, candles),
+            Err(error) => error.to_string(),
+        },
+        Err((code, _)) => format!("{code}: {}", meaning(&code).0),
+    };
+    ClientEvent::NoCandles(symbol, CleanText::from_outside(&why))
 }
 
 /// What a reply to a trade request says.

@@ -20,6 +20,8 @@ use crate::risk::Approved;
 
 /// Everything open is looked at this often.
 const LOOK_EVERY: Duration = Duration::millis(10_500);
+/// Bars that did not come are asked for again after so long.
+const BARS_AGAIN: Duration = Duration::seconds(5);
 /// Replies whose times are kept.
 const LATENCIES: usize = 33;
 /// News that may wait to be taken; quotes beyond that are dropped.
@@ -44,6 +46,8 @@ pub struct Demo {
     news: Option<Vec<VenueNews>>,
     /// Until when the bars of an instrument are known.
     known_until: BTreeMap<InstrumentId, i64>,
+    /// Instruments whose bars did not come, and when they are asked for again.
+    bars_again: BTreeMap<InstrumentId, WallTime>,
 }
 
 impl Demo {
@@ -64,6 +68,7 @@ impl Demo {
             look_at: None,
             news: None,
             known_until: BTreeMap::new(),
+            bars_again: BTreeMap::new(),
         }
     }
 
@@ -92,6 +97,17 @@ impl Demo {
         why.clone_into(&mut self.view.words);
     }
 
+    /// A link whose thread is gone is none: what was under way may or may not have happened.
+    fn notice_a_dead_link(&mut self) {
+        if self.link.as_ref().is_some_and(Link::is_dead) {
+            self.link = None;
+            self.news.iter_mut().for_each(|news| news.push(VenueNews::Lost));
+            self.fail("the link's thread has ended; what is open stays at the broker: end this with q and start pmax again");
+            self.adapter.abandon(&CleanText::from("the link's thread has ended"));
+            self.exchange();
+        }
+    }
+
     /// Hands what the adapter wants to the link. What the link does not take was never sent.
     fn exchange(&mut self) {
         loop {
@@ -114,9 +130,9 @@ impl Demo {
         let now = (self.clock)();
         match event {
             ClientEvent::Link(state) => self.link_state(state, now),
-            ClientEvent::Account(margin) => self.view.money = money(margin),
+            ClientEvent::Account(margin) => self.view.money = Some(money(margin)),
             ClientEvent::Snapshot(snapshot) => {
-                self.view.money = money(&snapshot.margin);
+                self.view.money = Some(money(&snapshot.margin));
                 self.view.currency =
                     snapshot.margin.currency.as_deref().map(|code| CleanText::from_outside(code).as_str().to_owned());
                 (self.view.compared, self.view.unread) = (Some(now), None);
@@ -127,6 +143,7 @@ impl Demo {
             ClientEvent::Symbols(_) => {}
             ClientEvent::Tick(tick) => self.note_tick(tick),
             ClientEvent::Candles(symbol, candles) => self.note_candles(symbol, candles),
+            ClientEvent::NoCandles(symbol, why) => self.miss_candles(symbol, why, now),
             ClientEvent::Written(_) | ClientEvent::Taken(..) | ClientEvent::Refused(..) | ClientEvent::Ambiguous(..) => {}
             ClientEvent::NotSent(..) | ClientEvent::NoTransaction(_) | ClientEvent::Status(_) | ClientEvent::Trade(_) => {}
         }
@@ -164,14 +181,18 @@ impl Demo {
         let (Some(news), Some(link)) = (&mut self.news, &self.link) else { return };
         news.push(VenueNews::Back);
         let traded = self.contracts.iter().filter(|(id, _)| !self.adapter.differs(**id));
-        let mut watched = BTreeSet::new();
-        for (id, contract) in traded {
-            watched.insert(contract.symbol.clone());
-            let since = self.known_until.get(id).copied().unwrap_or(0);
-            // The start is exclusive.
-            let _: bool = link.ask(Ask::Chart(contract.symbol.clone(), since - 1));
-        }
+        let ids: Vec<InstrumentId> = traded.clone().map(|(id, _)| *id).collect();
+        let watched: BTreeSet<String> = traded.map(|(_, contract)| contract.symbol.clone()).collect();
+        self.bars_again.clear();
+        ids.into_iter().for_each(|id| self.ask_for_bars_of(id));
         let _: bool = link.ask(Ask::Watch(watched));
+    }
+
+    fn ask_for_bars_of(&self, id: InstrumentId) {
+        let (Some(contract), Some(link)) = (self.contracts.get(&id), &self.link) else { return };
+        let since = self.known_until.get(&id).copied().unwrap_or(0);
+        // The start is exclusive.
+        let _: bool = link.ask(Ask::Chart(contract.symbol.clone(), since - 1));
     }
 
     fn instrument_of(&self, symbol: &str) -> Option<InstrumentId> {
@@ -201,6 +222,21 @@ impl Demo {
         }
     }
 
+    /// Bars that did not come are not bars that are not there: they are asked for again, and the feed tells what stays missing.
+    fn miss_candles(&mut self, symbol: &str, why: &CleanText, now: WallTime) {
+        let Some(instrument) = self.instrument_of(symbol).filter(|_| self.news.is_some()) else { return };
+        tracing::warn!(target: "pmax::broker", "no bars of {symbol}: {why}");
+        self.bars_again.insert(instrument, now.plus(BARS_AGAIN));
+    }
+
+    fn ask_again_for_bars(&mut self, now: WallTime) {
+        let due: Vec<InstrumentId> = self.bars_again.iter().filter(|(_, at)| now >= **at).map(|(id, _)| *id).collect();
+        for id in due {
+            self.bars_again.remove(&id);
+            self.ask_for_bars_of(id);
+        }
+    }
+
     fn note_latency(&mut self, took: Duration) {
         self.latencies.push_back(took);
         if self.latencies.len() > LATENCIES {
@@ -218,9 +254,9 @@ impl Demo {
     }
 }
 
-fn money(margin: &Margin) -> Option<AccountMoney> {
+fn money(margin: &Margin) -> AccountMoney {
     let of = |amount: Decimal| Money::from_nanos(amount.0, Currency::USD);
-    Some(AccountMoney { balance: of(margin.balance), equity: of(margin.equity), margin: of(margin.margin) })
+    AccountMoney { balance: of(margin.balance), equity: of(margin.equity), margin: of(margin.margin) }
 }
 
 impl Broker for Demo {
@@ -272,10 +308,14 @@ impl Broker for Demo {
             self.hear(&event);
         }
         let now = (self.clock)();
+        if self.view.is_ready {
+            self.ask_again_for_bars(now);
+        }
         if self.view.is_ready && self.look_at.is_some_and(|at| now >= at) {
             self.look_at = Some(now.plus(LOOK_EVERY));
             self.query();
         }
+        self.notice_a_dead_link();
         self.adapter.reports(out);
     }
 

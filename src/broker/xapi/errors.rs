@@ -1,6 +1,6 @@
 //! What the protocol's error codes mean to a person and to this program.
 
-/// What follows from a code.
+/// What follows from a code for the request it answers. What follows for a login is [`may_log_in_again`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
     /// Nothing happened; the words are shown.
@@ -9,21 +9,19 @@ pub enum Policy {
     Ambiguous,
     /// The session is over; a new one may be opened.
     Relogin,
-    /// No further login until a person asks for one.
-    StopUntilPerson,
 }
 
 /// A code with its words.
 struct Row(&'static str, &'static str, Policy);
 
-use Policy::{Ambiguous, Definitive, Relogin, StopUntilPerson};
+use Policy::{Ambiguous, Definitive, Relogin};
 
 const TABLE: [Row; 50] = [
     Row("BE001", "the price is not valid", Definitive),
     Row("BE002", "stop-loss or take-profit is not valid", Definitive),
     Row("BE003", "the volume is not valid", Definitive),
-    Row("BE004", "the login is disabled", StopUntilPerson),
-    Row("BE005", "account number or password is wrong; a wrong pair is blocked for ten minutes", StopUntilPerson),
+    Row("BE004", "the login is disabled", Definitive),
+    Row("BE005", "account number or password is wrong; a wrong pair is blocked for ten minutes", Definitive),
     Row("BE006", "the market is closed", Definitive),
     Row("BE007", "the parameters do not match", Definitive),
     Row("BE008", "the change was denied", Definitive),
@@ -60,15 +58,15 @@ const TABLE: [Row; 50] = [
     Row("EX001", "internal error at the broker", Ambiguous),
     Row("EX002", "internal error at the broker", Ambiguous),
     Row("EX003", "internal time-out at the broker", Ambiguous),
-    Row("EX004", "wrong credentials", StopUntilPerson),
+    Row("EX004", "wrong credentials", Definitive),
     Row("EX005", "the broker is overloaded", Definitive),
-    Row("EX006", "no access", StopUntilPerson),
-    Row("EX007", "this login is blocked for ten minutes", StopUntilPerson),
+    Row("EX006", "no access", Definitive),
+    Row("EX007", "this login is blocked for ten minutes", Definitive),
     Row("EX008", "too many connections from this address", Definitive),
     Row("EX009", "more than 50,000 candles were asked for", Definitive),
-    Row("EX010", "the login is black-listed", StopUntilPerson),
+    Row("EX010", "the login is black-listed", Definitive),
     Row("EX011", "the command is not allowed for this account", Definitive),
-    Row("EX017", "the account belongs to another platform: another host", StopUntilPerson),
+    Row("EX017", "the account belongs to another platform: another host", Definitive),
 ];
 
 /// What a code means. A code nobody knows leaves the fate of a trade open.
@@ -104,6 +102,5 @@ mod tests {
         assert_eq!(meaning("SE199").1, Ambiguous);
         assert_eq!(meaning("BE000").1, Ambiguous);
         assert_eq!(meaning("ZZ").1, Ambiguous);
-        assert_eq!(meaning("BE005").1, StopUntilPerson);
     }
 }

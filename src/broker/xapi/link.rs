@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::client_async_with_config;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::broker::Wake;
 use crate::broker::xapi::tls::{MaybeTls, Tls};
@@ -24,8 +24,11 @@ const EVENTS: usize = 8_192;
 const MESSAGES: usize = 8_192;
 /// Texts that may wait for a socket; a socket that takes none is dead.
 const TEXTS: usize = 256;
-/// A connection takes no longer than this.
-const CONNECT_WITHIN: StdDuration = StdDuration::from_secs(4);
+/// A connection takes no longer than this. It is short: where the network was away the next attempt finds it back at once, while one that
+/// hangs is repeated by the system after ever longer pauses.
+const CONNECT_WITHIN: StdDuration = StdDuration::from_secs(2);
+/// What follows takes no longer than this: encryption, and the opening of the WebSocket.
+const OPEN_WITHIN: StdDuration = StdDuration::from_secs(4);
 /// A text that is not written by then is not written: the connection is given up, and what the kernel still holds of it with it.
 const WRITE_WITHIN: StdDuration = StdDuration::from_secs(5);
 /// The state of both connections is told this often, and at once where it changes.
@@ -138,6 +141,11 @@ impl Link {
         self.asks.try_send(ask).is_ok()
     }
 
+    /// Whether its thread has ended by itself; then nothing arrives any more and nothing leaves.
+    pub fn is_dead(&self) -> bool {
+        self.thread.as_ref().is_none_or(std::thread::JoinHandle::is_finished)
+    }
+
     /// The next event that has arrived.
     pub fn next(&self) -> Option<ClientEvent> {
         self.events.as_ref()?.try_recv().ok()
@@ -216,6 +224,7 @@ impl Driver {
                         (self.main, self.stream) = (None, None);
                         self.tasks.drain(..).for_each(|task| task.abort());
                     }
+                    Output::Login(login) => broken = broken.or(write(self.main.as_ref(), login.into_text(), Which::Main)),
                     Output::Main(text) => broken = broken.or(write(self.main.as_ref(), text, Which::Main)),
                     Output::Stream(text) => broken = broken.or(write(self.stream.as_ref(), text, Which::Stream)),
                     Output::Event(event) => self.emit(event).await,
@@ -290,6 +299,18 @@ fn bounded(socket: &TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Why there is no connection, and what to look at.
+fn unreachable(error: &std::io::Error, address: &Address) -> String {
+    use std::io::ErrorKind;
+    let Address { host, port, .. } = address;
+    match error.kind() {
+        ErrorKind::ConnectionRefused => format!("nothing listens on port {port} there (xapi.port)"),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => format!("no way leads to {host}: is there a network?"),
+        _ if error.to_string().contains("lookup") => format!("the name {host} is not known: is there a network? (xapi.host)"),
+        _ => error.to_string(),
+    }
+}
+
 async fn serve(
     which: Which,
     attempt: u64,
@@ -302,16 +323,25 @@ async fn serve(
         Which::Stream => (address.stream(), LARGEST_STREAM),
     };
     let limits = WebSocketConfig::default().max_message_size(Some(largest)).max_frame_size(Some(largest));
-    let connect = async {
-        let socket = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(|error| error.to_string())?;
-        bounded(&socket).map_err(|error| error.to_string())?;
+    let connect = TcpStream::connect((address.host.as_str(), address.port));
+    let connected = timeout(CONNECT_WITHIN, connect).await.map_err(|_| "no connection within 2 s".to_owned())?;
+    let socket = connected.map_err(|error| unreachable(&error, address))?;
+    bounded(&socket).map_err(|error| error.to_string())?;
+    let open = async {
         let socket = match &address.tls {
             Some(tls) => MaybeTls::Tls(Box::new(tls.connect(&address.host, socket).await?)),
             None => MaybeTls::Plain(socket),
         };
-        client_async_with_config(url, socket, Some(limits)).await.map_err(|error| error.to_string())
+        let opened = client_async_with_config(url, socket, Some(limits)).await;
+        opened.map_err(|error| match (&address.tls, error) {
+            (None, tungstenite::Error::Protocol(_) | tungstenite::Error::HttpFormat(_) | tungstenite::Error::Io(_)) => {
+                "no WebSocket answers there; a port that wants encryption needs xapi.tls = true".to_owned()
+            }
+            (_, tungstenite::Error::Http(response)) => format!("no WebSocket at this path ({})", response.status()),
+            (_, error) => error.to_string(),
+        })
     };
-    let (mut socket, _) = timeout(CONNECT_WITHIN, connect).await.map_err(|_| "no connection within 4 s".to_owned())??;
+    let (mut socket, _) = timeout(OPEN_WITHIN, open).await.map_err(|_| "connected, and no answer within 4 s".to_owned())??;
     drop(arrivals.send((attempt, which, FromSocket::Opened)).await);
     loop {
         tokio::select! {

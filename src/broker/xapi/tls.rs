@@ -63,7 +63,12 @@ impl Tls {
     pub(super) async fn connect(&self, host: &str, socket: TcpStream) -> Result<TlsStream<TcpStream>, String> {
         let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
         let connected = TlsConnector::from(Arc::clone(&self.config)).connect(name, socket).await;
-        connected.map_err(|error| format!("no encrypted connection: {error}"))
+        connected.map_err(|error| match error.to_string() {
+            said if said.contains("InvalidContentType") => {
+                "no encrypted connection: nothing encrypts on this port (xapi.port, xapi.tls)".to_owned()
+            }
+            said => format!("no encrypted connection: {said}"),
+        })
     }
 }
 

@@ -84,12 +84,6 @@ pub struct Trade {
     /// What it was closed at, or the current price.
     #[serde(default, rename = "close_price")]
     pub close_price: Decimal,
-    /// Milliseconds.
-    #[serde(default, rename = "open_time", deserialize_with = "null_is_default")]
-    pub open_time: i64,
-    /// Milliseconds, once closed.
-    #[serde(default, rename = "close_time")]
-    pub close_time: Option<i64>,
     /// Whether it is closed.
     #[serde(default, deserialize_with = "null_is_default")]
     pub closed: bool,
@@ -164,11 +158,6 @@ impl Status {
     pub const ERROR: i64 = 0;
     /// Where one stands that was refused.
     pub const REJECTED: i64 = 4;
-
-    /// Whether it is the last word; a number that no document knows is none.
-    pub const fn is_final(&self) -> bool {
-        matches!(self.request_status, Self::ERROR | Self::ACCEPTED | Self::REJECTED)
-    }
 }
 
 /// A quote.
@@ -295,9 +284,11 @@ pub struct Candle {
 }
 
 impl Chart {
-    /// The candles in prices, oldest first; one that makes no sense is left out.
-    pub fn candles(&self) -> Vec<Candle> {
-        let Some(scale) = 10_i64.checked_pow(self.digits) else { return Vec::new() };
+    /// The candles in prices, oldest first; one that makes no sense is left out, and decimals that make none are an error.
+    pub fn candles(&self) -> Result<Vec<Candle>, WireError> {
+        let Some(scale) = 10_i64.checked_pow(self.digits) else {
+            return Err(WireError::Text(format!("a chart with prices of {} decimals", self.digits)));
+        };
         // Whole points first, then the division: shifts come as floats.
         let price = |points: i64| Price::from_nanos((points + SCALE / 2).div_euclid(SCALE).saturating_mul(SCALE) / scale);
         let candle = |rate: &Rate| {
@@ -309,7 +300,7 @@ impl Chart {
         let mut candles: Vec<Candle> = self.rate_infos.iter().filter_map(candle).collect();
         candles.sort_by_key(|candle| candle.at);
         candles.dedup_by_key(|candle| candle.at);
-        candles
+        Ok(candles)
     }
 }
 
@@ -426,7 +417,7 @@ mod tests {
     fn charts_are_shifts_from_the_open() {
         let text = r#"{"digits":1,"rateInfos":[{"ctm":1761990300000,"ctmString":"Nov 1, 2025 10:45:00 AM","open":240105.0,"close":12.0,"high":20.0,"low":-7.0,"vol":31.0},
             {"ctm":1761990000000,"open":240000.0,"close":0.0,"high":-1.0,"low":0.0}]}"#;
-        let candles = decode::<Chart>(text).unwrap().candles();
+        let candles = decode::<Chart>(text).unwrap().candles().unwrap();
         let prices = |candle: &Candle| [candle.open, candle.high, candle.low, candle.close].map(|price| price.to_string());
         assert_eq!(candles.iter().map(prices).collect::<Vec<_>>(), [["24010.5", "24012.5", "24009.8", "24011.7"]]);
     }

@@ -82,8 +82,9 @@ pub fn history(picture: &Picture<'_>, id: OrderId, area: Rect, buffer: &mut Buff
     picture.text(buffer, inner, 2, &confirmation(tracked), Role::Text);
     let room = usize::from(inner.height.saturating_sub(5));
     let older = tracked.history.len().saturating_sub(room);
-    if older > 0 {
-        let text = format!("{} before these; the journal has them", counted(older, "step"));
+    let not_shown = older + usize::try_from(tracked.left_out).unwrap_or(usize::MAX);
+    if not_shown > 0 {
+        let text = format!("{} more before the last of these; the journal has them", counted(not_shown, "step"));
         picture.text(buffer, inner, 3, &text, Role::Muted);
     }
     for (line, entry) in (4..).zip(tracked.history.iter().skip(older).take(room)) {

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use crate::domain::{Money, WallTime, counted};
-use crate::orders::OrderState;
+use crate::orders::{APART_TO_OPEN, OrderState};
 use crate::runtime::{LinkView, SocketView};
 use crate::ui::draw::{Picture, boxed};
 use crate::ui::format;
@@ -118,6 +118,10 @@ fn account_facts(picture: &Picture<'_>, link: &LinkView, area: Rect, buffer: &mu
     let mut column = Column { picture, area: inner, line: 0 };
     let snapshot = &picture.live.snapshot;
     let account = &snapshot.account;
+    if link.money.is_some() && !link.is_ready {
+        let text = format!("As the broker last said, compared {}: there is no link now.", ago(picture.now, link.compared));
+        column.put(buffer, &text, Role::Stale);
+    }
     if let Some(money) = link.money {
         let booked = account.starting_capital.plus(account.realised).and_then(|sum| sum.minus(account.costs)).ok();
         column.fact(buffer, "balance there", &format::money(money.balance), Role::Text);
@@ -159,7 +163,11 @@ fn held_back(column: &mut Column<'_, '_>, link: &LinkView, buffer: &mut Buffer) 
     column.put(buffer, &format!("{open} open, {bare} without a stop at the broker"), role);
     let unknown = snapshot.orders.iter().filter(|tracked| tracked.state == OrderState::Unknown);
     for tracked in unknown {
-        let text = format!("order {} is UNKNOWN: openings are held until two answers 10 s apart settle it", tracked.order.id);
+        let longest = format::age(APART_TO_OPEN);
+        let text = format!(
+            "order {} is UNKNOWN: openings are held until it is found there, or the broker's complete answers lack it for up to {longest}",
+            tracked.order.id
+        );
         column.put(buffer, &text, Role::Danger);
     }
     for row in snapshot.positions.iter().filter(|row| row.id.is_adopted()) {
@@ -167,7 +175,7 @@ fn held_back(column: &mut Column<'_, '_>, link: &LinkView, buffer: &mut Buffer) 
         column.put(buffer, &format!("adopted, opened elsewhere: {} {symbol}", format::quantity(row.quantity)), Role::Warn);
     }
     for stranger in &link.strangers {
-        column.put(buffer, &format!("not from here: {stranger}; trading is held until a person has looked"), Role::Danger);
+        column.put(buffer, &format!("not from here: {stranger}; two answers that hold it halt trading"), Role::Danger);
     }
     for mismatched in &link.mismatched {
         column.put(buffer, &format!("not traded: {mismatched}"), Role::Warn);

@@ -112,9 +112,7 @@ fn cells(picture: &Picture<'_>, row: &QuoteRow) -> Vec<Cell> {
         Some(QuoteOrigin::SynthesisedFromBars) => "~",
         Some(QuoteOrigin::Venue) | None => "",
     };
-    let age = row
-        .last
-        .map_or_else(|| format::NOT_AVAILABLE.to_owned(), |_| format::age(picture.snapshot().market_now.since(row.known_at)));
+    let age = row.last.map_or_else(|| format::NOT_AVAILABLE.to_owned(), |_| format::age(picture.age_of(row.known_at)));
     vec![
         Cell::new(symbol, plain),
         Cell::new(format::price(row.last, decimals), plain),

@@ -1,12 +1,13 @@
 //! How positions end: the exits the broker holds, and the closes it reports.
 
-use super::{APART, Adapter, Doubtful, Held, Purpose, units};
+use super::{Adapter, Doubtful, Held, Purpose, units};
 use crate::broker::xapi::client::Ask;
 use crate::broker::xapi::wire::Trade;
 use crate::domain::{
     AccountId, BrokerReport, CleanText, Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, PositionId, Price,
     Protection, ProtectiveReason, Quantity, TimeInForce, WallTime,
 };
+use crate::orders::APART;
 
 impl Adapter {
     /// Brings the legs in step with the exits the broker holds.

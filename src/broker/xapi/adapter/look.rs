@@ -6,7 +6,7 @@ use super::{Adapter, Held, units};
 use crate::broker::xapi::client::{Ask, Snapshot};
 use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::Trade;
-use crate::domain::{BrokerReport, BrokerState, CleanText, Evidence, OrderId, PositionId, Quantity};
+use crate::domain::{BrokerReport, BrokerState, CleanText, Evidence, OrderId, PositionId, Price, Quantity};
 
 /// Looks in a row that must differ from what is held before it counts.
 const LOOKS: u8 = 2;
@@ -50,6 +50,9 @@ impl Adapter {
         self.compare(snapshot);
         if !snapshot.is_overtaken {
             self.settle_doubts(snapshot.began);
+        } else if snapshot.open.iter().any(|trade| self.has_other_exits(trade)) {
+            // Such a list may be older than what is known, or newer: the next one tells, and it is not waited for.
+            self.requests.push(Ask::Snapshot);
         }
         self.ask_for_last_words(snapshot.began);
     }
@@ -75,6 +78,13 @@ impl Adapter {
             self.adopt(trade, snapshot);
             self.brought_up(trade);
         }
+    }
+
+    fn has_other_exits(&self, trade: &Trade) -> bool {
+        let position = self.owner_of(trade).map(|order| PositionId(order.0));
+        let held = position.and_then(|position| self.held.get(&position)).filter(|_| matches!(trade.cmd, 0 | 1));
+        let level = |leg: Option<(OrderId, Price)>| leg.map(|(_, price)| price);
+        held.is_some_and(|held| (level(held.stop), level(held.target)) != (trade.sl.level(), trade.tp.level()))
     }
 
     fn see_waiting(&mut self, trade: &Trade, snapshot: &Snapshot) {
@@ -116,7 +126,7 @@ impl Adapter {
                     positions.push((position, units(trade.volume.volume(), size)));
                     orders.extend([held.stop, held.target].into_iter().flatten().map(|(id, _)| id));
                 }
-                // What is not ours is shown as a position of its own, so that nothing trades until a person has looked.
+                // What is not ours is told as a position of its own: the engine holds openings, and halts when a second answer holds it too.
                 None => {
                     let symbol = trade.symbol.as_deref().unwrap_or("?");
                     let side = if trade.cmd == 0 { "BUY" } else { "SELL" };

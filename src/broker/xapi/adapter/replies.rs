@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::{APART, Adapter, EARLY, Purpose, Transaction, Waiting, price_of};
+use super::{Adapter, EARLY, Purpose, Transaction, Waiting, price_of};
 use crate::broker::xapi::client::{Ask, AskId};
 use crate::broker::xapi::wire::Status;
 use crate::domain::{BrokerRef, BrokerReport, CleanText, Duration, OrderId, Quantity, WallTime};
+use crate::orders::APART;
 
 /// After so long without any word only lists and trades tell what became of an order.
 const WORDLESS: Duration = Duration::seconds(60);

@@ -1,6 +1,7 @@
 //! What goes into the client and what comes out of it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 pub use crate::broker::SocketView as Socket;
 use crate::broker::xapi::secret::Secret;
@@ -112,12 +113,35 @@ pub enum Output {
     OpenStream,
     /// Close both.
     CloseBoth,
+    /// Write the login to the main connection.
+    Login(LoginText),
     /// Write to the main connection.
     Main(String),
     /// Write to the stream.
     Stream(String),
     /// Tell the caller.
     Event(ClientEvent),
+}
+
+/// The login command. It holds the password, so it cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoginText(String);
+
+impl LoginText {
+    pub(super) const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the wire alone.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
+
+impl fmt::Debug for LoginText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LoginText")
+    }
 }
 
 /// How the link stands.
@@ -166,8 +190,10 @@ pub enum ClientEvent {
     Trade(Box<Trade>),
     /// A quote.
     Tick(Tick),
-    /// Candles of one minute that were asked for, oldest first; none where they could not be read.
+    /// Candles of one minute that were asked for, oldest first.
     Candles(String, Vec<Candle>),
+    /// Candles of this symbol that were asked for do not come, and why: that is not the same as there being none.
+    NoCandles(String, CleanText),
     /// The account.
     Account(Margin),
     /// The symbols there are.

@@ -61,10 +61,11 @@ impl Client {
             Job::Open => draft.open = trades(),
             Job::OpenAgain => draft.again = trades(),
             Job::History(_) => draft.history = trades(),
-            _ => {
+            Job::Margin => {
                 let margin = decode::<Margin>(&data).ok();
                 self.finish_snapshot(now, margin, out);
             }
+            Job::Login | Job::Ping | Job::Stream(..) | Job::Symbols | Job::Trade(..) | Job::Chart(..) | Job::Transaction(_) => {}
         }
     }
 
