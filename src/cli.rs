@@ -9,6 +9,7 @@ mod journal;
 mod open;
 mod rehearsal;
 mod render;
+mod scores;
 mod sim;
 mod status;
 mod tapes;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Info { format }) => status::info(&args, *format),
         Some(Verb::Backtest(options)) => backtest::run(&args, options),
         Some(Verb::Walkforward(options)) => walkforward::run(&args, options),
+        Some(Verb::Scores(options)) => scores::run(&args, options),
         Some(Verb::Validate(options)) => validate::run(&args, options),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),

@@ -13,6 +13,7 @@ mod ledger;
 mod notes;
 mod projections;
 mod schema;
+mod scores;
 mod segment;
 mod trials;
 mod verify;

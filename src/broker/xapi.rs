@@ -17,7 +17,7 @@ mod wire;
 pub use adapter::Adapter;
 pub use client::{Ask, AskId, Client, ClientEvent, Input, LinkState, LoginText, Output, Settings, Snapshot, Socket, Vitals};
 pub use demo::Demo;
-pub use link::{Address, Link};
+pub use link::{Address, Link, NOBODY_LISTENS};
 pub use number::Decimal;
 pub use secret::Secret;
 pub use tls::{Tls, TlsError};

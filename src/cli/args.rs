@@ -104,6 +104,11 @@ pub enum Verb {
     /// Play a tape through the engine, confirm every proposal, and say what the results show
     #[command(after_help = examples::BACKTEST)]
     Backtest(Backtest),
+    /// What the signals of a run were worth: right, after cost, and how good stated chances are
+    ///
+    /// Refused signals count too. Chances are stated from signals that had ended by then, and from no others.
+    #[command(after_help = examples::SCORES)]
+    Scores(Scores),
     /// Choose parameters on the past, test them on what came after, window after window, and say what that shows
     ///
     /// Rules and parameters are 24, fixed before anything was looked at. What ends in a window after it began is kept apart from the next
@@ -137,6 +142,35 @@ pub enum Verb {
         #[arg(long, default_value_t = 20)]
         orders_per_second: u32,
     },
+}
+
+/// `pmax scores`.
+#[derive(Debug, clap::Args)]
+pub struct Scores {
+    /// Number of the run; the latest where none is named
+    #[arg(long)]
+    pub run: Option<u64>,
+    /// One scorecard for each of these
+    #[arg(long, value_enum, default_value_t = ScoredBy::Source)]
+    pub by: ScoredBy,
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What scorecards are kept by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ScoredBy {
+    /// Who made the signal
+    Source,
+    /// What it was about
+    Instrument,
+    /// How stormy the market was
+    Regime,
+    /// How many bars it looked ahead
+    Horizon,
+    /// Whether the layers let it through
+    Verdict,
 }
 
 /// How to test.

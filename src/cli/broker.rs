@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::broker::Broker;
-use crate::broker::xapi::{Address, Demo, Settings, Tls};
+use crate::broker::xapi::{Address, Demo, NOBODY_LISTENS, Settings, Tls};
 use crate::cli::args::{Args, BrokerVerb};
 use crate::cli::open::Base;
 use crate::cli::{Done, OK, say};
@@ -14,6 +14,9 @@ use crate::runtime::{self, PASSWORD_VARIABLE, Trouble, contracts_of, wall_now};
 
 /// How long a first login may take.
 const READY_WITHIN: Duration = Duration::from_secs(15);
+
+/// Where nobody listens this is certain enough after so long.
+const SURE_AFTER: Duration = Duration::from_secs(3);
 
 /// A host to choose: its name, what to write under `[xapi]`, and what it is.
 struct Preset(&'static str, &'static str, &'static str);
@@ -52,11 +55,12 @@ fn account_of(base: &Base, given: Option<&str>) -> Result<String, Trouble> {
     let account = given.unwrap_or(&base.config.xapi.account);
     let is_number = !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| account.to_owned()).ok_or_else(|| {
-        Trouble::new(
-            format!("«{account}» is not an account's number: it has digits only, and is not an e-mail address"),
-            "Nothing was changed",
-            "Set xapi.account in pmax.toml, or name it with --account",
-        )
+        let what = if account.is_empty() {
+            "No account is named".to_owned()
+        } else {
+            format!("«{account}» is not an account's number: it has digits only, and is not an e-mail address")
+        };
+        Trouble::new(what, "Nothing was changed", "Set xapi.account in pmax.toml, or name it with --set xapi.account=\"…\"")
     })
 }
 
@@ -115,7 +119,8 @@ pub fn open_demo(base: &Base, since: MarketTime) -> Result<Demo, Trouble> {
 pub fn balance_of(demo: &mut Demo, host: &str) -> Result<Money, Trouble> {
     let mut out = std::io::stderr().lock();
     drop(writeln!(out, "pmax: connecting to {host}…"));
-    let (deadline, mut reports) = (Instant::now() + READY_WITHIN, Vec::new());
+    let began = Instant::now();
+    let (deadline, mut reports) = (began + READY_WITHIN, Vec::new());
     loop {
         demo.poll(&mut reports);
         reports.clear();
@@ -140,7 +145,7 @@ pub fn balance_of(demo: &mut Demo, host: &str) -> Result<Money, Trouble> {
         match view.money.filter(|_| view.is_ready) {
             Some(money) if money.balance.nanos() > 0 => return Ok(money.balance),
             Some(_) => return Err(refuse(format!("Account {} is empty", view.account))),
-            None if Instant::now() >= deadline => {
+            None if Instant::now() >= deadline || (began.elapsed() >= SURE_AFTER && view.words.contains(NOBODY_LISTENS)) => {
                 return Err(refuse(format!("{host} cannot be reached: {}", view.words)));
             }
             None => std::thread::sleep(Duration::from_millis(20)),

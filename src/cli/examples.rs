@@ -32,6 +32,11 @@ pub const BACKTEST: &str = "Examples:
   pmax backtest --from 2020-03-02 --until 2020-04-01   thirty days
   pmax --tape crash-2008 backtest --format json   every day and trade, for a script";
 
+pub const SCORES: &str = "Examples:
+  pmax scores                                     the latest run, by source
+  pmax scores --run 1 --by regime                 in calm, usual and stormy markets
+  pmax scores --by verdict --format json          what the layers kept against what they refused, for a script";
+
 pub const WALKFORWARD: &str = "Examples:
   pmax --tape us20-1990-2022 walkforward          three years of training, one of test, year after year
   pmax --tape us20-1990-2022 walkforward --anchored --train 5y --format markdown

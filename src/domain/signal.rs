@@ -188,6 +188,15 @@ impl SignalSource {
     }
 }
 
+impl SignalSource {
+    /// The source with this word, as [`SignalSource::word`] gives it; nothing where it can be none.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let baselines = [Self::BaselineMomentum, Self::BaselineReversal];
+        let known = baselines.into_iter().find(|source| source.word() == word);
+        known.or_else(|| word.parse().ok().map(Self::Script))
+    }
+}
+
 impl From<SignalSource> for String {
     fn from(source: SignalSource) -> Self {
         match source {

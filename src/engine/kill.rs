@@ -32,17 +32,34 @@ fn opens(tracked: &TrackedOrder) -> bool {
     is_cancelled_by_kill(tracked) && tracked.order.request.opens_exposure()
 }
 
+fn works(count: usize) -> String {
+    let verb = if count == 1 { "works" } else { "work" };
+    format!("{} {verb}", counted(count, "order"))
+}
+
 impl Engine {
     pub(super) fn kill(&mut self, actor: Actor, why: &str, outcome: &mut Outcome) {
         if self.book.state != TradingState::Halted || self.book.kill == KillPhase::Idle {
             self.change_state(TradingState::Halted, actor, why, outcome);
-            let text =
-                format!("the kill switch was fired by {actor}: {why}; nothing opens before trading is armed again in two steps");
+            let still = match self.openings_there() {
+                0 => String::new(),
+                count => format!("; {} at the broker that would open, until it is cancelled there", works(count)),
+            };
+            let text = format!(
+                "the kill switch was fired by {actor}: {why}; nothing is sent that opens before trading is armed again in two \
+                 steps{still}"
+            );
             self.raise(Severity::Critical, AlertTopic::Order, None, text, outcome);
         }
         self.withdraw_openings("the kill switch fired", outcome);
         self.cancel_left(outcome);
         self.advance_kill(Again::Later, outcome);
+    }
+
+    /// Orders that would open and are, or may be, at the broker.
+    pub(super) fn openings_there(&self) -> usize {
+        let is_there = |tracked: &TrackedOrder| opens(tracked) && tracked.state != OrderState::Confirmed;
+        self.book.orders.open().values().filter(|tracked| is_there(tracked)).count()
     }
 
     /// What would open and still waits for its turn on the wire does not leave any more.

@@ -11,6 +11,8 @@ use crate::engine::record::{OrderRecord, Record, TradingRecord};
 use crate::engine::{Effect, Engine, Outcome};
 use crate::orders::{APART, APART_TO_OPEN, OrderState, OrderStep};
 
+/// How the reason begins that positions differ.
+const DIFFER: &str = "positions here and at the broker differ";
 /// Differences told in one sentence.
 const SHOWN_DIFFERENCES: usize = 3;
 
@@ -39,7 +41,10 @@ impl Engine {
                     if self.is_contradicted(id, theirs.evidence, self.apart_of(id), outcome) {
                         self.step(id, OrderStep::Cancel, "no longer at the broker", outcome);
                         self.warn_of_late_trade(id, theirs.evidence, outcome);
-                        self.warn_of_lost_stop(id, outcome);
+                        // A stop that is gone with its position was not taken off.
+                        if self.is_position_there(id, theirs) {
+                            self.warn_of_lost_stop(id, outcome);
+                        }
                     }
                 }
                 (_, true) if self.book.doubts.is_missed(id) => {
@@ -53,6 +58,11 @@ impl Engine {
         }
         self.look_for_the_dead(theirs, outcome);
         self.compare_positions(theirs, outcome);
+    }
+
+    fn is_position_there(&self, leg: OrderId, theirs: &BrokerState) -> bool {
+        let position = self.book.orders.get(leg).and_then(|tracked| tracked.order.request.closes);
+        position.is_none_or(|position| theirs.positions.iter().any(|(id, _)| *id == position))
     }
 
     /// An order that counts as over here and yet works at the broker could trade unwatched: two answers make it live again, and what
@@ -182,11 +192,13 @@ impl Engine {
     }
 
     fn halt_on_difference(&mut self, theirs: &BrokerState, outcome: &mut Outcome) {
-        if self.book.state == TradingState::Halted {
+        // Where trading was halted before, for whatever reason, it is said once and becomes the reason.
+        let is_said = self.book.reason.as_ref().is_some_and(|reason| reason.why.starts_with(DIFFER));
+        if self.book.state == TradingState::Halted && is_said {
             return;
         }
         let text = format!(
-            "positions here and at the broker differ: {}; look there, and begin anew with `pmax --new`, which takes over what the broker \
+            "{DIFFER}: {}; look there, and begin anew with `pmax --new`, which takes over what the broker \
              holds",
             self.differences(theirs)
         );

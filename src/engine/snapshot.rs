@@ -210,6 +210,8 @@ pub struct Snapshot {
     pub open_orders: usize,
     /// Orders whose fate is unknown.
     pub unknown_orders: u32,
+    /// Whether the broker's last answer held other positions than the ledger.
+    pub positions_differ: bool,
     /// Proposals by number.
     pub proposals: Vec<ProposalRow>,
     /// Signals, newest first.

@@ -44,6 +44,7 @@ impl Engine {
             orders: self.shown_orders(),
             open_orders: book.orders.open().len(),
             unknown_orders: book.orders.unknown(),
+            positions_differ: book.doubts.positions_differ.is_some(),
             proposals: book.proposals.values().map(|proposal| self.proposal_row(proposal)).collect(),
             signals: book.signals.iter().rev().cloned().collect(),
             scores: book.scorecards.iter().map(|(source, card)| ScoreRow { source: *source, card: *card }).collect(),

@@ -32,6 +32,10 @@ struct Line {
     /// Until when bars that were asked for are waited for; bars that closed meanwhile.
     awaited: Option<WallTime>,
     waiting: Vec<Bar>,
+    /// Since when the link is back, until history tells what came before: the minute that began earlier was heard in part only.
+    back: Option<WallTime>,
+    /// Whether minutes before the next bar were never told.
+    has_gap: bool,
     quoted: WallTime,
     heard: Option<WallTime>,
     usual_pause: Duration,
@@ -45,6 +49,7 @@ pub struct LiveFeed {
     ready: VecDeque<MarketEvent>,
     known: MarketTime,
     dropped: u64,
+    missed: Vec<Missed>,
 }
 
 /// Instruments that fell silent, those that speak again, and minutes that are missing.
@@ -67,7 +72,7 @@ impl LiveFeed {
     pub fn new(instruments: impl Iterator<Item = (InstrumentId, MarketTime)>, known: MarketTime) -> Self {
         let line = |closed_until| Line { awaited: Some(WallTime(i64::MAX)), closed_until, ..Line::default() };
         let lines = instruments.map(|(instrument, since)| (instrument, line(since))).collect();
-        Self { lines, ready: VecDeque::new(), known, dropped: 0 }
+        Self { lines, ready: VecDeque::new(), known, dropped: 0, missed: Vec::new() }
     }
 
     /// The beginning of the first minute of an instrument that is not closed yet.
@@ -99,11 +104,12 @@ impl LiveFeed {
                 for line in self.lines.values_mut() {
                     // What formed has a hole; the whole minute comes as a bar.
                     (line.forming, line.awaited, line.heard) = (None, Some(WallTime(i64::MAX)), None);
+                    line.back = None;
                 }
             }
             VenueNews::Back => {
                 for line in self.lines.values_mut() {
-                    line.awaited = Some(now.plus(HISTORY_WITHIN));
+                    (line.awaited, line.back) = (Some(now.plus(HISTORY_WITHIN)), Some(now));
                 }
             }
         }
@@ -121,7 +127,8 @@ impl LiveFeed {
                 self.close(id, bar);
             }
             if given_up {
-                changes.missed.extend(self.hole(id));
+                // Told once the next whole minute shows how long it is; until then a late answer still fills it.
+                self.lines.entry(id).and_modify(|line| line.has_gap = true);
                 self.release(id);
             }
             let Some(line) = self.lines.get_mut(&id) else { continue };
@@ -132,14 +139,8 @@ impl LiveFeed {
                 if is_silent { changes.silent.push(id) } else { changes.heard.push(id) }
             }
         }
+        changes.missed = std::mem::take(&mut self.missed);
         changes
-    }
-
-    /// The minutes between what is known of an instrument and what was heard of it after the link came back.
-    fn hole(&self, instrument: InstrumentId) -> Option<Missed> {
-        let line = self.lines.get(&instrument)?;
-        let until = line.waiting.first().or(line.forming.as_ref())?.open_at;
-        (line.closed_until < until).then_some(Missed { instrument, from: line.closed_until, until })
     }
 
     fn quote(&mut self, quote: VenueQuote, now: WallTime) {
@@ -188,19 +189,31 @@ impl LiveFeed {
             } else if let Some(forming) = line.forming.as_mut().filter(|forming| forming.open_at == bar.open_at) {
                 (forming.open, forming.high) = (bar.open, forming.high.max(bar.high));
                 forming.low = forming.low.min(bar.low);
+                line.back = None;
             }
         }
         if let Some(line) = self.lines.get_mut(&instrument) {
-            line.awaited = None;
+            (line.awaited, line.has_gap) = (None, false);
+            line.back = line.back.filter(|back| line.closed_until <= minute_of(*back));
         }
         self.release(instrument);
     }
 
+    /// A minute that was built from quotes has ended. One of which only a part was heard is no bar.
     fn close(&mut self, instrument: InstrumentId, bar: Bar) {
         match self.lines.get_mut(&instrument) {
             Some(line) if line.awaited.is_some() => line.waiting.push(bar),
-            Some(_) => self.say(bar),
+            Some(_) => self.say_heard(bar),
             None => {}
+        }
+    }
+
+    fn say_heard(&mut self, bar: Bar) {
+        let Some(line) = self.lines.get_mut(&bar.instrument) else { return };
+        if line.back.is_some_and(|back| bar.open_at.0 < back.0) && bar.open_at >= line.closed_until {
+            line.has_gap = true;
+        } else {
+            self.say(bar);
         }
     }
 
@@ -208,7 +221,7 @@ impl LiveFeed {
     fn release(&mut self, instrument: InstrumentId) {
         let waiting = self.lines.get_mut(&instrument).map(|line| std::mem::take(&mut line.waiting));
         for bar in waiting.into_iter().flatten() {
-            self.say(bar);
+            self.say_heard(bar);
         }
     }
 
@@ -216,6 +229,9 @@ impl LiveFeed {
         let Some(line) = self.lines.get_mut(&bar.instrument) else { return };
         if bar.open_at < line.closed_until {
             return;
+        }
+        if std::mem::take(&mut line.has_gap) && line.closed_until < bar.open_at {
+            self.missed.push(Missed { instrument: bar.instrument, from: line.closed_until, until: bar.open_at });
         }
         line.closed_until = bar.close_at;
         let known_at = self.known_from(WallTime(bar.close_at.0));
@@ -322,6 +338,43 @@ mod tests {
         assert_eq!(changes.missed, [Missed { instrument: EURO, from, until }], "a hole is told");
         assert_eq!(closed(&mut feed), [(1, 100)]);
         assert_eq!(feed.pass_time(at(92)).missed, [], "once");
+    }
+
+    #[test]
+    fn a_minute_that_was_heard_in_part_is_no_bar_and_is_told_as_missing() {
+        let mut feed = feed();
+        feed.hear(quote(10, 100), at(10));
+        feed.hear(VenueNews::Lost, at(20));
+        feed.hear(VenueNews::Back, at(40));
+        feed.hear(quote(45, 200), at(45));
+        feed.hear(quote(65, 101), at(65));
+        assert_eq!(feed.pass_time(at(80)).missed, [], "it is not given up before the next whole minute");
+        feed.hear(quote(121, 102), at(121));
+        let (from, until) = (MarketTime(START), MarketTime(START + MINUTE));
+        assert_eq!(feed.pass_time(at(122)).missed, [Missed { instrument: EURO, from, until }]);
+        assert_eq!(closed(&mut feed), [(1, 101)], "twenty seconds of a minute are not its range");
+    }
+
+    #[test]
+    fn a_gap_of_a_quiet_instrument_is_told_when_it_speaks_again_and_a_late_answer_fills_it() {
+        let lost = || {
+            let mut feed = feed();
+            feed.hear(VenueNews::Lost, at(0));
+            feed.hear(VenueNews::Back, at(125));
+            assert_eq!(feed.pass_time(at(160)).missed, []);
+            feed
+        };
+        let mut feed = lost();
+        feed.hear(quote(400, 100), at(400));
+        feed.hear(quote(421, 101), at(421));
+        let (from, until) = (MarketTime(START), MarketTime(START + 6 * MINUTE));
+        assert_eq!(feed.pass_time(at(421)).missed, [Missed { instrument: EURO, from, until }]);
+        let mut feed = lost();
+        feed.hear(VenueNews::Bars(EURO, (0..3).map(|minute| bar(minute, 100)).collect()), at(181));
+        feed.hear(quote(190, 100), at(190));
+        feed.hear(quote(241, 101), at(241));
+        assert_eq!(feed.pass_time(at(241)).missed, [], "it came after all");
+        assert_eq!(closed(&mut feed).len(), 4);
     }
 
     #[test]

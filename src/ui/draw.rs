@@ -51,6 +51,12 @@ impl Picture<'_> {
         }
     }
 
+    /// The same for the latest picture, which dialogs show also while the screen is frozen.
+    pub fn age_of_live(&self, known_at: MarketTime) -> Duration {
+        let is_live = self.live.playback.is_live();
+        if is_live { self.now.since(WallTime(known_at.0)) } else { self.live.snapshot.market_now.since(known_at) }
+    }
+
     /// A role's style.
     pub fn style(&self, role: Role) -> ratatui::style::Style {
         self.theme.style(role)

@@ -704,3 +704,56 @@ fn the_number_of_an_order_whose_change_is_on_its_way_and_a_refusal_nobody_waits_
     desk.report(BrokerReport::ModifyRefused { order, reason: CleanText::from("not then") });
     assert!(!desk.engine.book().alerts().iter().any(|alert| alert.text.contains("does not fit")));
 }
+
+#[test]
+fn what_differs_is_said_also_where_trading_was_halted_before_and_no_stop_is_called_taken_off() {
+    let mut desk = Desk::new();
+    let position = open(&mut desk, 900);
+    let last = desk.engine.market().get(InstrumentId(2)).unwrap().last().unwrap();
+    let stop = Price::from_nanos(last.nanos() / 100 * 90).rounded_to("0.0001".parse().unwrap());
+    let protection = Protection { stop_loss: Some(stop), take_profit: None };
+    let leg = pmax::domain::Order {
+        id: OrderId(position.0 + 1),
+        account: pmax::domain::AccountId(1),
+        request: pmax::domain::OrderRequest {
+            instrument: InstrumentId(2),
+            side: OrderSide::Sell,
+            quantity: "2".parse().unwrap(),
+            kind: OrderKind::Stop(stop),
+            time_in_force: TimeInForce::GoodTillCancelled,
+            protection: Protection::default(),
+            closes: Some(position),
+            origin: pmax::domain::Origin::Protective(pmax::domain::ProtectiveReason::StopLoss),
+        },
+        created_at: desk.engine.market().now(),
+        reference: None,
+    };
+    desk.command(Command::ProtectPosition { position, protection });
+    desk.report(BrokerReport::LegPlaced { order: leg });
+    desk.command(Command::Kill { why: "test".to_owned() });
+    // The broker began anew: neither the position nor its stop is there.
+    for _ in 0..4 {
+        desk.answer(&[], &[]);
+        desk.wait(11);
+    }
+    let said = |desk: &Desk, words: &str| desk.engine.book().alerts().iter().filter(|alert| alert.text.contains(words)).count();
+    assert_eq!(said(&desk, "positions here and at the broker differ"), 1, "once, and not only after trading was armed again");
+    assert_eq!(said(&desk, "has NO stop"), 0, "the whole position is gone, which is another thing");
+    assert!(desk.engine.book().reason().unwrap().why.contains("differ"), "the banner says the worse of the two");
+    assert_eq!(desk.engine.book().state(), TradingState::Halted);
+}
+
+#[test]
+fn a_lost_link_says_what_still_works_there() {
+    let mut desk = Desk::new();
+    open(&mut desk, 900);
+    let order = desk.limit();
+    desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(5) });
+    let words = "no reply in time".to_owned();
+    desk.input(InputBody::Link { stands: pmax::engine::LinkStands::Down, words });
+    let text = desk.engine.book().alerts().back().unwrap().text.clone();
+    assert!(text.contains("1 position there without a stop") && text.contains("1 order there may still open"), "{text}");
+    desk.command(Command::Kill { why: "test".to_owned() });
+    let alerts: Vec<String> = desk.engine.book().alerts().iter().map(|alert| alert.text.clone()).collect();
+    assert!(alerts.iter().any(|text| text.contains("1 order works at the broker that would open")), "{alerts:?}");
+}

@@ -202,6 +202,7 @@ impl Adapter {
             ClientEvent::Snapshot(snapshot) => self.snapshot(snapshot),
             ClientEvent::Unread(_) | ClientEvent::Link(_) | ClientEvent::Written(_) | ClientEvent::Tick(_) => {}
             ClientEvent::Symbols(symbols) => self.terms.compare(&self.markets, symbols),
+            ClientEvent::Contract(symbol, listed) => self.terms.compare_one(&self.markets, symbol, listed.as_deref()),
             ClientEvent::NoCandles(..) => {}
             ClientEvent::Candles(..) | ClientEvent::Account(_) | ClientEvent::Latency(_) | ClientEvent::Vitals(_) => {}
         }

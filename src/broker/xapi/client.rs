@@ -31,9 +31,13 @@ const SYMBOLS_WITHIN: Duration = Duration::seconds(30);
 const SYMBOLS_AGAIN: Duration = Duration::seconds(15);
 /// The code that says that there is no such transaction; any other says nothing of it.
 const UNKNOWN_TRANSACTION: &str = "BE098";
+/// The codes that say that there is no such symbol.
+const NO_SUCH_SYMBOL: [&str; 4] = ["BE094", "BE101", "BE115", "BE116"];
 /// The rate of commands is told over this time.
 const RATE_OVER: Duration = Duration::seconds(10);
-/// Longest pause between attempts while nobody answers.
+/// Longest pause between attempts where somebody takes connections and does not answer the login.
+const MUTE_RETRY: Duration = Duration::seconds(10);
+/// Longest pause between attempts while there is no connection at all.
 const UNREACHABLE_RETRY: Duration = Duration::seconds(2);
 /// Back-off begins anew after so much time in order.
 const STEADY: Duration = Duration::seconds(60);
@@ -56,6 +60,7 @@ enum Job {
     /// A command of the stream; nothing answers it.
     Stream(&'static str, Option<String>),
     Symbols,
+    Contract(String),
     Trade(AskId, TradeRequest),
     Open,
     History(i64),
@@ -87,7 +92,7 @@ pub struct Client {
     settings: Settings,
     phase: Phase,
     attempts: u32,
-    /// Attempts in a row that found nobody who answers.
+    /// Attempts in a row that found no connection at all.
     unreachable: u32,
     /// When the latest attempt began.
     tried: WallTime,
@@ -241,8 +246,7 @@ impl Client {
     fn subscribe(&mut self, now: WallTime) {
         self.phase = Phase::Synchronising;
         (self.stream_heard, self.next_ping) = (now, now.plus(self.settings.ping_every));
-        // The list of symbols may be several megabytes. At the first login nothing is traded without it, so it comes first; later ones
-        // hold the contracts against it again, and what is open is compared before.
+        // The list of symbols may be several megabytes: it comes once, before orders can wait behind it.
         if !self.has_symbols {
             self.push(Class::Query, Job::Symbols);
         }
@@ -253,9 +257,6 @@ impl Client {
             self.push(Class::Quotes, Job::Stream("getTickPrices", Some(symbol)));
         }
         self.ask_snapshot();
-        if self.has_symbols {
-            self.push(Class::Query, Job::Symbols);
-        }
     }
 
     fn take(&mut self, now: WallTime, ask: Ask, out: &mut Vec<Output>) {
@@ -279,9 +280,10 @@ impl Client {
                 let why = CleanText::from("the link to the broker is not ready");
                 out.push(Output::Event(ClientEvent::NoCandles(symbol, why)));
             }
-            // What is not asked now is asked after the next look.
+            Ask::Contract(symbol) if self.has_room(Class::Query) => self.push(Class::Query, Job::Contract(symbol)),
+            // What is not asked now is asked after the next look, or at the next login.
             Ask::Transaction(number) if self.has_room(Class::Query) => self.push(Class::Query, Job::Transaction(number)),
-            Ask::Snapshot | Ask::Transaction(_) => {}
+            Ask::Snapshot | Ask::Transaction(_) | Ask::Contract(_) => {}
             Ask::Watch(symbols) => self.watch(symbols),
             Ask::Connect => self.connect(now, out),
         }
@@ -355,6 +357,7 @@ impl Client {
                 Job::Login | Job::Stream(..) => continue,
                 Job::Ping => command("ping", None, &tag),
                 Job::Symbols => command("getAllSymbols", None, &tag),
+                Job::Contract(symbol) => command("getSymbol", Some(json!({"symbol": symbol})), &tag),
                 Job::Trade(_, request) => trade_command(request, &tag),
                 Job::Open | Job::OpenAgain => command("getTrades", Some(json!({"openedOnly": true})), &tag),
                 Job::History(start) => command("getTradesHistory", Some(json!({"start": start, "end": 0})), &tag),
@@ -464,6 +467,13 @@ impl Client {
                     self.symbols_at = Some(now.plus(SYMBOLS_AGAIN));
                 }
             }
+            Job::Contract(symbol) => {
+                let listed = match reply.outcome {
+                    Ok(data) => decode::<Symbol>(&data).ok().map(Some),
+                    Err((code, _)) => NO_SUCH_SYMBOL.contains(&code.as_str()).then_some(None),
+                };
+                out.extend(listed.map(|listed| Output::Event(ClientEvent::Contract(symbol, listed.map(Box::new)))));
+            }
             Job::Transaction(number) => {
                 let event = match reply.outcome {
                     Ok(data) => decode::<Status>(&data).ok().map(ClientEvent::Status),
@@ -524,11 +534,11 @@ impl Client {
         out.push(Output::Event(event));
     }
 
-    /// Whether this attempt found no connection, or one on which not even the login was answered in time.
+    /// Whether this attempt found a connection on which not even the login was answered in time.
     fn is_mute(&self, now: WallTime) -> bool {
         let is_unanswered =
             |written: &Written| written.job == Job::Login && now.since(written.at).0 >= self.limit(&written.job).0;
-        self.phase == Phase::Connecting || self.written.iter().any(is_unanswered)
+        self.written.iter().any(is_unanswered)
     }
 
     /// Closes both connections and tries again, at once the first time and then with longer pauses drawn at random.
@@ -539,11 +549,14 @@ impl Client {
         if self.ready_since.is_some_and(|since| now.since(since).0 >= STEADY.0) {
             self.attempts = 0;
         }
-        let is_mute = self.is_mute(now);
+        let (is_unreachable, is_mute) = (self.phase == Phase::Connecting, self.is_mute(now));
         self.give_up(why, out);
-        // Where nobody answers the line is tried often, so that its return is noticed soon. An attempt that hung was a pause itself.
-        let (tries, longest) = if is_mute {
+        // Where there is no connection the line is tried often, so that its return is noticed soon; an attempt that hung was a pause
+        // itself. A login that nobody answered was written, and is not repeated as often.
+        let (tries, longest) = if is_unreachable {
             (&mut self.unreachable, UNREACHABLE_RETRY.min(self.settings.longest_retry).0)
+        } else if is_mute {
+            (&mut self.attempts, MUTE_RETRY.min(self.settings.longest_retry).0)
         } else {
             self.unreachable = 0;
             (&mut self.attempts, self.settings.longest_retry.0)
@@ -554,7 +567,7 @@ impl Client {
         };
         *tries = tries.saturating_add(1);
         let pause = Duration(self.draw(ceiling));
-        let retry_at = if is_mute { now.max(self.tried.plus(pause)) } else { now.plus(pause) };
+        let retry_at = if is_unreachable { now.max(self.tried.plus(pause)) } else { now.plus(pause) };
         self.phase = Phase::Waiting(retry_at);
         out.push(Output::CloseBoth);
         out.push(Output::Event(ClientEvent::Link(LinkState::Down { why: CleanText::from_outside(why), retry_at })));

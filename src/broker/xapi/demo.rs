@@ -22,6 +22,8 @@ use crate::risk::Approved;
 const LOOK_EVERY: Duration = Duration::millis(10_500);
 /// Bars that did not come are asked for again after so long.
 const BARS_AGAIN: Duration = Duration::seconds(5);
+/// And so often at most, until the link is there anew.
+const BARS_ASKED: u32 = 12;
 /// Replies whose times are kept.
 const LATENCIES: usize = 33;
 /// News that may wait to be taken; quotes beyond that are dropped.
@@ -41,6 +43,10 @@ pub struct Demo {
     wake: Arc<OnceLock<Wake>>,
     view: LinkView,
     latencies: VecDeque<Duration>,
+    /// Why the link was lost, until it is there again.
+    lost: Option<String>,
+    /// Where it leads, for a link that has to be started anew.
+    address: Option<Address>,
     look_at: Option<WallTime>,
     /// What the market said, until it is taken; nothing where prices come from elsewhere.
     news: Option<Vec<VenueNews>>,
@@ -48,6 +54,8 @@ pub struct Demo {
     known_until: BTreeMap<InstrumentId, i64>,
     /// Instruments whose bars did not come, and when they are asked for again.
     bars_again: BTreeMap<InstrumentId, WallTime>,
+    /// How often they were asked for since the link is there.
+    asked_for_bars: BTreeMap<InstrumentId, u32>,
 }
 
 impl Demo {
@@ -65,10 +73,13 @@ impl Demo {
             wake,
             view,
             latencies,
+            lost: None,
+            address: None,
             look_at: None,
             news: None,
             known_until: BTreeMap::new(),
             bars_again: BTreeMap::new(),
+            asked_for_bars: BTreeMap::new(),
         }
     }
 
@@ -76,6 +87,7 @@ impl Demo {
     pub fn connect(&mut self, address: Address, host: &str) {
         self.link = None;
         host.clone_into(&mut self.view.host);
+        self.address = Some(address.clone());
         let client = Client::new(self.settings.clone());
         let wake = Arc::clone(&self.wake);
         let wake = Wake::new(move || wake.get().into_iter().for_each(Wake::call));
@@ -93,8 +105,23 @@ impl Demo {
 
     /// Says why there is no way to the broker.
     pub fn fail(&mut self, why: &str) {
-        (self.view.is_ready, self.view.needs_person) = (false, true);
-        why.clone_into(&mut self.view.words);
+        let LinkView { host, account, currency, money, latency, slowest, connections, compared, .. } =
+            std::mem::take(&mut self.view);
+        let words = why.to_owned();
+        let needs_person = true;
+        self.view = LinkView {
+            host,
+            account,
+            currency,
+            money,
+            latency,
+            slowest,
+            connections,
+            compared,
+            words,
+            needs_person,
+            ..LinkView::default()
+        };
     }
 
     /// A link whose thread is gone is none: what was under way may or may not have happened.
@@ -102,7 +129,7 @@ impl Demo {
         if self.link.as_ref().is_some_and(Link::is_dead) {
             self.link = None;
             self.news.iter_mut().for_each(|news| news.push(VenueNews::Lost));
-            self.fail("the link's thread has ended; what is open stays at the broker: end this with q and start pmax again");
+            self.fail("the link's thread has ended");
             self.adapter.abandon(&CleanText::from("the link's thread has ended"));
             self.exchange();
         }
@@ -140,7 +167,7 @@ impl Demo {
             ClientEvent::Unread(why) => self.view.unread = Some(why.as_str().to_owned()),
             ClientEvent::Latency(took) => self.note_latency(*took),
             ClientEvent::Vitals(vitals) => self.note_vitals(vitals),
-            ClientEvent::Symbols(_) => {}
+            ClientEvent::Symbols(_) | ClientEvent::Contract(..) => {}
             ClientEvent::Tick(tick) => self.note_tick(tick),
             ClientEvent::Candles(symbol, candles) => self.note_candles(symbol, candles),
             ClientEvent::NoCandles(symbol, why) => self.miss_candles(symbol, why, now),
@@ -155,8 +182,13 @@ impl Demo {
         let view = &mut self.view;
         (view.is_ready, view.needs_person, view.retry_at) = (false, false, None);
         match state {
-            LinkState::Connecting => "connecting".clone_into(&mut view.words),
+            LinkState::Connecting => {
+                view.words = self.lost.as_ref().map_or_else(|| "connecting".to_owned(), |why| format!("{why}; connecting"));
+            }
             LinkState::Ready => {
+                self.ask_for_contracts();
+                let view = &mut self.view;
+                self.lost = None;
                 view.is_ready = true;
                 view.connections += 1;
                 "ready".clone_into(&mut view.words);
@@ -165,6 +197,7 @@ impl Demo {
             }
             LinkState::Down { why, retry_at } => {
                 self.news.iter_mut().for_each(|news| news.push(VenueNews::Lost));
+                self.lost = Some(why.as_str().to_owned());
                 view.words = format!("down: {why}");
                 view.retry_at = Some(*retry_at);
             }
@@ -176,6 +209,15 @@ impl Demo {
         }
     }
 
+    /// At every login but the first, which brings the whole list: the contracts of what is traded, each for itself, so that nothing waits
+    /// behind megabytes.
+    fn ask_for_contracts(&self) {
+        let symbols = self.contracts.values().filter(|_| self.view.connections > 0).map(|contract| contract.symbol.clone());
+        for symbol in symbols {
+            let _: bool = self.link.as_ref().is_some_and(|link| link.ask(Ask::Contract(symbol)));
+        }
+    }
+
     /// Asks for the quotes of all instruments, and for the bars since the last ones that are known.
     fn ask_for_bars(&mut self) {
         let (Some(news), Some(link)) = (&mut self.news, &self.link) else { return };
@@ -184,6 +226,7 @@ impl Demo {
         let ids: Vec<InstrumentId> = traded.clone().map(|(id, _)| *id).collect();
         let watched: BTreeSet<String> = traded.map(|(_, contract)| contract.symbol.clone()).collect();
         self.bars_again.clear();
+        self.asked_for_bars.clear();
         ids.into_iter().for_each(|id| self.ask_for_bars_of(id));
         let _: bool = link.ask(Ask::Watch(watched));
     }
@@ -226,7 +269,11 @@ impl Demo {
     fn miss_candles(&mut self, symbol: &str, why: &CleanText, now: WallTime) {
         let Some(instrument) = self.instrument_of(symbol).filter(|_| self.news.is_some()) else { return };
         tracing::warn!(target: "pmax::broker", "no bars of {symbol}: {why}");
-        self.bars_again.insert(instrument, now.plus(BARS_AGAIN));
+        let asked = self.asked_for_bars.entry(instrument).or_default();
+        *asked += 1;
+        if *asked <= BARS_ASKED {
+            self.bars_again.insert(instrument, now.plus(BARS_AGAIN));
+        }
     }
 
     fn ask_again_for_bars(&mut self, now: WallTime) {
@@ -337,6 +384,15 @@ impl Broker for Demo {
     }
 
     fn reconnect(&mut self) {
-        let _: bool = self.link.as_ref().is_some_and(|link| link.ask(Ask::Connect));
+        match (&self.link, self.address.clone()) {
+            (Some(link), _) => {
+                let _: bool = link.ask(Ask::Connect);
+            }
+            (None, Some(address)) => {
+                let host = self.view.host.clone();
+                self.connect(address, &host);
+            }
+            (None, None) => {}
+        }
     }
 }

@@ -38,6 +38,9 @@ const LARGEST_MAIN: usize = 32 << 20;
 /// Largest message of the stream.
 const LARGEST_STREAM: usize = 4 << 20;
 
+/// How a refused connection is told.
+pub const NOBODY_LISTENS: &str = "nothing listens on port";
+
 /// Where the broker is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -304,7 +307,7 @@ fn unreachable(error: &std::io::Error, address: &Address) -> String {
     use std::io::ErrorKind;
     let Address { host, port, .. } = address;
     match error.kind() {
-        ErrorKind::ConnectionRefused => format!("nothing listens on port {port} there (xapi.port)"),
+        ErrorKind::ConnectionRefused => format!("{NOBODY_LISTENS} {port} there (xapi.port)"),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => format!("no way leads to {host}: is there a network?"),
         _ if error.to_string().contains("lookup") => format!("the name {host} is not known: is there a network? (xapi.host)"),
         _ => error.to_string(),

@@ -64,7 +64,7 @@ impl Tls {
         let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
         let connected = TlsConnector::from(Arc::clone(&self.config)).connect(name, socket).await;
         connected.map_err(|error| match error.to_string() {
-            said if said.contains("InvalidContentType") => {
+            said if said.contains("InvalidContentType") || said.contains("eof") => {
                 "no encrypted connection: nothing encrypts on this port (xapi.port, xapi.tls)".to_owned()
             }
             said => format!("no encrypted connection: {said}"),

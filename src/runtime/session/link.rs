@@ -9,16 +9,20 @@ use crate::runtime::session::Running;
 /// How often the way to a remote broker is shown anew, where nothing else changes the picture.
 const LINK_EVERY: Duration = Duration::from_millis(500);
 
+/// A first connection that does not come within this time is news.
+const FIRST_WITHIN: Duration = Duration::from_secs(10);
+
 /// What was seen last.
 #[derive(Debug)]
 pub(super) struct LinkWatch {
+    began: Instant,
     at: Instant,
     stands: Option<LinkStands>,
 }
 
 impl LinkWatch {
     pub(super) const fn new(now: Instant) -> Self {
-        Self { at: now, stands: None }
+        Self { began: now, at: now, stands: None }
     }
 }
 
@@ -41,14 +45,16 @@ impl Running {
             (false, true) => LinkStands::NeedsPerson,
             (false, false) => LinkStands::Down,
         };
-        let before = self.link_watch.stands.replace(stands);
         let is_news = match stands {
-            LinkStands::Ready => link.connections > 1,
-            LinkStands::Down => link.connections > 0,
+            LinkStands::Ready => link.connections > 1 || self.link_watch.stands.is_some(),
+            LinkStands::Down => link.connections > 0 || self.link_watch.began.elapsed() >= FIRST_WITHIN,
             LinkStands::NeedsPerson => true,
         };
-        if is_news && before != Some(stands) {
+        if is_news && self.link_watch.stands != Some(stands) {
             self.input(InputBody::Link { stands, words: link.words.clone() });
+        }
+        if is_news || stands == LinkStands::Ready {
+            self.link_watch.stands = Some(stands);
         }
     }
 }

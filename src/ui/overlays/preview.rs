@@ -93,10 +93,7 @@ fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
     page.put(buffer, &what, Role::Accent);
     let row = picture.live.snapshot.quotes.iter().find(|row| row.instrument == request.instrument);
     let priced = row.filter(|row| row.last.is_some());
-    let age = priced.map_or_else(
-        || format::NOT_AVAILABLE.to_owned(),
-        |row| format::age(picture.live.snapshot.market_now.since(row.known_at)),
-    );
+    let age = priced.map_or_else(|| format::NOT_AVAILABLE.to_owned(), |row| format::age(picture.age_of_live(row.known_at)));
     let name = known.map_or("", |known| known.name.as_str());
     page.put(
         buffer,

@@ -180,7 +180,18 @@ fn held_back(column: &mut Column<'_, '_>, link: &LinkView, buffer: &mut Buffer) 
     for mismatched in &link.mismatched {
         column.put(buffer, &format!("not traded: {mismatched}"), Role::Warn);
     }
-    if link.strangers.is_empty() && link.mismatched.is_empty() && snapshot.unknown_orders == 0 {
+    if snapshot.positions_differ {
+        column.put(
+            buffer,
+            "Positions here and at the broker DIFFER: openings are held; two answers that say so halt trading.",
+            Role::Danger,
+        );
+    }
+    if link.compared.is_none() {
+        return column.put(buffer, "This is as the ledger has it: the broker has not been compared with it yet.", Role::Warn);
+    }
+    let is_clear = link.strangers.is_empty() && link.mismatched.is_empty() && !snapshot.positions_differ;
+    if is_clear && snapshot.unknown_orders == 0 {
         column.put(buffer, "Nothing is unknown, foreign or of other terms.", Role::Muted);
     }
 }

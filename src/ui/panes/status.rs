@@ -164,7 +164,9 @@ pub fn banner(picture: &Picture<'_>, width: u16) -> Option<(String, Role)> {
         }
         (TradingState::Halted, _) => {
             let why = snapshot.reason.as_ref().map_or_else(String::new, |reason| format!(": {} ({})", reason.why, reason.who));
-            Some((format!("HALTED{why} — Shift+F closes all positions, Shift+R re-arms"), Role::Danger))
+            // What is not there cannot be closed, and arming would be undone by the next answer.
+            let keys = if snapshot.positions_differ { "" } else { " — Shift+F closes all positions, Shift+R re-arms" };
+            Some((format!("HALTED{why}{keys}"), Role::Danger))
         }
         (TradingState::Reducing, _) => {
             let why = snapshot.reason.as_ref().map_or_else(String::new, |reason| reason.why.clone());
@@ -178,11 +180,20 @@ pub fn banner(picture: &Picture<'_>, width: u16) -> Option<(String, Role)> {
 fn cut_off(picture: &Picture<'_>) -> Option<String> {
     let (link, snapshot) = (picture.live.link.as_ref()?, &picture.live.snapshot);
     let matters = snapshot.mode == Mode::Demo || !snapshot.positions.is_empty() || snapshot.open_orders > 0;
-    let open = match snapshot.positions.len() {
+    let bare = snapshot.positions.iter().filter(|row| row.protection.stop_loss.is_none()).count();
+    let mut open = match snapshot.positions.len() - bare {
         0 => String::new(),
         1 => "1 position there keeps the stop it has; ".to_owned(),
         many => format!("{many} positions there keep the stops they have; "),
     };
+    if bare > 0 {
+        open.push_str(&format!("{} there without a stop; ", counted(bare, "position")));
+    }
+    let openings = snapshot.orders.iter().filter(|tracked| tracked.order.request.opens_exposure() && !tracked.state.is_closed());
+    match openings.count() {
+        0 => {}
+        count => open.push_str(&format!("{} there may still open something; ", counted(count, "order"))),
+    }
     let state = if snapshot.state == TradingState::Active { String::new() } else { format!("{} — ", snapshot.state) };
     (!link.is_ready && matters).then(|| format!("{state}NO LINK to the broker ({}): {open}nothing can be sent", link.words))
 }

@@ -68,7 +68,9 @@ impl Adapter {
                 self.reports.push(BrokerReport::NotSent { order, reason: why.clone() });
                 self.after_reply(purpose);
             }
-            Some(Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_)) | None => self.refused(id, why),
+            Some(Purpose::Cancel(_) | Purpose::Modify(..) | Purpose::Protect(_)) | None => {
+                self.refused(id, &CleanText::from_outside(&format!("never sent: {why}")));
+            }
         }
     }
 

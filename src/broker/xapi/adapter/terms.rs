@@ -23,18 +23,26 @@ pub(super) struct Terms {
 impl Terms {
     /// Holds the broker's contracts against the table: a lot of another size would be another order.
     pub(super) fn compare(&mut self, markets: &BTreeMap<InstrumentId, Contract>, symbols: &[Symbol]) {
-        let mut barred = BTreeMap::new();
-        for (id, contract) in markets {
+        self.barred = Some(BTreeMap::new());
+        for contract in markets.values() {
             let listed = symbols.iter().find(|symbol| symbol.symbol == contract.symbol);
+            self.compare_one(markets, &contract.symbol, listed);
+        }
+    }
+
+    /// The same for one symbol, once all were compared.
+    pub(super) fn compare_one(&mut self, markets: &BTreeMap<InstrumentId, Contract>, name: &str, listed: Option<&Symbol>) {
+        let Some(barred) = &mut self.barred else { return };
+        for (id, contract) in markets.iter().filter(|(_, contract)| contract.symbol == name) {
             let difference = match listed {
-                None => Some(format!("{} is not listed there", contract.symbol)),
+                None => Some(format!("{name} is not listed there")),
                 Some(symbol) => difference(contract, symbol),
             };
-            if let Some(why) = difference {
-                barred.insert(*id, CleanText::from_outside(&why).as_str().to_owned());
-            }
+            match difference {
+                Some(why) => barred.insert(*id, CleanText::from_outside(&why).as_str().to_owned()),
+                None => barred.remove(id),
+            };
         }
-        self.barred = Some(barred);
     }
 
     /// Takes the account's currency, where the broker tells it.

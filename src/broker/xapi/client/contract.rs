@@ -71,6 +71,8 @@ pub enum Ask {
     Snapshot,
     /// Where the transaction of this number stands; the answer is a [`ClientEvent::Status`] or a [`ClientEvent::NoTransaction`].
     Transaction(i64),
+    /// The contract of this symbol anew; the answer is a [`ClientEvent::Contract`].
+    Contract(String),
     /// Candles of one minute of this symbol from this instant in milliseconds on.
     Chart(String, i64),
     /// Quotes of these symbols, and of no others.
@@ -198,6 +200,8 @@ pub enum ClientEvent {
     Account(Margin),
     /// The symbols there are.
     Symbols(Vec<Symbol>),
+    /// The contract of a symbol; nothing where the broker does not list it any more.
+    Contract(String, Option<Box<Symbol>>),
     /// A complete answer to [`Ask::Snapshot`], or the one that follows a connection.
     Snapshot(Box<Snapshot>),
     /// An answer that says nothing, and why; it is asked again after a pause.

@@ -65,7 +65,14 @@ impl Client {
                 let margin = decode::<Margin>(&data).ok();
                 self.finish_snapshot(now, margin, out);
             }
-            Job::Login | Job::Ping | Job::Stream(..) | Job::Symbols | Job::Trade(..) | Job::Chart(..) | Job::Transaction(_) => {}
+            Job::Login
+            | Job::Ping
+            | Job::Stream(..)
+            | Job::Symbols
+            | Job::Contract(_)
+            | Job::Trade(..)
+            | Job::Chart(..)
+            | Job::Transaction(_) => {}
         }
     }
 
