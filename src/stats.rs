@@ -6,6 +6,7 @@
 
 mod blocks;
 mod bootstrap;
+mod covariance;
 mod descriptive;
 mod distributions;
 mod forecasts;
@@ -21,6 +22,7 @@ mod stationarity;
 
 pub use blocks::{BlockLengths, Generator, Scheme, optimal_block_lengths};
 pub use bootstrap::{Replica, Resampler, studentised_interval};
+pub use covariance::{Covariance, RiskParts, Shrunk, ledoit_wolf};
 pub use descriptive::{
     annualised_volatility, correlation, max_drawdown, mean, moving_average, percentile_rank, returns, standard_deviation,
 };
