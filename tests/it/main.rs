@@ -8,6 +8,7 @@
     reason = "a test that meets the impossible should stop there"
 )]
 
+mod allocation;
 mod amounts;
 mod backtest;
 mod bad_input;
