@@ -1,0 +1,233 @@
+//! A target allocation for what a tape holds, beside the present book: for a command, and for the screen on a thread of its own.
+//!
+//! It reads bars and pictures. It is no part of the engine's state, sends the engine nothing, and no order can come of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use crate::backtest::{Rolled, Rolling, Unrolled};
+use crate::domain::{Bar, Direction, InstrumentId, InstrumentTable, MarketTime, Money, Ratio, WallTime};
+use crate::engine::{EngineSettings, Snapshot};
+use crate::market::Tape;
+use crate::portfolio::{Advice, Caps, DailyReturns, NoAllocation, Question, Views, WINDOW};
+use crate::runtime::spawn_named;
+
+/// What an allocation is made of besides bars.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AllocationTerms {
+    /// Daily returns of an estimate.
+    pub window: usize,
+    /// Caps.
+    pub caps: Caps,
+    /// Share to invest; the most the caps allow where nothing is said.
+    pub invested: Option<Ratio>,
+    /// Where expected returns come from.
+    pub expected: Expected,
+}
+
+/// Expected returns.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Expected {
+    /// None: the least variance.
+    Nothing,
+    /// What signals that stand now would earn by the record of their source, where that record is proven.
+    Record {
+        /// Aversion to variance.
+        aversion: f64,
+    },
+}
+
+/// An allocation with the moment it was made for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Allocated {
+    /// Market time of the book.
+    pub market_at: MarketTime,
+    /// Wall time it was made at.
+    pub made_at: WallTime,
+    /// The allocation, or why there is none.
+    pub answer: Result<Advice, String>,
+}
+
+/// Bars and instruments of a tape, ready to be asked.
+#[derive(Debug, Clone)]
+pub struct Allocator {
+    bars: Arc<Vec<Bar>>,
+    table: Arc<InstrumentTable>,
+    /// What can be bought on the tape, by number.
+    traded: Vec<InstrumentId>,
+    sectors: Vec<usize>,
+    settings: EngineSettings,
+}
+
+impl AllocationTerms {
+    /// Those of the limits: a position as large as a ticket may open, since only tickets could bring it about.
+    pub fn of(settings: &EngineSettings) -> Self {
+        let limits = &settings.limits;
+        let caps = Caps {
+            position: limits.max_ticket_position,
+            sector: limits.max_sector,
+            total: limits.max_gross.min(Ratio::ONE),
+            turnover: None,
+        };
+        Self { window: WINDOW, caps, invested: None, expected: Expected::Nothing }
+    }
+}
+
+impl Allocator {
+    /// For everything on a tape that can be bought.
+    pub fn new(tape: &Tape, table: &Arc<InstrumentTable>, settings: EngineSettings) -> Self {
+        let known = tape.meta.series.iter().filter_map(|series| table.get(InstrumentId(series.instrument)));
+        let mut traded: Vec<InstrumentId> = known.filter(|known| known.tradable).map(|known| known.id).collect();
+        traded.sort_unstable();
+        let mut numbers = BTreeMap::<&str, usize>::new();
+        let sectors = traded
+            .iter()
+            .map(|id| {
+                let next = numbers.len();
+                *numbers.entry(table.get(*id).map_or("", |known| known.sector.as_str())).or_insert(next)
+            })
+            .collect();
+        Self { bars: Arc::clone(&tape.bars), table: Arc::clone(table), traded, sectors, settings }
+    }
+
+    /// Daily returns of days that had ended by then; all of the tape where nothing is said.
+    pub fn history(&self, until: Option<MarketTime>) -> DailyReturns {
+        DailyReturns::of(&self.bars, &self.traded, until)
+    }
+
+    /// The allocation beside this book, from what was known then; beside no book, all cash, and from the whole tape.
+    pub fn advise(&self, book: Option<&Snapshot>, terms: &AllocationTerms) -> Result<Advice, String> {
+        let history = self.history(book.map(|book| book.market_now));
+        let held = match book {
+            None => vec![0.0; self.traded.len()],
+            Some(book) => self.weights(book)?,
+        };
+        let expected = match (terms.expected, book) {
+            (Expected::Nothing, _) => None,
+            (Expected::Record { aversion }, Some(book)) => Some((self.expected(book)?, aversion)),
+            (Expected::Record { .. }, None) => {
+                return Err("without a run there is no record of signals, so nothing supports expected returns".to_owned());
+            }
+        };
+        let question = Question {
+            history: &history,
+            window: terms.window,
+            held: &held,
+            sectors: &self.sectors,
+            caps: terms.caps,
+            invested: terms.invested,
+            views: expected.as_ref().map(|(expected, aversion)| Views { expected, aversion: *aversion }),
+        };
+        question.answer().map_err(|why| self.explain(&why))
+    }
+
+    /// How the least variance under these terms would have done over the tape.
+    pub fn roll(&self, terms: &AllocationTerms, every: usize) -> Result<Rolled, String> {
+        let cost = self.settings.terms.round_trip();
+        let history = self.history(None);
+        let rolling = Rolling {
+            history: &history,
+            sectors: &self.sectors,
+            caps: terms.caps,
+            invested: terms.invested,
+            window: terms.window,
+            every,
+            cost: Ratio::from_nanos(cost.nanos() / 2),
+        };
+        rolling.play().map_err(|why| match &why {
+            Unrolled::TooShort { .. } => why.to_string(),
+            Unrolled::Refused { date, why } => format!("on {date}: {}", self.explain(why)),
+        })
+    }
+
+    /// Signed values of positions as shares of equity.
+    fn weights(&self, book: &Snapshot) -> Result<Vec<f64>, String> {
+        let mut sums = BTreeMap::<InstrumentId, f64>::new();
+        for row in &book.positions {
+            let symbol = || self.table.symbol(row.instrument);
+            if !self.traded.contains(&row.instrument) {
+                return Err(format!("{} is held but has no history here, so its risk is not known", symbol()));
+            }
+            let share = row.value.and_then(|value: Money| value.ratio_to(book.account.equity));
+            let share = share.ok_or_else(|| format!("{} has no price yet, so its weight is not known", symbol()))?;
+            *sums.entry(row.instrument).or_default() += share.to_f64();
+        }
+        Ok(self.traded.iter().map(|id| sums.get(id).copied().unwrap_or_default()).collect())
+    }
+
+    /// Expected returns a day: the mean net return of the source's signals, spread over the days that a standing signal looks ahead, where the
+    /// 95 % interval of that mean lies above zero after enough outcomes.
+    fn expected(&self, book: &Snapshot) -> Result<Vec<f64>, String> {
+        let proven = |source| {
+            let card = book.scores.iter().find(|row| row.source == source)?.card;
+            let is_enough = card.outcomes() >= u64::from(self.settings.gates.proven_after);
+            card.expectancy().filter(|_| is_enough && card.expectancy_interval().is_some_and(|interval| interval.low > 0.0))
+        };
+        let shared_days = self.history(None).len();
+        let mut sums = BTreeMap::<InstrumentId, f64>::new();
+        for entry in book.signals.iter().filter(|entry| entry.outcome.is_none() && entry.validation.passed()) {
+            let view = &entry.signal.view;
+            let Some(mean) = proven(view.source) else { continue };
+            let sign = if view.direction == Direction::Long { 1.0 } else { -1.0 };
+            let days = f64::from(view.horizon_bars) / self.bars_a_day(view.instrument, shared_days);
+            *sums.entry(view.instrument).or_default() += sign * mean / days.max(1.0);
+        }
+        if sums.is_empty() {
+            return Err("the record supports no expected return: no signal stands now whose source has earned more than chance".to_owned());
+        }
+        Ok(self.traded.iter().map(|id| sums.get(id).copied().unwrap_or_default()).collect())
+    }
+
+    /// Bars of an instrument to a shared day, over the whole tape; a horizon is told in bars.
+    fn bars_a_day(&self, instrument: InstrumentId, shared_days: usize) -> f64 {
+        let bars = self.bars.iter().filter(|bar| bar.instrument == instrument).count();
+        (bars as f64 / shared_days.max(1) as f64).max(1.0)
+    }
+
+    /// The reason with the instrument's name in it.
+    fn explain(&self, why: &NoAllocation) -> String {
+        let symbol = |index: &usize| self.traded.get(*index).map_or_else(|| "?".to_owned(), |id| self.table.symbol(*id));
+        match why {
+            NoAllocation::Unmoved(index) | NoAllocation::NotANumber(index) => format!("{}: {why}", symbol(index)),
+            _ => why.to_string(),
+        }
+    }
+}
+
+/// Where the screen asks: one question at a time, answered on a thread of its own.
+#[derive(Debug)]
+pub struct AllocationDesk {
+    questions: SyncSender<Arc<Snapshot>>,
+    answers: Receiver<Allocated>,
+}
+
+impl AllocationDesk {
+    /// Starts the thread. It ends with this desk.
+    pub fn start(allocator: Allocator, clock: fn() -> WallTime) -> std::io::Result<Self> {
+        let (questions, waiting) = sync_channel::<Arc<Snapshot>>(1);
+        // One question waits and one is worked on: there are never more answers than that.
+        let (sender, answers) = sync_channel(2);
+        spawn_named("allocation", move || {
+            while let Ok(book) = waiting.recv() {
+                let answer = allocator.advise(Some(&book), &AllocationTerms::of(&allocator.settings));
+                let allocated = Allocated { market_at: book.market_now, made_at: clock(), answer };
+                if sender.send(allocated).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { questions, answers })
+    }
+
+    /// Asks without waiting; `false` where one question already waits.
+    #[must_use]
+    pub fn ask(&self, book: Arc<Snapshot>) -> bool {
+        !matches!(self.questions.try_send(book), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
+    }
+
+    /// An answer that has come since.
+    pub fn answer(&self) -> Option<Allocated> {
+        self.answers.try_recv().ok()
+    }
+}
