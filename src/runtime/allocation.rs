@@ -11,7 +11,7 @@ use crate::domain::{Bar, Direction, InstrumentId, InstrumentTable, MarketTime, M
 use crate::engine::{EngineSettings, Snapshot};
 use crate::market::Tape;
 use crate::portfolio::{Advice, Caps, DailyReturns, NoAllocation, Question, Views, WINDOW};
-use crate::runtime::spawn_named;
+use crate::runtime::{Frame, spawn_named};
 
 /// What an allocation is made of besides bars.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -122,6 +122,12 @@ impl Allocator {
         question.answer().map_err(|why| self.explain(&why))
     }
 
+    /// The allocation beside a book under the usual terms, for the screen.
+    pub fn beside(&self, book: &Snapshot, now: WallTime) -> Allocated {
+        let answer = self.advise(Some(book), &AllocationTerms::of(&self.settings));
+        Allocated { market_at: book.market_now, made_at: now, answer }
+    }
+
     /// How the least variance under these terms would have done over the tape.
     pub fn roll(&self, terms: &AllocationTerms, every: usize) -> Result<Rolled, String> {
         let cost = self.settings.terms.round_trip();
@@ -198,21 +204,19 @@ impl Allocator {
 /// Where the screen asks: one question at a time, answered on a thread of its own.
 #[derive(Debug)]
 pub struct AllocationDesk {
-    questions: SyncSender<Arc<Snapshot>>,
+    questions: SyncSender<Arc<Frame>>,
     answers: Receiver<Allocated>,
 }
 
 impl AllocationDesk {
     /// Starts the thread. It ends with this desk.
     pub fn start(allocator: Allocator, clock: fn() -> WallTime) -> std::io::Result<Self> {
-        let (questions, waiting) = sync_channel::<Arc<Snapshot>>(1);
+        let (questions, waiting) = sync_channel::<Arc<Frame>>(1);
         // One question waits and one is worked on: there are never more answers than that.
         let (sender, answers) = sync_channel(2);
         spawn_named("allocation", move || {
-            while let Ok(book) = waiting.recv() {
-                let answer = allocator.advise(Some(&book), &AllocationTerms::of(&allocator.settings));
-                let allocated = Allocated { market_at: book.market_now, made_at: clock(), answer };
-                if sender.send(allocated).is_err() {
+            while let Ok(frame) = waiting.recv() {
+                if sender.send(allocator.beside(&frame.snapshot, clock())).is_err() {
                     return;
                 }
             }
@@ -222,7 +226,7 @@ impl AllocationDesk {
 
     /// Asks without waiting; `false` where one question already waits.
     #[must_use]
-    pub fn ask(&self, book: Arc<Snapshot>) -> bool {
+    pub fn ask(&self, book: Arc<Frame>) -> bool {
         !matches!(self.questions.try_send(book), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
     }
 

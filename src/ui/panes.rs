@@ -1,5 +1,6 @@
 //! One file per pane; each is a pure function from picture to cells.
 
+pub mod allocation;
 pub mod activity;
 pub mod alerts;
 pub mod broker;
