@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes portfolio.json beside this file: reference numbers for covariances, contributions to risk and target weights.
 
-    pip install numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1 cvxpy==1.9.3 osqp
+    pip install numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1 cvxpy==1.9.3 osqp statsmodels==0.15.0
     python3 tests/oracles/portfolio.py
 
 Covariances come from scikit-learn, lines from scipy. Target weights are stated in cvxpy and solved by OSQP, an operator-splitting method with
