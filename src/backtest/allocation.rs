@@ -190,7 +190,7 @@ impl Wallet {
 impl Rolling<'_> {
     /// Rolls it.
     pub fn play(&self) -> Result<Rolled, Unrolled> {
-        let (have, need) = (self.history.len(), self.window + 1 + LEAST_DAYS);
+        let (have, need) = (self.history.len(), self.window.saturating_add(1 + LEAST_DAYS));
         if have < need {
             return Err(Unrolled::TooShort { have, need });
         }

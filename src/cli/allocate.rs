@@ -12,14 +12,18 @@ use crate::engine::{Engine, Setup, Snapshot, SnapshotRequest};
 use crate::market::{Player, Tape};
 use crate::portfolio::{Advice, Holds};
 use crate::runtime::{self, AllocationTerms, Allocator, Expected, Trouble};
+use crate::store::RunRow;
 
 /// Allocates and reports.
 pub fn run(args: &Args, options: &Allocate) -> Done {
     let base = Base::open(args)?.trading_at(BrokerKind::Paper)?;
     let tape = base.tape()?;
+    let run = if options.alone { None } else { latest_run(&base, &tape)? };
+    // What can be traded depends on where the run trades.
+    let base = base.trading_at(run.as_ref().map_or(BrokerKind::Paper, runtime::broker_of))?;
     let setup = base.setup(&tape);
     let terms = terms(options, &setup)?;
-    let book = if options.alone { None } else { latest_book(&base, &tape, &setup)? };
+    let book = run.map(|run| book_of(&run, &base, &tape, &setup)).transpose()?;
     let allocator = Allocator::new(&tape, &base.instruments, setup.settings);
     let advice = allocator.advise(book.as_ref(), &terms).map_err(|why| refused(&why))?;
     // What the record says today was not known on the days of the tape: only the least variance is rolled.
@@ -72,17 +76,20 @@ fn terms(options: &Allocate, setup: &Setup) -> Result<AllocationTerms, Trouble> 
     Ok(terms)
 }
 
-/// The book of the latest run on this tape, as the journal has it; none where there is no such run.
-fn latest_book(base: &Base, tape: &Tape, setup: &Setup) -> Result<Option<Snapshot>, Trouble> {
+/// The latest run on this tape, if there is one.
+fn latest_run(base: &Base, tape: &Tape) -> Result<Option<RunRow>, Trouble> {
     if !base.home.has_ledger() {
         return Ok(None);
     }
-    let file = ledger(base)?;
-    let runs = file.runs()?;
-    let Some(run) = runs.iter().rev().find(|run| !run.is_live() && run.tape.sha256 == tape.sha256) else { return Ok(None) };
+    let runs = ledger(base)?.runs()?;
+    Ok(runs.into_iter().rev().find(|run| !run.is_live() && run.tape.sha256 == tape.sha256))
+}
+
+/// Its book, as the journal has it.
+fn book_of(run: &RunRow, base: &Base, tape: &Tape, setup: &Setup) -> Result<Snapshot, Trouble> {
     let mut engine = Engine::new(setup);
-    runtime::restore(&mut engine, &mut Player::new(tape, run.tape.seed), &file, run.run)?;
-    Ok(Some(engine.snapshot(&SnapshotRequest::default())))
+    runtime::restore(&mut engine, &mut Player::new(tape, run.tape.seed), &ledger(base)?, run.run)?;
+    Ok(engine.snapshot(&SnapshotRequest::default()))
 }
 
 fn percent(share: f64) -> String {

@@ -1,0 +1,229 @@
+//! Daily returns from bars, the test out of sample on planted series, and the command as a person meets it.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::civil::{Date, date};
+use pmax::backtest::{Rolling, Told, Unrolled};
+use pmax::domain::{Bar, InstrumentId, MarketTime, Price, Ratio};
+use pmax::portfolio::{Caps, DailyReturns, NoAllocation};
+use pmax::stats::Generator;
+use serde_json::Value;
+
+use crate::support::run;
+
+fn bar(instrument: u32, closes: &str, price: i64) -> Bar {
+    let close_at = MarketTime::parse(closes).unwrap();
+    let close = Price::from_nanos(price * 1_000_000_000);
+    Bar {
+        instrument: InstrumentId(instrument),
+        open_at: MarketTime(close_at.0 - 3_600_000_000_000),
+        close_at,
+        open: close,
+        high: close,
+        low: close,
+        close,
+        volume: None,
+        has_range: false,
+    }
+}
+
+#[test]
+fn daily_returns_are_those_of_days_that_all_share_and_that_have_ended() {
+    let bars = [
+        bar(1, "2020-03-02T15:00:00Z", 90),
+        bar(1, "2020-03-02T20:00:00Z", 100),
+        bar(2, "2020-03-02T20:00:00Z", 50),
+        // Only one of them trades on this day.
+        bar(1, "2020-03-03T20:00:00Z", 70),
+        bar(1, "2020-03-04T20:00:00Z", 110),
+        bar(2, "2020-03-04T20:00:00Z", 40),
+        bar(3, "2020-03-04T20:00:00Z", 9),
+        bar(1, "2020-03-05T20:00:00Z", 99),
+        bar(2, "2020-03-05T20:00:00Z", 60),
+    ];
+    let both = [InstrumentId(1), InstrumentId(2)];
+    let all = DailyReturns::of(&bars, &both, None);
+    assert_eq!(all.dates, [date(2020, 3, 4), date(2020, 3, 5)]);
+    assert_eq!((all.begins, all.passed_over), (Some(date(2020, 3, 2)), 1));
+    let expected = [[0.1, -0.1], [-0.2, 0.5]];
+    for (ours, theirs) in all.series.iter().flatten().zip(expected.iter().flatten()) {
+        assert!((ours - theirs).abs() < 1e-12);
+    }
+    // The day ends at 17:00 in New York, which is 22:00 UTC in winter: an hour after the close it is not over.
+    let until = MarketTime::parse("2020-03-05T21:00:00Z");
+    assert_eq!(DailyReturns::of(&bars, &both, until).dates, [date(2020, 3, 4)]);
+    let until = MarketTime::parse("2020-03-05T22:00:00Z");
+    assert_eq!(DailyReturns::of(&bars, &both, until).len(), 2);
+    assert!(DailyReturns::of(&bars, &[InstrumentId(1), InstrumentId(7)], None).is_empty(), "nothing is shared with what never traded");
+    let last = all.latest(1);
+    assert_eq!((last.len(), last.begins), (1, Some(date(2020, 3, 4))));
+}
+
+/// Independent normal returns of these daily deviations.
+fn planted(deviations: &[f64], days: usize, seed: u64) -> DailyReturns {
+    let mut generator = Generator::new(seed);
+    let mut series = vec![Vec::new(); deviations.len()];
+    for _ in 0..days {
+        for (values, deviation) in series.iter_mut().zip(deviations) {
+            values.push(generator.normal() * deviation + 0.0002);
+        }
+    }
+    let start = date(2000, 1, 3);
+    let day = |number: usize| -> Date { start.checked_add(jiff::Span::new().days(i64::try_from(number).unwrap())).unwrap() };
+    DailyReturns {
+        instruments: (1..=deviations.len()).map(|id| InstrumentId(u32::try_from(id).unwrap())).collect(),
+        dates: (1..=days).map(day).collect(),
+        begins: Some(start),
+        series,
+        passed_over: 0,
+    }
+}
+
+fn share(value: f64) -> Ratio {
+    Ratio::from_f64(value).unwrap()
+}
+
+fn rolling<'a>(history: &'a DailyReturns, sectors: &'a [usize]) -> Rolling<'a> {
+    let caps = Caps { position: Ratio::ONE, sector: Ratio::ONE, total: Ratio::ONE, turnover: None };
+    Rolling { history, sectors, caps, invested: None, window: 250, every: 21, cost: share(0.002) }
+}
+
+#[test]
+fn where_one_part_is_quiet_the_least_variance_is_found_out_of_sample() {
+    let history = planted(&[0.005, 0.02, 0.02, 0.02], 1_500, 5);
+    let rolled = rolling(&history, &[0, 1, 2, 3]).play().unwrap();
+    assert_eq!(rolled.estimates, (1_500 - 250_usize).div_ceil(21));
+    assert_eq!(rolled.against_equal.volatility.told, Told::Lower, "{rolled:?}");
+    // Of the true covariance: a precision of 4 + 3/16 parts against a mean of four.
+    let best = (1.0 / (1.0 / 2.5e-5 + 3.0 / 4e-4_f64)).sqrt();
+    let ours = rolled.ours.results.volatility.unwrap() / 365.25_f64.sqrt();
+    assert!((ours / best - 1.0).abs() < 0.1, "{ours} against {best}");
+    // Its mean is the same as that of the others, and no interval claims more.
+    assert_eq!(rolled.against_held.sharpe.told, Told::NotSignificant, "{rolled:?}");
+}
+
+#[test]
+fn where_nothing_differs_nothing_is_called_significant() {
+    let history = planted(&[0.01; 5], 1_000, 8);
+    let rolled = rolling(&history, &[0; 5]).play().unwrap();
+    for difference in [rolled.against_equal.sharpe, rolled.against_held.sharpe] {
+        assert_eq!(difference.told, Told::NotSignificant);
+        let (low, high) = difference.interval.unwrap();
+        assert!(low < difference.value.unwrap() && difference.value.unwrap() < high);
+    }
+}
+
+#[test]
+fn what_comes_later_changes_nothing_before() {
+    let history = planted(&[0.01, 0.015, 0.02], 700, 3);
+    let whole = rolling(&history, &[0, 0, 1]).play().unwrap();
+    let cut = history.part(0, 600);
+    let before = rolling(&cut, &[0, 0, 1]).play().unwrap();
+    assert_eq!(whole.ours.wealth[..350], before.ours.wealth[..]);
+    let mut scrambled = history.clone();
+    for series in &mut scrambled.series {
+        series[600..].iter_mut().for_each(|value| *value = -*value * 3.0);
+    }
+    let scrambled = rolling(&scrambled, &[0, 0, 1]).play().unwrap();
+    assert_eq!(whole.ours.wealth[..350], scrambled.ours.wealth[..350]);
+    assert_ne!(whole.ours.wealth, scrambled.ours.wealth);
+}
+
+/// Decided on day 250's past, traded at day 250's close: the return of day 250 itself belongs to nobody.
+#[test]
+fn a_weight_earns_nothing_before_it_is_traded() {
+    let mut history = planted(&[0.01, 0.02], 400, 4);
+    let quiet = rolling(&history, &[0, 1]).play().unwrap();
+    history.series.iter_mut().for_each(|series| series[250] = 0.5);
+    let jumped = rolling(&history, &[0, 1]).play().unwrap();
+    // The next estimates see the jump; the wealth until the next trade does not.
+    assert_eq!(quiet.ours.wealth[..20], jumped.ours.wealth[..20]);
+    assert_eq!(quiet.ours.wealth[0], 1.0);
+}
+
+#[test]
+fn costs_are_those_of_what_is_traded() {
+    let history = planted(&[0.01, 0.02], 400, 6);
+    let once = Rolling { every: 10_000, ..rolling(&history, &[0, 1]) };
+    let (dear, free) = (once.play().unwrap(), Rolling { cost: Ratio::ZERO, ..once }.play().unwrap());
+    assert!((dear.ours.costs - 0.002).abs() < 1e-9, "all of it was bought once: {}", dear.ours.costs);
+    let (dear, free) = (dear.ours.wealth.last().unwrap(), free.ours.wealth.last().unwrap());
+    assert!((dear / free - 0.998).abs() < 1e-9, "{dear} {free}");
+    // Equal parts of one purchase that is never traded back is holding.
+    let rolled = once.play().unwrap();
+    assert_eq!(rolled.equal.wealth, rolled.held.wealth);
+    assert!(rolled.against_equal == rolled.against_held);
+}
+
+#[test]
+fn a_turnover_cap_holds_from_the_second_estimate_on() {
+    let history = planted(&[0.01, 0.02, 0.015, 0.012], 900, 7);
+    let open = rolling(&history, &[0, 1, 2, 3]);
+    let capped = Rolling { caps: Caps { turnover: Some(share(0.02)), ..open.caps }, ..open };
+    let (open, capped) = (open.play().unwrap(), capped.play().unwrap());
+    assert!(capped.ours.turnover < open.ours.turnover, "{:?} {:?}", capped.ours.turnover, open.ours.turnover);
+    let most = 1.0 + 0.025 * (capped.estimates - 1) as f64;
+    let years = capped.ours.results.days as f64 / capped.ours.results.days_per_year.unwrap();
+    assert!(capped.ours.turnover.unwrap() * years < most);
+}
+
+#[test]
+fn what_cannot_be_rolled_says_why() {
+    let short = planted(&[0.01, 0.02], 300, 1);
+    assert!(matches!(rolling(&short, &[0, 1]).play(), Err(Unrolled::TooShort { have: 300, need: 371 })));
+    let mut broken = planted(&[0.01, 0.02], 400, 1);
+    broken.series[1][100] = f64::NAN;
+    match rolling(&broken, &[0, 1]).play() {
+        Err(Unrolled::Refused { why: NoAllocation::NotANumber(1), .. }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+fn said(args: &[&str], home: &Path) -> (Option<i32>, String, String) {
+    let output = run(args, &[], home);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_command_allocates_beside_the_book_of_the_latest_run() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, alone, said_alone) = said(&["allocate", "--last", "100"], home.path());
+    assert_eq!(code, Some(0), "{said_alone}");
+    assert!(alone.contains("beside no book") && alone.contains("This is information. It makes no order"), "{alone}");
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ledger-0.1.0.db"), home.path().join("ledger.db")).unwrap();
+    let (code, beside, trouble) = said(&["allocate", "--last", "100", "--format", "json"], home.path());
+    assert_eq!(code, Some(0), "{trouble}");
+    let found: Value = serde_json::from_str(&beside).unwrap();
+    assert_eq!(found["book"]["run"], 1);
+    let (names, lines) = (found["instruments"].as_array().unwrap(), found["allocation"]["lines"].as_array().unwrap());
+    assert_eq!(names.len(), lines.len());
+    let now: Vec<f64> = lines.iter().map(|line| line["now"].as_f64().unwrap()).collect();
+    assert_eq!(now.iter().filter(|weight| **weight > 0.0).count(), 5);
+    assert_eq!(now.iter().filter(|weight| **weight < 0.0).count(), 1, "the short one");
+    let targets: Vec<f64> = lines.iter().map(|line| line["target"].as_f64().unwrap()).collect();
+    assert!(targets.iter().all(|weight| (0.0..=0.1).contains(weight)), "{targets:?}");
+    let parts: f64 = lines.iter().map(|line| line["risk"].as_f64().unwrap()).sum();
+    assert!((parts - 1.0).abs() < 1e-9, "all parts make the whole");
+    assert!(found["allocation"]["volatility"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn the_command_refuses_in_words() {
+    let home = tempfile::tempdir().unwrap();
+    for (args, words) in [
+        (&["allocate", "--invested", "1", "--position", "0.01"][..], "100 % of equity cannot be invested"),
+        (&["allocate", "--invested", "0.5", "--turnover", "0.1"], "the shortest way takes 50 %"),
+        (&["allocate", "--returns", "record"], "without a run there is no record of signals"),
+        (&["allocate", "--position", "1.5"], "--position 1.5 is not a share of equity from 0 to 1"),
+        (&["allocate", "--position", "0"], "the cap of a position must be above 0"),
+        (&["allocate", "--last", "20"], "20 daily returns that all instruments share are too few"),
+        (&["--tape", "eurusd-2017", "allocate"], "at least two instruments"),
+    ] {
+        let (code, _, trouble) = said(args, home.path());
+        assert_eq!(code, Some(1), "{args:?}: {trouble}");
+        assert!(trouble.contains(words), "{args:?}: {trouble}");
+    }
+    assert!(!home.path().join("ledger.db").exists(), "nothing was begun");
+}
