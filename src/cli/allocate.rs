@@ -41,7 +41,9 @@ pub fn run(args: &Args, options: &Allocate) -> Done {
     match &rolled {
         Some(Ok(rolled)) => print_rolled(rolled, &terms, options.every),
         Some(Err(why)) => say(&format!("\nNot tested: {why}.")),
-        None => say("\nNot tested: what signals promise today was not known on earlier days, so there is nothing to roll back to."),
+        None => {
+            say("\nNot tested: what signals promise today was not known on earlier days, so there is nothing to roll back to.")
+        }
     }
     say("\nThis is information. It makes no order; what you want of it you would write as tickets yourself.");
     Ok(OK)
@@ -141,7 +143,9 @@ fn print_lines(advice: &Advice, instruments: &InstrumentTable) {
     let now = 1.0 - advice.lines.iter().map(|line| line.now).sum::<f64>();
     let (then, change) = (percent(advice.cash), signed(advice.cash - now));
     say(&format!("{:<8} {:<24} {:>8} {then:>8} {change:>8}", "cash", "", percent(now)));
-    say("\nnow, target, change: shares of equity; risk: the part of the target's volatility that comes from it, all parts make 100 %");
+    say(
+        "\nnow, target, change: shares of equity; risk: the part of the target's volatility that comes from it, all parts make 100 %",
+    );
 }
 
 fn sector(id: InstrumentId, instruments: &InstrumentTable) -> &str {
@@ -167,7 +171,9 @@ fn print_basis(advice: &Advice, terms: &AllocationTerms) {
         percent(advice.most)
     ));
     if advice.is_forced {
-        say("            every position is at its cap: nothing was chosen. Raise --position or lower --invested to leave a choice");
+        say(
+            "            every position is at its cap: nothing was chosen. Raise --position or lower --invested to leave a choice",
+        );
     }
     say(&format!("turnover    {} of equity, bought and sold added up", percent(advice.turnover)));
     let (then, now) = (maybe(advice.volatility, percent), maybe(advice.volatility_now, percent));
@@ -187,7 +193,10 @@ fn print_rolled(rolled: &Rolled, terms: &AllocationTerms, every: usize) {
         times(rolled.estimates),
         terms.window
     ));
-    say(&format!("{:<14} {:>9} {:>11} {:>8} {:>10} {:>10} {:>7}", "", "a year", "volatility", "Sharpe", "drawdown", "turnover", "costs"));
+    say(&format!(
+        "{:<14} {:>9} {:>11} {:>8} {:>10} {:>10} {:>7}",
+        "", "a year", "volatility", "Sharpe", "drawdown", "turnover", "costs"
+    ));
     for (name, played) in [("allocation", &rolled.ours), ("equal parts", &rolled.equal), ("held", &rolled.held)] {
         print_played(name, played);
     }
@@ -242,9 +251,7 @@ fn as_json(
     advice: &Advice,
     rolled: Option<&Result<Rolled, String>>,
 ) -> serde_json::Value {
-    let name = |line: &crate::portfolio::Line| {
-        json!({"symbol": base.instruments.symbol(line.instrument), "sector": sector(line.instrument, &base.instruments)})
-    };
+    let name = |line: &crate::portfolio::Line| json!({"symbol": base.instruments.symbol(line.instrument), "sector": sector(line.instrument, &base.instruments)});
     json!({
         "tape": tape.meta.name,
         "book": book.map(|book| json!({"run": book.run.0, "as_of": book.market_now.to_string()})),

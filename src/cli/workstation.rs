@@ -13,8 +13,8 @@ use crate::domain::{BrokerKind, InstrumentTable, MarketTime, PositionSide, Price
 use crate::engine::Snapshot;
 use crate::orders::OrderState;
 use crate::runtime::{
-    self, AllocationDesk, Allocator, Feed, HISTORY, KillLatch, Practice, Session, Speed, Trouble, Wiring, complain, install_panic_hook, on_death,
-    open_ledger, open_run, run_to_take_up, wall_now,
+    self, AllocationDesk, Allocator, Feed, HISTORY, KillLatch, Practice, Session, Speed, Trouble, Wiring, complain,
+    install_panic_hook, on_death, open_ledger, open_run, run_to_take_up, wall_now,
 };
 use crate::ui::{self, Context, Ended, Keeper, Overlay, ScreenFile, Start, TerminalProblem, UiState};
 

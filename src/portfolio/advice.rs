@@ -122,7 +122,9 @@ impl Question<'_> {
             shrinkage: estimated.intensity,
             span: history.begins.zip(history.dates.last().copied()),
             most,
-            is_forced: self.views.is_none() && target.holds.iter().all(|holds| *holds == Holds::Position) && wanted >= most - 1e-9,
+            is_forced: self.views.is_none()
+                && target.holds.iter().all(|holds| *holds == Holds::Position)
+                && wanted >= most - 1e-9,
         })
     }
 }

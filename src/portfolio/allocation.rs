@@ -93,7 +93,9 @@ pub enum NoAllocation {
     #[error("an allocation needs at least two instruments, there are {0}")]
     TooFew(usize),
     /// Too little history.
-    #[error("{have} daily returns that all instruments share are too few to estimate a covariance; {LEAST_OBSERVATIONS} are the least")]
+    #[error(
+        "{have} daily returns that all instruments share are too few to estimate a covariance; {LEAST_OBSERVATIONS} are the least"
+    )]
     TooShort {
         /// How many there are.
         have: usize,
@@ -233,7 +235,9 @@ impl Wish<'_> {
 
     /// Where the caps leave no allocation, the turnover cap is what is in the way: everything else was checked before.
     fn too_far(&self) -> Result<NoAllocation, NoAllocation> {
-        let Some(allowed) = self.caps.turnover else { return Ok(NoAllocation::NotSolved("no allocation is within all caps".to_owned())) };
+        let Some(allowed) = self.caps.turnover else {
+            return Ok(NoAllocation::NotSolved("no allocation is within all caps".to_owned()));
+        };
         let needed = optimiser::shortest_way(self)?;
         Ok(NoAllocation::TooFar { allowed: allowed.to_f64(), needed })
     }

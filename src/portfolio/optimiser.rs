@@ -138,8 +138,8 @@ fn run(quadratic: CscMatrix<f64>, linear: &[f64], rules: Rules) -> Result<Option
         ..DefaultSettings::default()
     };
     let refuse = |why: String| NoAllocation::NotSolved(why);
-    let mut solver = DefaultSolver::new(&quadratic, linear, &matrix, &bounds, &cones, settings)
-        .map_err(|error| refuse(error.to_string()))?;
+    let mut solver =
+        DefaultSolver::new(&quadratic, linear, &matrix, &bounds, &cones, settings).map_err(|error| refuse(error.to_string()))?;
     solver.solve();
     let solution = &solver.solution;
     match solution.status {

@@ -180,7 +180,8 @@ impl Allocator {
             *sums.entry(view.instrument).or_default() += sign * mean / days.max(1.0);
         }
         if sums.is_empty() {
-            return Err("the record supports no expected return: no signal stands now whose source has earned more than chance".to_owned());
+            return Err("the record supports no expected return: no signal stands now whose source has earned more than chance"
+                .to_owned());
         }
         Ok(self.traded.iter().map(|id| sums.get(id).copied().unwrap_or_default()).collect())
     }

@@ -1,8 +1,8 @@
 //! One file per pane; each is a pure function from picture to cells.
 
-pub mod allocation;
 pub mod activity;
 pub mod alerts;
+pub mod allocation;
 pub mod broker;
 pub mod commentary;
 pub mod detail;

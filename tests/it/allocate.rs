@@ -55,7 +55,10 @@ fn daily_returns_are_those_of_days_that_all_share_and_that_have_ended() {
     assert_eq!(DailyReturns::of(&bars, &both, until).dates, [date(2020, 3, 4)]);
     let until = MarketTime::parse("2020-03-05T22:00:00Z");
     assert_eq!(DailyReturns::of(&bars, &both, until).len(), 2);
-    assert!(DailyReturns::of(&bars, &[InstrumentId(1), InstrumentId(7)], None).is_empty(), "nothing is shared with what never traded");
+    assert!(
+        DailyReturns::of(&bars, &[InstrumentId(1), InstrumentId(7)], None).is_empty(),
+        "nothing is shared with what never traded"
+    );
     let last = all.latest(1);
     assert_eq!((last.len(), last.begins), (1, Some(date(2020, 3, 4))));
 }

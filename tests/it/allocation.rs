@@ -145,7 +145,8 @@ fn cases() -> impl Strategy<Value = Case> {
         let views = proptest::option::of((proptest::collection::vec(-0.002..0.002_f64, size), 0.5..20.0_f64));
         (noise, held, sectors, shares, views).prop_map(|(noise, held, sectors, shares, views)| {
             let (position, sector, total, turnover, part) = shares;
-            let caps = Caps { position: ratio(position), sector: ratio(sector), total: ratio(total), turnover: turnover.map(ratio) };
+            let caps =
+                Caps { position: ratio(position), sector: ratio(sector), total: ratio(total), turnover: turnover.map(ratio) };
             let invested = ratio(most_invested(&sectors, &caps) * part);
             Case { covariance: ledoit_wolf(&noise).unwrap().covariance, held, sectors, caps, invested, views }
         })
@@ -238,15 +239,9 @@ fn what_binds_is_named() {
 fn what_cannot_be_is_refused_in_words() {
     let words = |case: Case| case.grant().unwrap_err().to_string();
     let beyond = Case { caps: Caps { position: ratio(0.1), ..plain().caps }, ..plain() };
-    assert_eq!(
-        words(beyond),
-        "90 % of equity cannot be invested: the caps on positions, sectors and the whole allow 30 %"
-    );
+    assert_eq!(words(beyond), "90 % of equity cannot be invested: the caps on positions, sectors and the whole allow 30 %");
     let far = Case { caps: Caps { turnover: Some(ratio(0.25)), ..plain().caps }, ..plain() };
-    assert_eq!(
-        words(far),
-        "no allocation within the caps can be reached with a turnover of 25 %; the shortest way takes 90 %"
-    );
+    assert_eq!(words(far), "no allocation within the caps can be reached with a turnover of 25 %; the shortest way takes 90 %");
     let nan = Case { held: vec![0.0, f64::NAN, 0.0], ..plain() };
     assert_eq!(nan.grant(), Err(NoAllocation::NotANumber(1)));
     let infinite = Case { views: Some((vec![0.0, 0.0, f64::INFINITY], 3.0)), ..plain() };
@@ -264,7 +259,8 @@ fn what_cannot_be_is_refused_in_words() {
 
 #[test]
 fn an_estimate_refuses_what_it_cannot_rest_on() {
-    let wave = |shift: usize, count: usize| (0..count).map(|day| ((day * 7 + shift) % 11) as f64 / 500.0 - 0.01).collect::<Vec<f64>>();
+    let wave =
+        |shift: usize, count: usize| (0..count).map(|day| ((day * 7 + shift) % 11) as f64 / 500.0 - 0.01).collect::<Vec<f64>>();
     assert_eq!(estimate(&[wave(0, 100)]), Err(NoAllocation::TooFew(1)));
     let have = LEAST_OBSERVATIONS - 1;
     assert_eq!(estimate(&[wave(0, have), wave(3, have)]), Err(NoAllocation::TooShort { have }));
@@ -278,8 +274,11 @@ fn an_estimate_refuses_what_it_cannot_rest_on() {
 /// More instruments than days: the sample's own covariance is singular, the shrunk one is not.
 #[test]
 fn more_instruments_than_days_still_have_one_answer() {
-    let series: Vec<Vec<f64>> =
-        (0..80_usize).map(|index| (0..LEAST_OBSERVATIONS).map(|day| ((day * (index + 3) + index * index) % 17) as f64 / 900.0 - 0.01).collect()).collect();
+    let series: Vec<Vec<f64>> = (0..80_usize)
+        .map(|index| {
+            (0..LEAST_OBSERVATIONS).map(|day| ((day * (index + 3) + index * index) % 17) as f64 / 900.0 - 0.01).collect()
+        })
+        .collect();
     let shrunk = estimate(&series).unwrap();
     assert!(shrunk.intensity > 0.0 && shrunk.intensity < 1.0);
     let caps = Caps { position: ratio(0.05), sector: ratio(0.5), total: Ratio::ONE, turnover: None };

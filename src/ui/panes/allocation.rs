@@ -63,7 +63,8 @@ impl Page<'_, '_> {
 /// How old it is, and for which book.
 fn standing(picture: &Picture<'_>, latest: &Allocated) -> String {
     let age = format::age(picture.now.since(latest.made_at));
-    let anew = if picture.state.target.asked.is_some() { "a new one is being computed" } else { "opening the view again asks anew" };
+    let anew =
+        if picture.state.target.asked.is_some() { "a new one is being computed" } else { "opening the view again asks anew" };
     format!("Made {age} ago for the book of {}; {anew}.", format::moment(latest.market_at))
 }
 

@@ -136,7 +136,9 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let instrument = match state.view {
         View::Detail(id) => Some(id),
-        View::Panes | View::Equity | View::Activity | View::Broker | View::Allocation => state.selected_instrument(snapshot, scene.context),
+        View::Panes | View::Equity | View::Activity | View::Broker | View::Allocation => {
+            state.selected_instrument(snapshot, scene.context)
+        }
     };
     let Some(instrument) = instrument.and_then(|id| scene.context.instruments.get(id)) else { return };
     write_ticket(state, instrument, side, scene);
@@ -277,7 +279,12 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
     let moved = |row: usize, count: usize| row.saturating_add_signed(by).min(count.saturating_sub(1));
     match (state.view, state.focus) {
         (View::Allocation, _) => {
-            let lines = state.target.latest.as_ref().and_then(|latest| latest.answer.as_ref().ok()).map_or(0, |advice| advice.lines.len());
+            let lines = state
+                .target
+                .latest
+                .as_ref()
+                .and_then(|latest| latest.answer.as_ref().ok())
+                .map_or(0, |advice| advice.lines.len());
             state.target.row = moved(state.target.row, lines);
         }
         (View::Activity, _) => state.activity_row = moved(state.activity_row, snapshot.activity.len()),
