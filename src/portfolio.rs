@@ -15,7 +15,7 @@ mod valuation;
 
 pub use advice::{Advice, Line, Question, Views, WINDOW};
 pub use allocation::{Aim, Caps, Holds, LEAST_OBSERVATIONS, NoAllocation, Target, Wish, estimate, most_invested};
-pub use history::DailyReturns;
+pub use history::{DailyCloses, DailyReturns};
 pub use ledger::{FillResult, Ledger, LedgerError};
 pub use performance::{DayResult, Performance};
 pub use sizing::{Sized, SizingRule, exploratory};

@@ -27,7 +27,7 @@ mod supervise;
 mod trouble;
 
 pub use crate::broker::{AccountMoney, LinkView, SocketView};
-pub use allocation::{Allocated, AllocationDesk, AllocationTerms, Allocator, Expected};
+pub use allocation::{Advised, Allocated, AllocationDesk, AllocationTerms, Allocator, Expected};
 pub use clock::wall_now;
 pub use config::{Config, Named, Palette, ScreenSettings, XapiSettings, load as load_config, nearest, settings_of};
 pub use files::write_atomically;

@@ -230,6 +230,7 @@ impl Rolling<'_> {
             history: &known,
             window: self.window,
             held: &wallet.weights(),
+            outside: 0.0,
             sectors: self.sectors,
             caps,
             invested: self.invested,

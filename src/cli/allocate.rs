@@ -11,7 +11,7 @@ use crate::domain::{BrokerKind, InstrumentId, InstrumentTable, Ratio, counted};
 use crate::engine::{Engine, Setup, Snapshot, SnapshotRequest};
 use crate::market::{Player, Tape};
 use crate::portfolio::{Advice, Holds};
-use crate::runtime::{self, AllocationTerms, Allocator, Expected, Trouble};
+use crate::runtime::{self, Advised, AllocationTerms, Allocator, Expected, Trouble};
 use crate::store::RunRow;
 
 /// Allocates and reports.
@@ -25,18 +25,24 @@ pub fn run(args: &Args, options: &Allocate) -> Done {
     let terms = terms(options, &setup)?;
     let book = run.map(|run| book_of(&run, &base, &tape, &setup)).transpose()?;
     let allocator = Allocator::new(&tape, &base.instruments, setup.settings);
-    let advice = allocator.advise(book.as_ref(), &terms).map_err(|why| refused(&why))?;
+    let Advised { advice, left_out } = allocator.advise(book.as_ref(), &terms).map_err(|why| refused(&why))?;
     // What the record says today was not known on the days of the tape: only the least variance is rolled.
     let rolled = match terms.expected {
         Expected::Nothing => Some(allocator.roll(&terms, options.every)),
         Expected::Record { .. } => None,
     };
     if options.format == Format::Json {
-        say(&as_json(&base, &tape, book.as_ref(), &advice, rolled.as_ref()).to_string());
+        say(&as_json(&base, &tape, book.as_ref(), (&advice, &left_out), rolled.as_ref()).to_string());
         return Ok(OK);
     }
     print_book(&tape, book.as_ref());
     print_lines(&advice, &base.instruments);
+    if !left_out.is_empty() {
+        let names: Vec<String> = left_out.iter().map(|id| base.instruments.symbol(*id)).collect();
+        let held =
+            if advice.outside > 0.0 { format!("; {} held of it stays as it is", percent(advice.outside)) } else { String::new() };
+        say(&format!("left out    {}: their history is too short or has ended{held}", names.join(", ")));
+    }
     print_basis(&advice, &terms);
     match &rolled {
         Some(Ok(rolled)) => print_rolled(rolled, &terms, options.every),
@@ -140,7 +146,7 @@ fn print_lines(advice: &Advice, instruments: &InstrumentTable) {
         );
         say(row.trim_end());
     }
-    let now = 1.0 - advice.lines.iter().map(|line| line.now).sum::<f64>();
+    let now = 1.0 - advice.lines.iter().map(|line| line.now).sum::<f64>() - advice.outside;
     let (then, change) = (percent(advice.cash), signed(advice.cash - now));
     say(&format!("{:<8} {:<24} {:>8} {then:>8} {change:>8}", "cash", "", percent(now)));
     say(
@@ -248,7 +254,7 @@ fn as_json(
     base: &Base,
     tape: &Tape,
     book: Option<&Snapshot>,
-    advice: &Advice,
+    (advice, left_out): (&Advice, &[InstrumentId]),
     rolled: Option<&Result<Rolled, String>>,
 ) -> serde_json::Value {
     let name = |line: &crate::portfolio::Line| json!({"symbol": base.instruments.symbol(line.instrument), "sector": sector(line.instrument, &base.instruments)});
@@ -257,6 +263,7 @@ fn as_json(
         "book": book.map(|book| json!({"run": book.run.0, "as_of": book.market_now.to_string()})),
         "instruments": advice.lines.iter().map(name).collect::<Vec<_>>(),
         "allocation": advice,
+        "left_out": left_out.iter().map(|id| base.instruments.symbol(*id)).collect::<Vec<_>>(),
         "out_of_sample": rolled.and_then(|rolled| rolled.as_ref().ok()),
         "not_tested": rolled.and_then(|rolled| rolled.as_ref().err()),
     })

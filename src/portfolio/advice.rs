@@ -19,6 +19,8 @@ pub struct Question<'a> {
     pub window: usize,
     /// Weights now, in the order of the history's instruments.
     pub held: &'a [f64],
+    /// What is held of other instruments, sizes added up: it stays as it is, and the whole may be so much smaller.
+    pub outside: f64,
     /// Their sectors, by any number.
     pub sectors: &'a [usize],
     /// Caps.
@@ -60,6 +62,8 @@ pub struct Advice {
     pub lines: Vec<Line>,
     /// Share that stays in cash.
     pub cash: f64,
+    /// What is held of instruments that take no part, sizes added up.
+    pub outside: f64,
     /// Sum of the sizes of all changes, as a share of equity.
     pub turnover: f64,
     /// Whether the turnover cap holds the whole.
@@ -85,14 +89,17 @@ impl Question<'_> {
     pub fn answer(&self) -> Result<Advice, NoAllocation> {
         let history = self.history.latest(self.window);
         let estimated = estimate(&history.series)?;
-        let most = most_invested(self.sectors, &self.caps);
+        let whole = self.caps.total.to_f64() - self.outside;
+        // Nothing above 0 is left where that is all that may be held; the wish refuses it by name.
+        let own = Caps { total: Ratio::from_f64(whole).unwrap_or(Ratio::ZERO), ..self.caps };
+        let most = most_invested(self.sectors, &own);
         let wanted = self.invested.map_or(most, Ratio::to_f64);
         // Nine decimals, rounded down, so that what the caps allow stays within them.
         let invested = self.invested.unwrap_or_else(|| Ratio::from_nanos((most * 1e9) as i64));
         let (caps, aim) = match self.views {
-            None => (self.caps, Aim::LeastVariance { invested }),
+            None => (own, Aim::LeastVariance { invested }),
             Some(Views { expected, aversion }) => {
-                (Caps { total: invested.min(self.caps.total), ..self.caps }, Aim::MeanVariance { expected, aversion })
+                (Caps { total: invested.min(own.total), ..own }, Aim::MeanVariance { expected, aversion })
             }
         };
         let wish = Wish { covariance: &estimated.covariance, held: self.held, sectors: self.sectors, caps, aim };
@@ -113,7 +120,8 @@ impl Question<'_> {
             .collect();
         Ok(Advice {
             lines,
-            cash: (1.0 - target.weights.iter().sum::<f64>()).max(0.0),
+            cash: 1.0 - target.weights.iter().sum::<f64>() - self.outside,
+            outside: self.outside,
             turnover: target.turnover,
             is_turnover_bound: target.is_turnover_bound,
             volatility: risk.as_ref().and_then(|risk| annual(risk.volatility)),

@@ -203,7 +203,7 @@ impl Wish<'_> {
         for (share, what) in [
             (self.caps.position, "the cap of a position"),
             (self.caps.sector, "the cap of a sector"),
-            (self.caps.total, "the cap of all positions"),
+            (self.caps.total, "what the cap of the whole leaves"),
         ] {
             if !is_share(share) {
                 return Err(NoAllocation::Cap(what));

@@ -9,6 +9,16 @@ use crate::domain::{Bar, InstrumentId, MarketTime, RiskDay};
 /// Days in a year, to turn a span into years.
 const DAYS_PER_YEAR: f64 = 365.25;
 
+/// The share of days that an instrument may lack to take part.
+const MOST_MISSING: f64 = 0.1;
+
+/// The last close of each risk day, by instrument.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DailyCloses {
+    instruments: Vec<InstrumentId>,
+    days: BTreeMap<Date, BTreeMap<InstrumentId, f64>>,
+}
+
 /// Simple returns from one risk day's last close to the next one's, over the days on which all instruments closed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DailyReturns {
@@ -24,7 +34,7 @@ pub struct DailyReturns {
     pub passed_over: usize,
 }
 
-impl DailyReturns {
+impl DailyCloses {
     /// From bars in order of their closes. Of the days only those count that had ended by `until`; all of them where there is none.
     pub fn of(bars: &[Bar], instruments: &[InstrumentId], until: Option<MarketTime>) -> Self {
         let mut days = BTreeMap::<Date, BTreeMap<InstrumentId, f64>>::new();
@@ -40,23 +50,46 @@ impl DailyReturns {
                 days.entry(today.date).or_default().insert(bar.instrument, bar.close.to_f64());
             }
         }
-        let is_shared = |closes: &BTreeMap<InstrumentId, f64>| closes.len() == instruments.len() && !closes.is_empty();
-        let shared: Vec<(Date, BTreeMap<InstrumentId, f64>)> =
-            days.iter().filter(|(_, closes)| is_shared(closes)).map(|(date, closes)| (*date, closes.clone())).collect();
-        let spanned = shared.first().zip(shared.last()).map_or(0, |(first, last)| days.range(first.0..=last.0).count());
-        let series = |id: &InstrumentId| {
-            let closes: Vec<f64> = shared.iter().filter_map(|(_, closes)| closes.get(id).copied()).collect();
+        Self { instruments: instruments.to_vec(), days }
+    }
+
+    /// Instruments that closed on nine of ten of the latest `count` days on which at least half of all did, and those that did not: a series that
+    /// begins late or has ended would cut the history of all others short.
+    pub fn split(&self, count: usize) -> (Vec<InstrumentId>, Vec<InstrumentId>) {
+        let is_usual = |closes: &&BTreeMap<InstrumentId, f64>| closes.len() * 2 >= self.instruments.len();
+        let usual: Vec<_> = self.days.values().rev().filter(is_usual).take(count).collect();
+        let most = (usual.len() as f64 * MOST_MISSING) as usize;
+        let covers = |id: &InstrumentId| usual.iter().filter(|closes| !closes.contains_key(id)).count() <= most;
+        self.instruments.iter().copied().partition(covers)
+    }
+
+    /// Returns of these instruments.
+    pub fn returns(&self, instruments: &[InstrumentId]) -> DailyReturns {
+        let closes_of_all = |closes: &BTreeMap<InstrumentId, f64>| {
+            instruments.iter().map(|id| closes.get(id).copied()).collect::<Option<Vec<f64>>>().filter(|closes| !closes.is_empty())
+        };
+        let shared: Vec<(Date, Vec<f64>)> =
+            self.days.iter().filter_map(|(date, closes)| Some((*date, closes_of_all(closes)?))).collect();
+        let is_among = |closes: &&BTreeMap<InstrumentId, f64>| instruments.iter().any(|id| closes.contains_key(id));
+        let spanned = shared
+            .first()
+            .zip(shared.last())
+            .map_or(0, |(first, last)| self.days.range(first.0..=last.0).filter(|(_, closes)| is_among(closes)).count());
+        let series = |place: usize| {
+            let closes: Vec<f64> = shared.iter().filter_map(|(_, closes)| closes.get(place).copied()).collect();
             crate::stats::returns(&closes)
         };
-        Self {
+        DailyReturns {
             instruments: instruments.to_vec(),
             dates: shared.iter().skip(1).map(|(date, _)| *date).collect(),
             begins: shared.first().map(|(date, _)| *date),
-            series: instruments.iter().map(series).collect(),
+            series: (0..instruments.len()).map(series).collect(),
             passed_over: spanned - shared.len(),
         }
     }
+}
 
+impl DailyReturns {
     /// How many returns.
     pub fn len(&self) -> usize {
         self.dates.len()

@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::civil::{Date, date};
 use pmax::backtest::{Rolling, Told, Unrolled};
 use pmax::domain::{Bar, InstrumentId, MarketTime, Price, Ratio};
-use pmax::portfolio::{Caps, DailyReturns, NoAllocation};
+use pmax::portfolio::{Caps, DailyCloses, DailyReturns, NoAllocation};
 use pmax::stats::Generator;
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ fn daily_returns_are_those_of_days_that_all_share_and_that_have_ended() {
         bar(2, "2020-03-05T20:00:00Z", 60),
     ];
     let both = [InstrumentId(1), InstrumentId(2)];
-    let all = DailyReturns::of(&bars, &both, None);
+    let all = DailyCloses::of(&bars, &both, None).returns(&both);
     assert_eq!(all.dates, [date(2020, 3, 4), date(2020, 3, 5)]);
     assert_eq!((all.begins, all.passed_over), (Some(date(2020, 3, 2)), 1));
     let expected = [[0.1, -0.1], [-0.2, 0.5]];
@@ -52,15 +52,38 @@ fn daily_returns_are_those_of_days_that_all_share_and_that_have_ended() {
     }
     // The day ends at 17:00 in New York, which is 22:00 UTC in winter: an hour after the close it is not over.
     let until = MarketTime::parse("2020-03-05T21:00:00Z");
-    assert_eq!(DailyReturns::of(&bars, &both, until).dates, [date(2020, 3, 4)]);
+    assert_eq!(DailyCloses::of(&bars, &both, until).returns(&both).dates, [date(2020, 3, 4)]);
     let until = MarketTime::parse("2020-03-05T22:00:00Z");
-    assert_eq!(DailyReturns::of(&bars, &both, until).len(), 2);
-    assert!(
-        DailyReturns::of(&bars, &[InstrumentId(1), InstrumentId(7)], None).is_empty(),
-        "nothing is shared with what never traded"
-    );
+    assert_eq!(DailyCloses::of(&bars, &both, until).returns(&both).len(), 2);
+    let stranger = [InstrumentId(1), InstrumentId(7)];
+    assert!(DailyCloses::of(&bars, &stranger, None).returns(&stranger).is_empty(), "nothing is shared with what never traded");
     let last = all.latest(1);
     assert_eq!((last.len(), last.begins), (1, Some(date(2020, 3, 4))));
+}
+
+#[test]
+fn a_series_that_begins_late_or_has_ended_takes_no_part() {
+    let mut bars = Vec::new();
+    for day in 1..=28 {
+        let closes = format!("2020-05-{day:02}T20:00:00Z");
+        bars.push(bar(1, &closes, 100 + day));
+        bars.push(bar(2, &closes, 200 - day));
+        if day > 20 {
+            bars.push(bar(3, &closes, 50));
+        }
+        if day < 20 {
+            bars.push(bar(4, &closes, 70));
+        }
+        if day != 9 {
+            bars.push(bar(5, &closes, 30));
+        }
+    }
+    let all: Vec<InstrumentId> = (1..=5).map(InstrumentId).collect();
+    let closes = DailyCloses::of(&bars, &all, None);
+    let ids = |numbers: &[u32]| numbers.iter().map(|number| InstrumentId(*number)).collect::<Vec<_>>();
+    assert_eq!(closes.split(usize::MAX), (ids(&[1, 2, 5]), ids(&[3, 4])));
+    assert_eq!(closes.split(8), (ids(&[1, 2, 3, 5]), ids(&[4])), "of the last days the late one has all");
+    assert_eq!(closes.returns(&ids(&[1, 5])).passed_over, 1);
 }
 
 /// Independent normal returns of these daily deviations.

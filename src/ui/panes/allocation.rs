@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::domain::counted;
 use crate::portfolio::{Advice, Holds, Line};
-use crate::runtime::Allocated;
+use crate::runtime::{Advised, Allocated};
 use crate::ui::draw::{Picture, boxed};
 use crate::ui::format;
 use crate::ui::roles::Role;
@@ -31,7 +31,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     };
     page.put(buffer, &standing(picture, latest), Role::Muted);
     match &latest.answer {
-        Ok(advice) => show(&mut page, advice, buffer),
+        Ok(advised) => show(&mut page, advised, buffer),
         Err(why) => {
             page.put(buffer, &format!("There is no allocation: {why}."), Role::Warn);
             page.put(buffer, "Nothing was changed and nothing was sent; `pmax allocate` takes other caps.", Role::Muted);
@@ -76,7 +76,8 @@ fn maybe(value: Option<f64>) -> String {
     value.map_or_else(|| format::NOT_AVAILABLE.to_owned(), share)
 }
 
-fn show(page: &mut Page<'_, '_>, advice: &Advice, buffer: &mut Buffer) {
+fn show(page: &mut Page<'_, '_>, advised: &Advised, buffer: &mut Buffer) {
+    let advice = &advised.advice;
     let span = advice.span.map_or_else(|| format::NOT_AVAILABLE.to_owned(), |(first, last)| format!("{first} to {last}"));
     let (days, shrunk) = (counted(advice.observations, "daily return"), share(advice.shrinkage));
     page.put(
@@ -92,6 +93,11 @@ fn show(page: &mut Page<'_, '_>, advice: &Advice, buffer: &mut Buffer) {
     page.put(buffer, &turnover, Role::Text);
     if advice.is_forced {
         page.put(buffer, "Every position is at its cap: nothing was chosen.", Role::Warn);
+    }
+    if !advised.left_out.is_empty() {
+        let names: Vec<String> = advised.left_out.iter().map(|id| page.picture.context.instruments.symbol(*id)).collect();
+        let held = if advice.outside > 0.0 { format!("; {} held of it stays", share(advice.outside)) } else { String::new() };
+        page.put(buffer, &format!("Left out, too short a history: {}{held}.", names.join(", ")), Role::Muted);
     }
     let rest = page.rest();
     let room = usize::from(rest.height.saturating_sub(1));
@@ -123,7 +129,7 @@ fn cells(picture: &Picture<'_>, line: &Line) -> Vec<Cell> {
 }
 
 fn cash(advice: &Advice) -> Vec<Cell> {
-    let now = 1.0 - advice.lines.iter().map(|line| line.now).sum::<f64>();
+    let now = 1.0 - advice.lines.iter().map(|line| line.now).sum::<f64>() - advice.outside;
     vec![
         Cell::new("cash", Role::Text),
         Cell::new(share(now), Role::Text),

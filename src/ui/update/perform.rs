@@ -284,7 +284,7 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
                 .latest
                 .as_ref()
                 .and_then(|latest| latest.answer.as_ref().ok())
-                .map_or(0, |advice| advice.lines.len());
+                .map_or(0, |advised| advised.advice.lines.len());
             state.target.row = moved(state.target.row, lines);
         }
         (View::Activity, _) => state.activity_row = moved(state.activity_row, snapshot.activity.len()),
