@@ -209,7 +209,7 @@ fn print_rolled(rolled: &Rolled, terms: &AllocationTerms, every: usize) {
     say("after slippage and commission; Sharpe without interest; turnover a year; costs of the first wealth");
     print_against("equal parts", &rolled.against_equal);
     print_against("holding", &rolled.against_held);
-    say("Four comparisons: of allocations that differ in nothing, one in five shows at least one difference by chance.");
+    say("Four comparisons at 5 % each: where nothing differs, up to one test in five shows a difference by chance.");
 }
 
 fn times(count: usize) -> String {

@@ -272,11 +272,9 @@ fn an_estimate_refuses_what_it_cannot_rest_on() {
 /// More instruments than days: the sample's own covariance is singular, the shrunk one is not.
 #[test]
 fn more_instruments_than_days_still_have_one_answer() {
-    let series: Vec<Vec<f64>> = (0..80_usize)
-        .map(|index| {
-            (0..LEAST_OBSERVATIONS).map(|day| ((day * (index + 3) + index * index) % 101) as f64 / 5_000.0 - 0.01).collect()
-        })
-        .collect();
+    let mut generator = stats::Generator::new(80);
+    let mut returns = || (0..LEAST_OBSERVATIONS).map(|_| generator.normal() * 0.01).collect::<Vec<f64>>();
+    let series: Vec<Vec<f64>> = (0..80).map(|_| returns()).collect();
     let shrunk = estimate(&series).unwrap();
     assert!(shrunk.intensity > 0.0 && shrunk.intensity < 1.0);
     let caps = Caps { position: ratio(0.05), sector: ratio(0.5), total: Ratio::ONE, turnover: None };

@@ -97,7 +97,7 @@ fn show(page: &mut Page<'_, '_>, advised: &Advised, buffer: &mut Buffer) {
     if !advised.left_out.is_empty() {
         let names: Vec<String> = advised.left_out.iter().map(|id| page.picture.context.instruments.symbol(*id)).collect();
         let held = if advice.outside > 0.0 { format!("; {} held of it stays", share(advice.outside)) } else { String::new() };
-        page.put(buffer, &format!("Left out, too short a history: {}{held}.", names.join(", ")), Role::Muted);
+        page.put(buffer, &format!("Left out, history too short or ended: {}{held}.", names.join(", ")), Role::Muted);
     }
     let rest = page.rest();
     let room = usize::from(rest.height.saturating_sub(1));
