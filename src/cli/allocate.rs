@@ -132,7 +132,7 @@ fn print_book(tape: &Tape, book: Option<&Snapshot>) {
 }
 
 fn print_lines(advice: &Advice, instruments: &InstrumentTable) {
-    say(&format!("{:<8} {:<24} {:>8} {:>8} {:>8} {:>8}  held by", "", "sector", "now", "target", "change", "risk"));
+    say(&format!("{:<8} {:<24} {:>8} {:>8} {:>8} {:>8}  bound by", "", "sector", "now", "target", "change", "risk"));
     for line in &advice.lines {
         let sector = sector(line.instrument, instruments);
         let row = format!(

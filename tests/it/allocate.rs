@@ -2,15 +2,21 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::civil::{Date, date};
 use pmax::backtest::{Rolling, Told, Unrolled};
-use pmax::domain::{Bar, InstrumentId, MarketTime, Price, Ratio};
+use pmax::domain::{Bar, Direction, InstrumentId, MarketTime, Price, Ratio, WallTime};
+use pmax::engine::{ScoreRow, Snapshot, SnapshotRequest};
 use pmax::portfolio::{Caps, DailyCloses, DailyReturns, NoAllocation};
+use pmax::runtime::{AllocationDesk, AllocationTerms, Allocator, Expected};
+use pmax::signals::Scorecard;
 use pmax::stats::Generator;
 use serde_json::Value;
 
+use crate::stage::lived;
 use crate::support::run;
+use crate::world;
 
 fn bar(instrument: u32, closes: &str, price: i64) -> Bar {
     let close_at = MarketTime::parse(closes).unwrap();
@@ -215,6 +221,85 @@ fn what_cannot_be_rolled_says_why() {
         Err(Unrolled::Refused { why: NoAllocation::NotANumber(1), .. }) => {}
         other => panic!("{other:?}"),
     }
+}
+
+/// Expected returns come from the record alone, and only where it is long and good enough.
+#[test]
+fn the_record_supports_expected_returns_or_there_is_no_answer() {
+    let (tape, setup) = world::setup("crash-2020");
+    let allocator = Allocator::new(&tape, &setup.instruments, setup.settings);
+    let usual = AllocationTerms::of(&setup.settings);
+    let terms = AllocationTerms { expected: Expected::Record { aversion: 3.0 }, ..usual };
+    let mut book = lived().engine().snapshot(&SnapshotRequest::default());
+    let nothing = "the record supports no expected return";
+    book.scores.clear();
+    assert!(allocator.advise(Some(&book), &terms).unwrap_err().starts_with(nothing));
+    let standing = |book: &Snapshot| {
+        let mut entries = book.signals.iter().filter(|entry| entry.outcome.is_none() && entry.validation.passed());
+        entries.find(|entry| entry.signal.view.direction == Direction::Long).unwrap().signal.view.clone()
+    };
+    let view = standing(&book);
+    let card = |outcomes: usize, mean: f64| {
+        let mut card = Scorecard::default();
+        (0..outcomes).for_each(|index| card.add(share(mean + if index % 2 == 0 { 0.01 } else { -0.01 })));
+        card
+    };
+    let row = |card| ScoreRow { source: view.source, card };
+    let needed = usize::try_from(setup.settings.gates.proven_after).unwrap();
+    for poor in [card(needed - 1, 0.05), card(needed, 0.0005), card(needed, -0.05)] {
+        book.scores = vec![row(poor)];
+        assert!(allocator.advise(Some(&book), &terms).unwrap_err().starts_with(nothing));
+    }
+    book.scores = vec![row(card(needed, 0.05))];
+    let advised = allocator.advise(Some(&book), &terms).unwrap();
+    let line = advised.advice.lines.iter().find(|line| line.instrument == view.instrument).unwrap();
+    assert!(line.target > 0.01, "{view:?} {line:?}");
+    assert!(advised.advice.cash > 0.0, "what nothing speaks for stays in cash: {advised:?}");
+    assert!(allocator.advise(None, &terms).unwrap_err().starts_with("without a run"));
+    // What is no number is refused, not taken for zero.
+    let careless = AllocationTerms { expected: Expected::Record { aversion: f64::NAN }, ..usual };
+    assert_eq!(allocator.advise(Some(&book), &careless).unwrap_err(), "aversion to risk must be a number above 0");
+    book.positions[0].value = None;
+    assert!(allocator.advise(Some(&book), &usual).unwrap_err().contains("has no price yet, so its weight is not known"));
+}
+
+/// What takes no part stays, and leaves that much less for the rest.
+#[test]
+fn what_is_held_outside_the_choice_counts_against_the_whole() {
+    let (tape, setup) = world::setup("crash-2020");
+    let allocator = Allocator::new(&tape, &setup.instruments, setup.settings);
+    let terms = AllocationTerms::of(&setup.settings);
+    let mut book = lived().engine().snapshot(&SnapshotRequest::default());
+    let bitcoin = setup.instruments.by_symbol("BTCUSD").unwrap().id;
+    let row = &mut book.positions[0];
+    (row.instrument, row.value) = (bitcoin, book.account.equity.times(share(0.25)).ok());
+    let advised = allocator.advise(Some(&book), &terms).unwrap();
+    assert_eq!(advised.left_out, [bitcoin]);
+    let invested: f64 = advised.advice.lines.iter().map(|line| line.target).sum();
+    assert!((advised.advice.outside - 0.25).abs() < 1e-9 && (invested - 0.75).abs() < 1e-6, "{advised:?}");
+    assert!(advised.advice.cash.abs() < 1e-6);
+    book.positions[0].value = book.account.equity.times(share(1.5)).ok();
+    let words = allocator.advise(Some(&book), &terms).unwrap_err();
+    assert_eq!(words, "what the cap of the whole leaves must be above 0 and at most 1");
+}
+
+#[test]
+fn the_screen_asks_without_waiting_and_gets_one_answer_a_question() {
+    let (tape, setup) = world::setup("crash-2020");
+    let allocator = Allocator::new(&tape, &setup.instruments, setup.settings);
+    let desk = AllocationDesk::start(allocator.clone(), || WallTime(7)).unwrap();
+    let frame = Arc::new(lived().frame(&SnapshotRequest::default()));
+    assert!(desk.ask(Arc::clone(&frame)));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let answer = loop {
+        assert!(std::time::Instant::now() < deadline, "no answer");
+        match desk.answer() {
+            Some(answer) => break answer,
+            None => std::thread::yield_now(),
+        }
+    };
+    assert_eq!(answer, allocator.beside(&frame.snapshot, WallTime(7)));
+    assert!(answer.answer.is_ok() && desk.answer().is_none());
 }
 
 fn said(args: &[&str], home: &Path) -> (Option<i32>, String, String) {

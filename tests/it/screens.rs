@@ -82,6 +82,11 @@ fn a_target_allocation_beside_the_book() {
         stage.world.wait(Duration::seconds(12));
         insta::assert_snapshot!(name, stage.shot());
         assert_eq!(stage.world.records(), records, "looking at it decides nothing");
+        assert_eq!(stage.text().contains("more: Down, PageDown"), size.1 == 24);
+        for _ in 0..5 {
+            stage.press(KeyCode::PageDown);
+        }
+        assert!(stage.text().contains("│ cash ") && !stage.text().contains("more: Down"), "{}", stage.text());
         stage.press(KeyCode::Char('T'));
         assert!(stage.text().contains("1 Quotes"), "{}", stage.text());
     }

@@ -17,7 +17,7 @@ const COLUMNS: [Column; 7] = [
     right("target", 8, 0),
     right("change", 8, 1),
     right("of its risk", 11, 2),
-    left("held by", 12, 3),
+    left("bound by", 12, 3),
     left("sector", 14, 4),
 ];
 
@@ -100,12 +100,23 @@ fn show(page: &mut Page<'_, '_>, advised: &Advised, buffer: &mut Buffer) {
         page.put(buffer, &format!("Left out, history too short or ended: {}{held}.", names.join(", ")), Role::Muted);
     }
     let rest = page.rest();
-    let room = usize::from(rest.height.saturating_sub(1));
     let mut rows: Vec<Vec<Cell>> = advice.lines.iter().map(|line| cells(page.picture, line)).collect();
     rows.push(cash(advice));
-    // The last page is whole.
-    let offset = page.picture.state.target.row.min(rows.len().saturating_sub(room));
-    Table { columns: &COLUMNS, rows: &rows, selected: None, offset }.draw(rest, buffer, page.picture.theme);
+    let room = usize::from(rest.height.saturating_sub(1));
+    // Where not all fit, the last line says how many do not.
+    let room = if rows.len() > room { room.saturating_sub(1) } else { room };
+    let hidden = rows.len().saturating_sub(room);
+    let offset = page.picture.state.target.row.min(hidden);
+    let table = Rect { height: rest.height.min(u16::try_from(room + 1).unwrap_or(u16::MAX)), ..rest };
+    Table { columns: &COLUMNS, rows: &rows, selected: None, offset }.draw(table, buffer, page.picture.theme);
+    if hidden > 0 {
+        let words = match (offset, hidden - offset) {
+            (0, below) => format!(" ↓ {below} more: Down, PageDown"),
+            (above, 0) => format!(" ↑ {above} above: Up, PageUp"),
+            (above, below) => format!(" ↑ {above} above, ↓ {below} more"),
+        };
+        page.picture.text(buffer, rest, table.height, &words, Role::Muted);
+    }
 }
 
 fn cells(picture: &Picture<'_>, line: &Line) -> Vec<Cell> {
