@@ -5,6 +5,7 @@
 //! What must stay true: the same events and settings give the same report, to the last digit; a number that is not defined is `None`;
 //! nothing is called significant without its count and interval. [`walk`] chooses parameters on the past only, window after window.
 
+mod allocation;
 mod critic;
 mod evidence;
 mod gates;
@@ -12,6 +13,7 @@ mod run;
 mod trades;
 pub mod walk;
 
+pub use allocation::{Against, Difference, EVERY, Played, Rolled, Rolling, Told, Unrolled};
 pub use critic::{Finding, criticise};
 pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share, Verdict};
 pub use gates::{Call, Gauged, PlanGate, gauge};

@@ -1,5 +1,6 @@
 //! Floor 7: the command line. Each command is a thin call into a room.
 
+mod allocate;
 mod args;
 mod backtest;
 mod broker;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Backtest(options)) => backtest::run(&args, options),
         Some(Verb::Walkforward(options)) => walkforward::run(&args, options),
         Some(Verb::Scores(options)) => scores::run(&args, options),
+        Some(Verb::Allocate(options)) => allocate::run(&args, options),
         Some(Verb::Validate(options)) => validate::run(&args, options),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),

@@ -4,6 +4,7 @@
 //! [`Request`] with them. What must stay true: records are durable before their effects leave (the kill switch alone latches first);
 //! a failed commit stops trading and leaves the screen alive; nothing here draws.
 
+mod allocation;
 mod clock;
 mod config;
 mod files;
@@ -26,6 +27,7 @@ mod supervise;
 mod trouble;
 
 pub use crate::broker::{AccountMoney, LinkView, SocketView};
+pub use allocation::{Advised, Allocated, AllocationDesk, AllocationTerms, Allocator, Expected};
 pub use clock::wall_now;
 pub use config::{Config, Named, Palette, ScreenSettings, XapiSettings, load as load_config, nearest, settings_of};
 pub use files::write_atomically;

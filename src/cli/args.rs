@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::backtest::EVERY;
 use crate::backtest::walk::Length;
 use crate::cli::examples;
 use crate::cli::rehearsal::Rehearsal;
 use crate::domain::BrokerKind;
+use crate::portfolio::WINDOW;
 
 /// pmax — a trading workstation that lives in a terminal.
 ///
@@ -115,6 +117,11 @@ pub enum Verb {
     /// by purge and embargo. Every fit is counted in the trial ledger.
     #[command(after_help = examples::WALKFORWARD)]
     Walkforward(Walkforward),
+    /// Target weights under caps beside the present book, with where their risk comes from and how they would have done
+    ///
+    /// Long only, the least variance by default. It is information: nothing here makes an order.
+    #[command(after_help = examples::ALLOCATE)]
+    Allocate(Allocate),
     /// Prove that strategies do not look ahead (exit 3 where one does)
     #[command(after_help = examples::VALIDATE)]
     Validate(Validate),
@@ -231,6 +238,50 @@ pub struct Walkforward {
     pub format: WrittenAs,
 }
 
+/// What to allocate, and within what.
+#[derive(Debug, clap::Args)]
+pub struct Allocate {
+    /// How many of the latest daily returns an estimate is made of
+    #[arg(long, value_name = "N", default_value_t = WINDOW)]
+    pub last: usize,
+    /// Largest weight of one instrument [default: risk.max_ticket_position, as only tickets could bring it about]
+    #[arg(long, value_name = "SHARE")]
+    pub position: Option<f64>,
+    /// Largest weight of one sector [default: risk.max_sector]
+    #[arg(long, value_name = "SHARE")]
+    pub sector: Option<f64>,
+    /// Most that is bought and sold on the way from the present book, added up [default: no such cap]
+    #[arg(long, value_name = "SHARE")]
+    pub turnover: Option<f64>,
+    /// Share of equity to invest; the rest stays in cash [default: the most the caps allow]
+    #[arg(long, value_name = "SHARE")]
+    pub invested: Option<f64>,
+    /// Where expected returns come from
+    #[arg(long, value_enum, default_value_t = ExpectedFrom::None)]
+    pub returns: ExpectedFrom,
+    /// With expected returns: how much variance a unit of return is worth
+    #[arg(long, value_name = "NUMBER", default_value_t = 3.0)]
+    pub aversion: f64,
+    /// Days between two estimates of the test out of sample
+    #[arg(long, value_name = "DAYS", default_value_t = EVERY, value_parser = at_least_one)]
+    pub every: usize,
+    /// Beside no book, and from the whole tape
+    #[arg(long)]
+    pub alone: bool,
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Where expected returns come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExpectedFrom {
+    /// Nowhere: the least variance, as means of samples are mostly noise.
+    None,
+    /// From signals that stand now, where the record of their source is proven.
+    Record,
+}
+
 /// What to prove.
 #[derive(Debug, clap::Args)]
 pub struct Validate {
@@ -319,6 +370,10 @@ pub struct SimXapi {
 fn broker_kind(text: &str) -> Result<BrokerKind, String> {
     let known = [BrokerKind::Paper, BrokerKind::Xapi];
     known.into_iter().find(|kind| kind.word() == text).ok_or_else(|| "write paper or xapi".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|days| *days > 0).ok_or_else(|| "write a number of days, 1 or more".to_owned())
 }
 
 fn two_ports(text: &str) -> Result<(u16, u16), String> {

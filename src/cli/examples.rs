@@ -42,6 +42,12 @@ pub const WALKFORWARD: &str = "Examples:
   pmax --tape us20-1990-2022 walkforward --anchored --train 5y --format markdown
   pmax walkforward --train 4m --test 1m --html walk.html   a short tape, shorter windows, a page with pictures";
 
+pub const ALLOCATE: &str = "Examples:
+  pmax --tape us20-1990-2022 allocate             twenty stocks: target weights, and 30 years out of sample
+  pmax allocate --invested 0.3 --turnover 0.1     three tenths invested, a tenth traded at most
+  pmax allocate --returns record                  expected returns, where the signals' own record supports any
+  pmax --tape us20-1990-2022 allocate --last 252 --format json   one year of returns, for a script";
+
 pub const VALIDATE: &str = "Examples:
   pmax validate                                   six proofs on every strategy, yours among them
   pmax validate breakout --tape eurusd-2017       one strategy on another tape

@@ -10,7 +10,7 @@ use crate::cli::args::{Args, Render, RenderAs};
 use crate::cli::open::{Base, date};
 use crate::cli::{Done, OK, say};
 use crate::domain::{BrokerKind, Duration, MarketTime, WallTime};
-use crate::runtime::{Headless, Palette, RunTerms, Trouble};
+use crate::runtime::{Allocator, Headless, Palette, RunTerms, Trouble};
 use crate::ui::{self, Context, Effect, Event, Theme, UiState};
 
 /// Calm days before the picture, so that signals and comments are there to see.
@@ -36,7 +36,8 @@ pub fn run(args: &Args, render: &Render) -> Done {
     if render.mono {
         state.palette = Palette::Mono;
     }
-    let mut stage = Stage { world, state, context, size: (width, height) };
+    let allocator = Allocator::new(&tape, &base.instruments, base.setup(&tape).settings);
+    let mut stage = Stage { world, state, context, size: (width, height), allocator };
     stage.event(&Event::Tick);
     for token in render.keys.split_whitespace() {
         stage.token(token)?;
@@ -58,6 +59,7 @@ struct Stage {
     state: UiState,
     context: Context,
     size: (u16, u16),
+    allocator: Allocator,
 }
 
 impl Stage {
@@ -81,6 +83,11 @@ impl Stage {
             match effect {
                 Effect::Ask(number, command) => self.world.ask(number, command),
                 Effect::Kill => self.world.command(crate::engine::Command::Kill { why: "kill switch".to_owned() }),
+                Effect::Allocate => {
+                    let allocated = self.allocator.beside(&frame.snapshot, self.world.now());
+                    self.state.target.latest = Some(Arc::new(allocated));
+                    self.state.target.asked = None;
+                }
                 Effect::Tape(_) | Effect::Reconnect | Effect::Show(_) | Effect::Bell | Effect::Quit => {}
             }
         }

@@ -13,8 +13,8 @@ use crate::domain::{BrokerKind, InstrumentTable, MarketTime, PositionSide, Price
 use crate::engine::Snapshot;
 use crate::orders::OrderState;
 use crate::runtime::{
-    self, Feed, HISTORY, KillLatch, Practice, Session, Speed, Trouble, Wiring, complain, install_panic_hook, on_death,
-    open_ledger, open_run, run_to_take_up, wall_now,
+    self, AllocationDesk, Allocator, Feed, HISTORY, KillLatch, Practice, Session, Speed, Trouble, Wiring, complain,
+    install_panic_hook, on_death, open_ledger, open_run, run_to_take_up, wall_now,
 };
 use crate::ui::{self, Context, Ended, Keeper, Overlay, ScreenFile, Start, TerminalProblem, UiState};
 
@@ -49,7 +49,8 @@ pub fn run(args: &Args) -> Done {
         Trouble::new(format!("The screen's loop cannot start: {error}"), "Nothing was sent", "Free some memory and try again")
     })?;
     let keeper = Keeper::start(base.home.screen_file(), remembered);
-    let start = Start { state, context, rings: base.config.screen.bell, keeper };
+    let desk = allocation_desk(&base)?;
+    let start = Start { state, context, rings: base.config.screen.bell, keeper, desk };
     let ran = executor.block_on(ui::run(start, session));
     executor.shutdown_background();
     finish(&base, ran)
@@ -75,9 +76,26 @@ fn no_screen(problem: &TerminalProblem) -> Trouble {
     )
 }
 
+/// Who computes target allocations from the tape's history; nobody on a live market.
+fn allocation_desk(base: &Base) -> Result<Option<AllocationDesk>, Trouble> {
+    if is_live(base) {
+        return Ok(None);
+    }
+    let tape = base.tape()?;
+    let allocator = Allocator::new(&tape, &base.instruments, runtime::settings_of(&base.config));
+    AllocationDesk::start(allocator, wall_now).map(Some).map_err(|error| {
+        Trouble::new(format!("A thread cannot be started: {error}"), "Nothing was sent", "Free some memory and try again")
+    })
+}
+
+/// Whether prices come from a broker's own market.
+fn is_live(base: &Base) -> bool {
+    base.config.broker.kind == BrokerKind::Xapi && !base.config.xapi.host.is_empty()
+}
+
 /// Opens ledger, tape and run, and starts the engine.
 pub fn start_session(base: &Base, args: &Args) -> Result<Session, Trouble> {
-    if base.config.broker.kind == BrokerKind::Xapi && !base.config.xapi.host.is_empty() {
+    if is_live(base) {
         return start_live(base, args);
     }
     let tape = base.tape()?;

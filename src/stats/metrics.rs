@@ -1,7 +1,7 @@
 //! Metrics of a series of simple returns, each with its convention; `quantstats`, `empyrical` and others differ in exactly these.
 
 use crate::stats::descriptive::{are_finite, defined};
-use crate::stats::{Interval, mean, standard_deviation};
+use crate::stats::{Interval, mean, standard_deviation, student_t_quantile};
 
 /// Annualised Sharpe ratio: mean over standard deviation (n − 1) of returns in excess of `rate` a period, times √`periods_per_year`
 /// (empyrical, quantstats). `None` below two returns or without variance.
@@ -68,6 +68,13 @@ pub struct AlphaBeta {
     pub alpha: f64,
     /// Slope: covariance over the benchmark's variance.
     pub beta: f64,
+    /// Standard error of alpha, as if what is left over were independent and equally spread (ordinary least squares, n − 2). `None` below three
+    /// pairs.
+    pub alpha_error: Option<f64>,
+    /// Standard error of beta under the same terms.
+    pub beta_error: Option<f64>,
+    /// Pairs.
+    pub count: usize,
 }
 
 /// Least squares of excess returns on excess benchmark returns, `rate` a period. `None` for different lengths or a constant benchmark.
@@ -80,7 +87,31 @@ pub fn alpha_beta(returns: &[f64], benchmark: &[f64], rate: f64) -> Option<Alpha
     let cross: f64 = returns.iter().zip(benchmark).map(|(a, b)| (a - ours) * (b - theirs)).sum();
     let square: f64 = benchmark.iter().map(|value| (value - theirs) * (value - theirs)).sum();
     let beta = defined(cross / square)?;
-    Some(AlphaBeta { alpha: defined(ours - rate - beta * (theirs - rate))?, beta })
+    let alpha = defined(ours - rate - beta * (theirs - rate))?;
+    let away = returns.iter().zip(benchmark).map(|(a, b)| a - ours - beta * (b - theirs));
+    let count = returns.len();
+    let left_over = (count > 2).then(|| away.map(|value| value * value).sum::<f64>() / (count - 2) as f64);
+    let error = |share: f64| left_over.and_then(|variance| defined(libm::sqrt(variance * share)));
+    let centre = theirs - rate;
+    let (alpha_error, beta_error) = (error(1.0 / count as f64 + centre * centre / square), error(1.0 / square));
+    Some(AlphaBeta { alpha, beta, alpha_error, beta_error, count })
+}
+
+impl AlphaBeta {
+    /// Interval of alpha a period by Student's t with n − 2 degrees; `level` as 0.95.
+    pub fn alpha_interval(&self, level: f64) -> Option<Interval> {
+        self.around(self.alpha, self.alpha_error?, level)
+    }
+
+    /// Interval of beta, as [`Self::alpha_interval`].
+    pub fn beta_interval(&self, level: f64) -> Option<Interval> {
+        self.around(self.beta, self.beta_error?, level)
+    }
+
+    fn around(&self, value: f64, error: f64, level: f64) -> Option<Interval> {
+        let half = student_t_quantile((1.0 + level) / 2.0, self.count.checked_sub(2)? as f64)? * error;
+        Some(Interval { low: defined(value - half)?, high: defined(value + half)? })
+    }
 }
 
 /// The worst fall of wealth, and the longest time under water.
@@ -94,6 +125,10 @@ pub struct Drawdown {
     pub longest: usize,
     /// Periods that ended below an earlier peak, of all.
     pub under_water: usize,
+    /// Falls, each from a peak until the next one; the last may not have ended.
+    pub falls: usize,
+    /// Mean of the deepest point of each fall, as a positive share of its peak (Bacon 2008, average drawdown). `None` without a fall.
+    pub average: Option<f64>,
     /// Fall from the peak at the end.
     pub at_end: f64,
 }
@@ -105,21 +140,27 @@ pub fn drawdown(returns: &[f64]) -> Option<Drawdown> {
         return None;
     }
     let (mut wealth, mut peak, mut since_peak) = (1.0_f64, 1.0_f64, 0_usize);
-    let mut worst = Drawdown { depth: 0.0, to_trough: 0, longest: 0, under_water: 0, at_end: 0.0 };
+    let mut worst = Drawdown { depth: 0.0, to_trough: 0, longest: 0, under_water: 0, falls: 0, average: None, at_end: 0.0 };
+    // Deepest point of the fall that goes on, and of all that have ended together.
+    let (mut deepest, mut ended) = (0.0_f64, 0.0);
     for value in returns {
         wealth *= 1.0 + value;
         if wealth >= peak {
             (peak, since_peak) = (wealth, 0);
+            (ended, deepest) = (ended + deepest, 0.0);
         } else {
+            worst.falls += usize::from(since_peak == 0);
             since_peak += 1;
             worst.under_water += 1;
             worst.longest = worst.longest.max(since_peak);
         }
         worst.at_end = 1.0 - wealth / peak;
+        deepest = deepest.max(worst.at_end);
         if worst.at_end > worst.depth {
             (worst.depth, worst.to_trough) = (worst.at_end, since_peak);
         }
     }
+    worst.average = (worst.falls > 0).then(|| (ended + deepest) / worst.falls as f64);
     peak.is_finite().then_some(worst)
 }
 

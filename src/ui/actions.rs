@@ -71,6 +71,7 @@ actions! {
     Equity, "equity", View, ["e"], "equity curve and results by day";
     Activity, "log", View, ["l"], "activity log";
     Broker, "broker", View, ["shift-b"], "the broker: link, account, what is held back and why";
+    Target, "target", View, ["shift-t"], "target allocation beside the book: information, not an order";
     NextPane, "next", View, ["tab"], "next pane";
     PreviousPane, "previous", View, ["backtab"], "previous pane";
     Up, "up", View, ["up", "k"], "up";

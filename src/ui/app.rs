@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::domain::Duration;
 use crate::engine::SnapshotRequest;
-use crate::runtime::{Frame, Request, Session, wall_now};
+use crate::runtime::{Allocated, AllocationDesk, Frame, Request, Session, wall_now};
 use crate::ui::draw::{Picture, draw};
 use crate::ui::keeper::Keeper;
 use crate::ui::roles::Theme;
@@ -50,6 +50,7 @@ struct App {
     /// The picture of the last step.
     seen: Arc<Frame>,
     keeper: Keeper,
+    desk: Option<AllocationDesk>,
 }
 
 /// Signals that matter.
@@ -72,11 +73,13 @@ pub struct Start {
     pub rings: bool,
     /// Who writes the layout down.
     pub keeper: Keeper,
+    /// Who computes target allocations; nobody where there is no tape.
+    pub desk: Option<AllocationDesk>,
 }
 
 /// Runs the screen on the current thread until it ends. Returns how, with the state to remember.
 pub async fn run(start: Start, session: Session) -> Result<(Ended, UiState, Session), (TerminalProblem, Session)> {
-    let Start { state, context, rings, keeper } = start;
+    let Start { state, context, rings, keeper, desk } = start;
     let terminal = match Terminal::enter() {
         Ok(terminal) => terminal,
         Err(problem) => return Err((problem, session)),
@@ -85,7 +88,7 @@ pub async fn run(start: Start, session: Session) -> Result<(Ended, UiState, Sess
     let no_colour = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
     let seen = Arc::clone(&session.frames.borrow());
     let shown = SnapshotRequest::default();
-    let mut app = App { state, context, session, terminal, shown, rings, no_colour, size, seen, keeper };
+    let mut app = App { state, context, session, terminal, shown, rings, no_colour, size, seen, keeper, desk };
     let ended = app.run().await;
     restore_now();
     app.keeper.finish();
@@ -177,7 +180,10 @@ impl App {
         let frame: Arc<Frame> = Arc::clone(&self.session.frames.borrow());
         self.seen = Arc::clone(&frame);
         let scene = Scene { frame: &frame, context: &self.context, now: wall_now(), size: self.size };
-        let effects = update(&mut self.state, event, scene);
+        let mut effects = update(&mut self.state, event, scene);
+        if let Some(allocated) = self.desk.as_ref().and_then(AllocationDesk::answer) {
+            effects.extend(update(&mut self.state, &Event::Allocated(Arc::new(allocated)), scene));
+        }
         let mut ended = None;
         for effect in effects {
             ended = self.carry_out(effect).or(ended);
@@ -201,6 +207,10 @@ impl App {
                 self.shown = request;
                 self.session.request(Request::Show(request))
             }
+            Effect::Allocate => {
+                self.allocate();
+                true
+            }
             Effect::Bell => {
                 if self.rings {
                     print!("\x07");
@@ -213,6 +223,19 @@ impl App {
             tracing::error!(target: "pmax::screen", "the engine did not take a request");
         }
         None
+    }
+
+    /// Asks for a target allocation beside the book of the last picture. Where one is being computed already, that one will do.
+    fn allocate(&mut self) {
+        let Some(desk) = &self.desk else {
+            let answer = Err("it is computed from the history on a tape, and this run hears a live market".to_owned());
+            let allocated = Allocated { market_at: self.seen.snapshot.market_now, made_at: wall_now(), answer };
+            (self.state.target.latest, self.state.target.asked) = (Some(Arc::new(allocated)), None);
+            return;
+        };
+        if !desk.ask(Arc::clone(&self.seen)) {
+            tracing::info!(target: "pmax::allocation", "an allocation is being computed already");
+        }
     }
 
     /// Draws the picture the last step has seen: what a key acts on is what was on the screen.

@@ -108,6 +108,7 @@ fn body(picture: &Picture<'_>, area: Rect, class: Class, buffer: &mut Buffer) {
         View::Equity => panes::equity::draw(picture, area, buffer),
         View::Activity => panes::activity::draw(picture, area, buffer),
         View::Broker => panes::broker::draw(picture, area, buffer),
+        View::Allocation => panes::allocation::draw(picture, area, buffer),
     }
 }
 

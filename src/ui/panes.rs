@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod alerts;
+pub mod allocation;
 pub mod broker;
 pub mod commentary;
 pub mod detail;

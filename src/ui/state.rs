@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use crate::domain::{InstrumentId, InstrumentTable, OrderId, WallTime};
 use crate::engine::Snapshot;
-use crate::runtime::{Frame, Palette};
+use crate::runtime::{Allocated, Frame, Palette};
 use crate::ui::intent::Preview;
 use crate::ui::keys::Keymap;
 use crate::ui::rows::RowKey;
@@ -45,6 +45,8 @@ pub enum View {
     Activity,
     /// The broker.
     Broker,
+    /// The target allocation.
+    Allocation,
 }
 
 /// Bars per candle of the detail chart.
@@ -135,6 +137,17 @@ pub struct Toast {
     pub is_warning: bool,
 }
 
+/// The target allocation the screen knows.
+#[derive(Debug, Clone, Default)]
+pub struct TargetShown {
+    /// Since when a new one is being computed.
+    pub asked: Option<WallTime>,
+    /// The latest one.
+    pub latest: Option<Arc<Allocated>>,
+    /// The first row shown.
+    pub row: usize,
+}
+
 /// Things that do not change while the program runs.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -171,6 +184,8 @@ pub struct UiState {
     pub answered: u64,
     /// Scroll of the activity view.
     pub activity_row: usize,
+    /// The target allocation.
+    pub target: TargetShown,
     /// Order of quotes.
     pub sort: Sort,
     /// The order fixed when sorting by change.
@@ -211,6 +226,7 @@ impl Default for UiState {
             asked: 0,
             answered: 0,
             activity_row: 0,
+            target: TargetShown::default(),
             sort: Sort::Listed,
             fixed_order: Vec::new(),
             group: String::new(),

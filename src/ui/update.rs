@@ -9,7 +9,7 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 
 use crate::domain::{Duration, Severity, WallTime};
 use crate::engine::{Command, KillPhase, SnapshotRequest};
-use crate::runtime::{Frame, Speed, TapeControl};
+use crate::runtime::{Allocated, Frame, Speed, TapeControl};
 use crate::ui::actions::ActionId;
 use crate::ui::intent::{ANSWER_WITHIN, Intent, Preview, PreviewPhase};
 use crate::ui::layout::{Class, class_of};
@@ -37,6 +37,8 @@ pub enum Event {
     Resize(u16, u16),
     /// A new picture arrived, or time passed.
     Tick,
+    /// A target allocation was computed.
+    Allocated(Arc<Allocated>),
 }
 
 /// What is to be done outside.
@@ -52,6 +54,8 @@ pub enum Effect {
     Show(SnapshotRequest),
     /// Fire the kill latch, at once.
     Kill,
+    /// Compute a target allocation beside this book.
+    Allocate,
     /// Ring the bell.
     Bell,
     /// End the program.
@@ -80,6 +84,7 @@ pub fn update(state: &mut UiState, event: &Event, scene: Scene<'_>) -> Vec<Effec
         Event::Paste(text) => paste(state, text),
         Event::Resize(width, height) => resized(state, (*width, *height)),
         Event::Tick => {}
+        Event::Allocated(allocated) => (state.target.latest, state.target.asked) = (Some(Arc::clone(allocated)), None),
     }
     pass_time(state, scene, &mut effects);
     if scene.frame.playback.is_live() && effects.iter().any(|effect| matches!(effect, Effect::Tape(_))) {

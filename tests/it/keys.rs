@@ -9,7 +9,7 @@ use crate::stage::{Stage, lived};
 #[test]
 fn closing_and_changing_act_under_positions_only() {
     for key in ['x', 'm'] {
-        for elsewhere in ["1", "2", "3", "5", "6", "e", "l", "B"] {
+        for elsewhere in ["1", "2", "3", "5", "6", "e", "l", "B", "T"] {
             let mut stage = Stage::new(lived(), (120, 40), Palette::GreenRed);
             stage.keys(elsewhere);
             stage.keys(&key.to_string());

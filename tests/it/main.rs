@@ -8,6 +8,8 @@
     reason = "a test that meets the impossible should stop there"
 )]
 
+mod allocate;
+mod allocation;
 mod amounts;
 mod backtest;
 mod bad_input;

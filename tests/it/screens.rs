@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pmax::domain::{Currency, Duration, Money, TradingState, WallTime};
 use pmax::engine::Command;
-use pmax::runtime::{AccountMoney, LinkView, Palette, SocketView};
+use pmax::runtime::{AccountMoney, Allocated, LinkView, Palette, SocketView};
 use pmax::ui::{self, ActionId, Effect, Event, Overlay, Scene};
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
@@ -71,6 +71,35 @@ fn overlays_and_views() {
     stage.press(KeyCode::Enter);
     stage.world.wait(Duration::seconds(1));
     insta::assert_snapshot!("preview_120x40_mono", stage.shot());
+}
+
+#[test]
+fn a_target_allocation_beside_the_book() {
+    for (size, name) in [((120, 40), "target_120x40"), ((80, 24), "target_80x24")] {
+        let mut stage = Stage::new(lived(), size, Palette::GreenRed);
+        let records = stage.world.records();
+        stage.press(KeyCode::Char('T'));
+        stage.world.wait(Duration::seconds(12));
+        insta::assert_snapshot!(name, stage.shot());
+        assert_eq!(stage.world.records(), records, "looking at it decides nothing");
+        assert_eq!(stage.text().contains("more: Down, PageDown"), size.1 == 24);
+        for _ in 0..5 {
+            stage.press(KeyCode::PageDown);
+        }
+        assert!(stage.text().contains("│ cash ") && !stage.text().contains("more: Down"), "{}", stage.text());
+        stage.press(KeyCode::Char('T'));
+        assert!(stage.text().contains("1 Quotes"), "{}", stage.text());
+    }
+    // A reason stands where there is no allocation, and none is shown beside it.
+    let mut stage = Stage::new(lived(), (80, 24), Palette::GreenRed);
+    stage.press(KeyCode::Char('T'));
+    let latest = stage.state.target.latest.clone().unwrap();
+    let without = Allocated { answer: Err("2 daily returns are too few".to_owned()), ..(*latest).clone() };
+    stage.event(&Event::Allocated(Arc::new(without)));
+    let text = stage.text();
+    assert!(text.contains("There is no allocation: 2 daily returns are too few.") && !text.contains("of equity"), "{text}");
+    stage.state.target.latest = None;
+    assert!(stage.text().contains("Being computed; the screen goes on meanwhile."), "{}", stage.text());
 }
 
 /// A link as it stands on a good day.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pmax::domain::{Duration, MarketTime, WallTime};
 use pmax::engine::{Command, SnapshotRequest};
-use pmax::runtime::{Frame, Headless, LinkView, Palette};
+use pmax::runtime::{Allocator, Frame, Headless, LinkView, Palette};
 use pmax::ui::{self, Context, Effect, Event, Keymap, Picture, Scene, Theme, UiState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -54,6 +54,12 @@ impl Stage {
                 Effect::Ask(number, command) => self.world.ask(*number, command.clone()),
                 Effect::Kill => self.world.command(Command::Kill { why: "kill switch".to_owned() }),
                 Effect::Quit => self.quits = true,
+                Effect::Allocate => {
+                    let (tape, setup) = world::setup("crash-2020");
+                    let allocator = Allocator::new(&tape, &setup.instruments, setup.settings);
+                    let allocated = Arc::new(allocator.beside(&frame.snapshot, self.world.now()));
+                    ui::update(&mut self.state, &Event::Allocated(allocated), scene);
+                }
                 Effect::Tape(_) | Effect::Reconnect | Effect::Show(_) | Effect::Bell => {}
             }
         }

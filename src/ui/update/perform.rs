@@ -43,6 +43,7 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Equity => toggle_view(state, View::Equity),
         ActionId::Activity => toggle_view(state, View::Activity),
         ActionId::Broker => toggle_view(state, View::Broker),
+        ActionId::Target => target(state, scene, effects),
         ActionId::Reconnect => reconnect(state, scene, effects),
         ActionId::NextPane => focus(state, state.focus.next()),
         ActionId::PreviousPane => focus(state, state.focus.previous()),
@@ -135,7 +136,9 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let instrument = match state.view {
         View::Detail(id) => Some(id),
-        View::Panes | View::Equity | View::Activity | View::Broker => state.selected_instrument(snapshot, scene.context),
+        View::Panes | View::Equity | View::Activity | View::Broker | View::Allocation => {
+            state.selected_instrument(snapshot, scene.context)
+        }
     };
     let Some(instrument) = instrument.and_then(|id| scene.context.instruments.get(id)) else { return };
     write_ticket(state, instrument, side, scene);
@@ -241,6 +244,15 @@ fn rearm(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
     }
 }
 
+/// Opens the view and asks for an allocation beside the book as it is now; closing it asks for nothing.
+fn target(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    toggle_view(state, View::Allocation);
+    if state.view == View::Allocation {
+        (state.target.asked, state.target.row) = (Some(scene.now), 0);
+        effects.push(Effect::Allocate);
+    }
+}
+
 fn focus(state: &mut UiState, pane: Pane) {
     state.focus = pane;
     state.view = View::Panes;
@@ -266,6 +278,15 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let moved = |row: usize, count: usize| row.saturating_add_signed(by).min(count.saturating_sub(1));
     match (state.view, state.focus) {
+        (View::Allocation, _) => {
+            let lines = state
+                .target
+                .latest
+                .as_ref()
+                .and_then(|latest| latest.answer.as_ref().ok())
+                .map_or(0, |advised| advised.advice.lines.len());
+            state.target.row = moved(state.target.row, lines);
+        }
         (View::Activity, _) => state.activity_row = moved(state.activity_row, snapshot.activity.len()),
         (View::Panes | View::Detail(_), Pane::Quotes) => {
             let shown = state.visible_quotes(snapshot, scene.context);
