@@ -10,6 +10,7 @@ mod open;
 mod rehearsal;
 mod render;
 mod sim;
+mod stats;
 mod status;
 mod tapes;
 mod validate;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Info { format }) => status::info(&args, *format),
         Some(Verb::Backtest(options)) => backtest::run(&args, options),
         Some(Verb::Walkforward(options)) => walkforward::run(&args, options),
+        Some(Verb::Stats(options)) => stats::run(options),
         Some(Verb::Validate(options)) => validate::run(&args, options),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),

@@ -30,7 +30,9 @@ pub use distributions::{
     normal_quantile, normal_survival, student_t_cdf, student_t_quantile, student_t_survival,
 };
 pub use forecasts::{Coverage, christoffersen, diebold_mariano, kupiec, mcnemar_chi_squared, mcnemar_exact, pesaran_timmermann};
-pub use hypotheses::{Centre, Tested, benjamini_hochberg, f_test, levene, newey_west, newey_west_lags, paired_t_test, t_test, welch_t_test};
+pub use hypotheses::{
+    Centre, Tested, benjamini_hochberg, f_test, levene, newey_west, newey_west_lags, paired_t_test, t_test, welch_t_test,
+};
 pub use inference::{Interval, mean_interval_95, student_t_975, t_statistic, wilson_95};
 pub use metrics::{
     AlphaBeta, Drawdown, Shape, alpha_beta, annual_growth, calmar, drawdown, expected_shortfall, hit_rate, information_ratio,

@@ -37,6 +37,11 @@ pub const WALKFORWARD: &str = "Examples:
   pmax --tape us20-1990-2022 walkforward --anchored --train 5y --format markdown
   pmax walkforward --train 4m --test 1m --html walk.html   a short tape, shorter windows, a page with pictures";
 
+pub const STATS: &str = "Examples:
+  pmax stats returns.csv                          one column of simple returns with dates
+  pmax stats spx.csv --prices --column close      returns are made of prices
+  pmax stats hourly.csv --periods 1638 --format json   six and a half hours on 252 days, for a script";
+
 pub const VALIDATE: &str = "Examples:
   pmax validate                                   six proofs on every strategy, yours among them
   pmax validate breakout --tape eurusd-2017       one strategy on another tape

@@ -11,9 +11,9 @@ use crate::stats::metrics::{
     annual_growth, calmar, drawdown, expected_shortfall, omega, percentile_interval, shape, sortino, value_at_risk,
 };
 use crate::stats::{
-    Bandwidth, Centre, Interval, Lags, Observed, Reading, Replica, Resampler, Scheme, Tested, annualised_volatility, dickey_fuller,
-    durbin_watson, f_test, jarque_bera, kpss, levene, ljung_box, mean, mean_interval_95, newey_west, newey_west_lags,
-    optimal_block_lengths, standard_deviation, studentised_interval, t_test, wilson_95,
+    Bandwidth, Centre, Interval, Lags, Observed, Reading, Replica, Resampler, Scheme, Tested, annualised_volatility,
+    dickey_fuller, durbin_watson, f_test, jarque_bera, kpss, levene, ljung_box, mean, newey_west, newey_west_lags,
+    optimal_block_lengths, standard_deviation, student_t_quantile, studentised_interval, t_test, wilson_95,
 };
 
 /// Confidence of every interval, and of the track record.
@@ -169,7 +169,7 @@ impl Report {
             count: returns.len(),
             periods_per_year,
             mean,
-            mean_interval: mean_interval_95(returns),
+            mean_interval: mean_interval(returns),
             deviation: standard_deviation(returns),
             annual_mean: mean.and_then(|mean| defined(mean * periods_per_year)),
             annual_growth: annual_growth(returns, periods_per_year),
@@ -184,11 +184,7 @@ impl Report {
             sortino: sortino(returns, 0.0, periods_per_year),
             calmar: calmar(returns, periods_per_year),
             omega: omega(returns, 0.0),
-            drawdown: drawdown(returns).map(|fall| Fall {
-                depth: fall.depth,
-                to_trough: fall.to_trough,
-                longest: fall.longest,
-            }),
+            drawdown: drawdown(returns).map(|fall| Fall { depth: fall.depth, to_trough: fall.to_trough, longest: fall.longest }),
             gains,
             hit_rate: (!returns.is_empty()).then(|| gains as f64 / returns.len() as f64),
             hit_interval: wilson_95(gains, returns.len() as u64),
@@ -196,6 +192,12 @@ impl Report {
             checks: checks(returns),
         }
     }
+}
+
+fn mean_interval(returns: &[f64]) -> Option<Interval> {
+    let (centre, n) = (mean(returns)?, returns.len() as f64);
+    let half = student_t_quantile(0.5 + LEVEL / 2.0, n - 1.0)? * standard_deviation(returns)? / libm::sqrt(n);
+    Some(Interval { low: defined(centre - half)?, high: defined(centre + half)? })
 }
 
 fn scaled(range: Interval, by: impl Fn(f64) -> Option<f64>) -> Option<Interval> {

@@ -34,6 +34,7 @@ mod screens;
 mod scripts;
 mod secrets;
 mod stage;
+mod stats_file;
 mod sudden_deaths;
 mod support;
 mod tapes;
