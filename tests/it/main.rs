@@ -12,6 +12,7 @@ mod amounts;
 mod backtest;
 mod bad_input;
 mod command_line;
+mod coverage;
 mod crash;
 mod dialogs;
 mod documents;
