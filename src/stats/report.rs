@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::stats::descriptive::defined;
 use crate::stats::metrics::{
-    annual_growth, calmar, drawdown, expected_shortfall, omega, percentile_interval, shape, sortino, value_at_risk,
+    annual_growth, calmar, drawdown, expected_shortfall, hit_rate, omega, percentile_interval, shape, sortino, value_at_risk,
 };
 use crate::stats::{
     Bandwidth, Centre, Interval, Lags, Observed, Reading, Replica, Resampler, Scheme, Tested, annualised_volatility,
@@ -164,6 +164,7 @@ impl Report {
             expected_shortfall: expected_shortfall(&sorted, level),
         };
         let mean = mean(returns);
+        let hit_rate = hit_rate(returns);
         let gains = returns.iter().filter(|value| **value > 0.0).count() as u64;
         Self {
             count: returns.len(),
@@ -186,8 +187,8 @@ impl Report {
             omega: omega(returns, 0.0),
             drawdown: drawdown(returns).map(|fall| Fall { depth: fall.depth, to_trough: fall.to_trough, longest: fall.longest }),
             gains,
-            hit_rate: (!returns.is_empty()).then(|| gains as f64 / returns.len() as f64),
-            hit_interval: wilson_95(gains, returns.len() as u64),
+            hit_rate,
+            hit_interval: hit_rate.and_then(|_| wilson_95(gains, returns.len() as u64)),
             losses: [loss(0.05), loss(0.01)],
             checks: checks(returns),
         }

@@ -59,10 +59,9 @@ fn the_first_series_of_the_report_are_wrong_as_often_as_it_says() {
 #[test]
 fn single_draws_fail_where_days_depend_on_each_other_and_blocks_fail_less() {
     let tallies = asked(Process::Autoregressive, 250);
-    for (single, blocks) in [
-        (Question::MeanBySingleDraws, Question::MeanByBlocks),
-        (Question::SharpeBySingleDraws, Question::SharpeByBlocks),
-    ] {
+    for (single, blocks) in
+        [(Question::MeanBySingleDraws, Question::MeanByBlocks), (Question::SharpeBySingleDraws, Question::SharpeByBlocks)]
+    {
         let (single, blocks) = (of(&tallies, single), of(&tallies, blocks));
         assert!(is_more_than(single, 2.0 * STATED), "{single:?}");
         // What blocks make of it is not what single draws would.
@@ -76,6 +75,10 @@ fn single_draws_fail_where_days_depend_on_each_other_and_blocks_fail_less() {
     let independent = asked(Process::Independent, 60);
     for question in Question::ALL {
         let tally = of(&independent, question);
-        assert!(!question.is_true_of(Process::Independent) || !is_more_than(tally, 2.0 * STATED), "{}: {tally:?}", question.title());
+        assert!(
+            !question.is_true_of(Process::Independent) || !is_more_than(tally, 2.0 * STATED),
+            "{}: {tally:?}",
+            question.title()
+        );
     }
 }
