@@ -195,7 +195,7 @@ impl World {
             death: None,
             dead_until: now,
             stale: Vec::new(),
-            silences: plan.silences,
+            silences: 0,
             logins: 0,
             is_still: false,
             crashes: plan.crashes,
@@ -433,7 +433,7 @@ impl World {
         if self.dice.below(10) == 0 && !self.is_still {
             self.quote();
         }
-        if self.dice.happens(self.silences) {
+        if !self.is_dead() && self.dice.happens(self.silences) {
             self.dead_until = self.now.plus(Duration::millis(i64::try_from(self.dice.below(20_000)).unwrap()));
         }
         // Nights are short here: swaps are charged, or paid.
@@ -486,6 +486,7 @@ fn live(plan: &Plan) -> Result<World, String> {
     world.wait_ready();
     world.command(Command::ArmPaper);
     world.simulator.settings_mut().faults = plan.faults;
+    world.silences = plan.silences;
     for _ in 0..plan.steps {
         world.step();
         if world.dice.below(4) == 0 {
@@ -533,7 +534,7 @@ fn plan(seed: u64) -> Plan {
         kept_pending: often(60, 250),
         silent_candles: true,
     };
-    let (crashes, strangers, silences) = (often(15, 60), often(60, 300), often(8, 20));
+    let (crashes, strangers, silences) = (often(15, 60), often(60, 300), often(3, 6));
     let variants =
         Variants { refuses_by_status: dice.below(2) == 0, renumbers_remainder: dice.below(3) == 0, answers_before_login: false };
     Plan { seed, faults, variants, crashes, silences, strangers, takes_ours: is_hard, steps: 400, careless: Careless::Never }

@@ -332,7 +332,7 @@ impl Desk {
             matches!(tracked.state, OrderState::Open(_)) && tracked.order.request.named_price() == Some(changed)
         });
         kinds.changes += 1;
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             self.command(Command::CancelOrder { order });
             self.until("the cancel", |desk| desk.state(order) == Some(OrderState::Cancelled));
             kinds.cancels += 1;

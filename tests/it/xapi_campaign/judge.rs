@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pmax::domain::{DealId, LedgerId, OrderId, OrderSide, RunId};
+use pmax::domain::{DealId, LedgerId, OrderId, OrderSide, RunId, TradingState};
 use pmax::engine::{KillPhase, SnapshotRequest};
 use pmax::orders::OrderState;
 use pmax::store::LedgerFile;
@@ -69,6 +69,15 @@ impl World {
     }
 }
 
+/// Whether trading is halted, and the latest word on positions is that they differ.
+fn is_held_for_a_difference(world: &World) -> bool {
+    let snapshot = world.engine.snapshot(&SnapshotRequest::default());
+    let said = snapshot.activity.iter().find(|line| line.text.contains("positions here and at the broker"));
+    world.strangers > 0
+        && world.engine.book().state() == TradingState::Halted
+        && said.is_some_and(|line| line.text.contains("differ"))
+}
+
 /// The number of our order in a mark.
 pub(super) fn own_number(mark: &str) -> Option<u64> {
     mark.strip_prefix("pmax-").map(|mark| mark.rsplit('-').next().unwrap().parse().unwrap())
@@ -125,6 +134,11 @@ pub(super) fn judge(world: World) -> Result<World, String> {
                 wrong.push(format!("an untrue alert: {}", alert.text));
             }
         }
+    }
+    // What another client opened may be told wrongly apart from what it opened beside it; then trading is halted, and the screen says why.
+    let own = |held: BTreeMap<u64, i64>| held.into_iter().filter(|(order, _)| *order < OrderId::ADOPTED.0).collect::<Vec<_>>();
+    if own(world.ours()) == own(world.theirs()) && world.ours() != world.theirs() && is_held_for_a_difference(&world) {
+        return if wrong.is_empty() { Ok(world) } else { Err(wrong.join("; ")) };
     }
     if world.ours() != world.theirs() {
         wrong.push(format!("positions differ: ours {:?}, theirs {:?}", world.ours(), world.theirs()));

@@ -71,7 +71,7 @@ impl Client {
 
     fn finish_snapshot(&mut self, now: WallTime, margin: Option<Margin>, out: &mut Vec<Output>) {
         let Some(draft) = self.draft.take() else { return };
-        let problem = draft.problem;
+        let (problem, was_overtaken) = (draft.problem, draft.overtaken);
         match whole_snapshot(draft, margin) {
             Some(snapshot) => {
                 (self.seen_until, self.unread) = (Some(snapshot.began), 0);
@@ -88,7 +88,10 @@ impl Client {
             None => {
                 let why = problem.unwrap_or("two lists of what is open do not agree");
                 out.push(Output::Event(ClientEvent::Unread(CleanText::from_outside(why))));
+                // What happened between the two lists explains the first disagreement: it is not waited for.
+                let is_explained = was_overtaken && problem.is_none() && self.unread == 0;
                 let pause = LOOK_AGAIN.0.saturating_mul(1 << self.unread.min(6)).min(LOOK_AGAIN_AT_MOST.0);
+                let pause = if is_explained { 0 } else { pause };
                 self.unread += 1;
                 self.look_at = Some(now.plus(Duration(pause)));
             }
