@@ -11,11 +11,14 @@ use crate::cli::{Done, OK, say};
 use crate::domain::counted;
 use crate::stats::{self, Check, Interval, Reading, Report, Resampled, Resampling, Sign, Supposed};
 
-/// Replications of the bootstrap.
+/// Replications of the bootstrap; fewer of a series so long that nobody would wait for them.
 const REPLICATIONS: u64 = 10_000;
+const FEWEST: u64 = 1_000;
+/// Returns times replications from which they become fewer.
+const MOST: u64 = 1_000_000_000;
 /// Replications between two looks at how far it is.
 const PORTION: u64 = 100;
-/// Returns times replications from which a person is told how far it is: about half a second.
+/// Returns times replications from which a person is told how far it is: about a second.
 const LONG: u64 = 300_000_000;
 
 /// Reads, computes and reports.
@@ -49,12 +52,14 @@ pub fn run(options: &Stats) -> Done {
 
 /// Draws all replications; a person who waits sees how far it is, a script does not.
 fn resample(resampling: &Resampling, series: &Series) -> Resampled {
-    let is_told = series.returns.len() as u64 * REPLICATIONS >= LONG && std::io::stderr().is_terminal();
+    let count = series.returns.len() as u64;
+    let replications = (MOST / count / PORTION * PORTION).clamp(FEWEST, REPLICATIONS);
+    let is_told = count * replications >= LONG && std::io::stderr().is_terminal();
     let mut replicas = Vec::new();
-    for from in (0..REPLICATIONS).step_by(PORTION as usize) {
+    for from in (0..replications).step_by(PORTION as usize) {
         replicas.extend(resampling.draw(from..from + PORTION));
         if is_told {
-            progress(&format!("\rbootstrap {} %", (from + PORTION) * 100 / REPLICATIONS));
+            progress(&format!("\rbootstrap {} %", (from + PORTION) * 100 / replications));
         }
     }
     if is_told {
