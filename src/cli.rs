@@ -12,6 +12,7 @@ mod rehearsal;
 mod render;
 mod scores;
 mod sim;
+mod stats;
 mod status;
 mod tapes;
 mod validate;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Walkforward(options)) => walkforward::run(&args, options),
         Some(Verb::Scores(options)) => scores::run(&args, options),
         Some(Verb::Allocate(options)) => allocate::run(&args, options),
+        Some(Verb::Stats(options)) => stats::run(options),
         Some(Verb::Validate(options)) => validate::run(&args, options),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),

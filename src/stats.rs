@@ -16,6 +16,7 @@ mod inference;
 mod metrics;
 mod overfitting;
 mod power;
+mod report;
 mod series;
 mod sharpe;
 mod special;
@@ -33,7 +34,9 @@ pub use distributions::{
     normal_quantile, normal_survival, student_t_cdf, student_t_quantile, student_t_survival,
 };
 pub use forecasts::{Coverage, christoffersen, diebold_mariano, kupiec, mcnemar_chi_squared, mcnemar_exact, pesaran_timmermann};
-pub use hypotheses::{Centre, Tested, benjamini_hochberg, f_test, levene, paired_t_test, t_test, welch_t_test};
+pub use hypotheses::{
+    Centre, Tested, benjamini_hochberg, f_test, levene, newey_west, newey_west_lags, paired_t_test, t_test, welch_t_test,
+};
 pub use inference::{Interval, mean_interval_95, student_t_975, t_statistic, wilson_95};
 pub use metrics::{
     AlphaBeta, Drawdown, Shape, alpha_beta, annual_growth, calmar, drawdown, expected_shortfall, hit_rate, information_ratio,
@@ -41,6 +44,7 @@ pub use metrics::{
 };
 pub use overfitting::{Overfitting, overfitting};
 pub use power::{Contrast, exact_power, pass_probability, sample_size};
+pub use report::{Check, Fall, Loss, Report, Resampled, Resampling, Sign, Supposed, sign};
 pub use series::{Bandwidth, Kpss, Reading, autocorrelations, durbin_watson, jarque_bera, kpss, ljung_box};
 pub use sharpe::{Observed, annualising_factor, expected_maximum};
 pub use stationarity::{DickeyFuller, Lags, dickey_fuller};

@@ -122,6 +122,12 @@ pub enum Verb {
     /// Long only, the least variance by default. It is information: nothing here makes an order.
     #[command(after_help = examples::ALLOCATE)]
     Allocate(Allocate),
+    /// Say what a file of prices or returns shows: metrics with intervals, and tests
+    ///
+    /// The file is CSV: one row for each date, oldest first, parted by `,`, `;` or tabs, with or without a header. Dates are 2020-03-16, times
+    /// with a zone, or seconds or milliseconds since 1970. Returns are simple and shares: 0.012 for 1.2 %.
+    #[command(after_help = examples::STATS)]
+    Stats(Stats),
     /// Prove that strategies do not look ahead (exit 3 where one does)
     #[command(after_help = examples::VALIDATE)]
     Validate(Validate),
@@ -236,6 +242,42 @@ pub struct Walkforward {
     /// For people, for scripts, or for a page
     #[arg(long, value_enum, default_value_t = WrittenAs::Table)]
     pub format: WrittenAs,
+}
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub struct Stats {
+    /// The file
+    pub file: PathBuf,
+    /// Its values are prices: returns are made of them
+    #[arg(long, conflicts_with = "returns")]
+    pub prices: bool,
+    /// Its values are simple returns, however they look
+    #[arg(long)]
+    pub returns: bool,
+    /// Column of the values, by its name or, without a header, its number [default: the only one with numbers]
+    #[arg(long, value_name = "NAME")]
+    pub column: Option<String>,
+    /// Which series, where a column of symbols parts several
+    #[arg(long, value_name = "NAME")]
+    pub symbol: Option<String>,
+    /// Returns that make a year [default: 252, 365, 52, 12, 4 or 1 by the median gap between dates]
+    #[arg(long, value_name = "N", value_parser = above_zero)]
+    pub periods: Option<f64>,
+    /// Leave rows without a value out; a return of prices then spans the gap
+    #[arg(long)]
+    pub skip_missing: bool,
+    /// Seed of the bootstrap
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+fn above_zero(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| "write a number above 0, e.g. 252".to_owned())
 }
 
 /// What to allocate, and within what.

@@ -47,6 +47,10 @@ pub const ALLOCATE: &str = "Examples:
   pmax allocate --invested 0.3 --turnover 0.1     three tenths invested, a tenth traded at most
   pmax allocate --returns record                  expected returns, where the signals' own record supports any
   pmax --tape us20-1990-2022 allocate --last 252 --format json   one year of returns, for a script";
+pub const STATS: &str = "Examples:
+  pmax stats returns.csv                          one column of simple returns with dates
+  pmax stats spx.csv --prices --column close      returns are made of prices
+  pmax stats hourly.csv --periods 1638 --format json   six and a half hours on 252 days, for a script";
 
 pub const VALIDATE: &str = "Examples:
   pmax validate                                   six proofs on every strategy, yours among them

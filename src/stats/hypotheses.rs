@@ -2,7 +2,8 @@
 
 use crate::stats::descriptive::{are_finite, defined};
 use crate::stats::metrics::spread;
-use crate::stats::{f_cdf, f_survival, mean, student_t_survival};
+use crate::stats::series::autoproduct;
+use crate::stats::{f_cdf, f_survival, mean, normal_survival, student_t_survival};
 
 /// A statistic with its p-value; two-sided unless the test says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +30,30 @@ pub(super) fn by_t(statistic: f64, degrees: f64) -> Option<Tested> {
 pub fn t_test(values: &[f64], expected: f64) -> Option<Tested> {
     let n = values.len() as f64;
     by_t((mean(values)? - expected) / (spread(values)? / libm::sqrt(n)), n - 1.0)
+}
+
+/// Lags for a mean's long-run variance of so many values: `⌊4 (n/100)^(2/9)⌋` (Newey and West 1994).
+pub fn newey_west_lags(count: usize) -> usize {
+    (4.0 * libm::pow(count as f64 / 100.0, 2.0 / 9.0)) as usize
+}
+
+/// Test of the mean against `expected` where values may depend on each other: the long-run variance with Bartlett weights over `lags`
+/// (Newey and West 1987), divisor n, p-value by the normal distribution (statsmodels' `HAC` without its small-sample correction). `None`
+/// below two values, without variance, or for as many lags as values.
+pub fn newey_west(values: &[f64], expected: f64, lags: usize) -> Option<Tested> {
+    spread(values)?;
+    if lags >= values.len() {
+        return None;
+    }
+    let centre = mean(values)?;
+    let centred: Vec<f64> = values.iter().map(|value| value - centre).collect();
+    let weighted = |lag: usize| 2.0 * autoproduct(&centred, lag) * (1.0 - lag as f64 / (lags as f64 + 1.0));
+    let long_run = autoproduct(&centred, 0) + (1..=lags).map(weighted).sum::<f64>();
+    if long_run <= 0.0 {
+        return None;
+    }
+    let statistic = (centre - expected) * values.len() as f64 / libm::sqrt(long_run);
+    Tested::of(statistic, Some(2.0 * normal_survival(statistic.abs())))
 }
 
 /// Paired t test of equal means. `None` for different lengths.

@@ -1,10 +1,12 @@
 //! Intervals and test statistics.
 
+use serde::Serialize;
+
 use crate::stats::descriptive::defined;
 use crate::stats::{mean, standard_deviation};
 
 /// A two-sided interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,

@@ -1,5 +1,7 @@
 //! Tests of a series' shape and memory: Jarque–Bera, Ljung–Box, Durbin–Watson, KPSS.
 
+use serde::Serialize;
+
 use crate::stats::descriptive::defined;
 use crate::stats::hypotheses::Tested;
 use crate::stats::metrics::{shape, spread};
@@ -61,7 +63,8 @@ pub fn durbin_watson(residuals: &[f64]) -> Option<f64> {
 }
 
 /// Where a p-value that was read from a table stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reading {
     /// Interpolated.
     Within,

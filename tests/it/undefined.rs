@@ -69,6 +69,9 @@ fn metrics(values: &[f64], other: &[f64]) -> Vec<(&'static str, Given)> {
         ("minimum_track_record", observed(values, 0.0, |of| one(of.minimum_track_record(0.0, 0.95)))),
     ];
     all.extend([
+        ("newey_west", test(stats::newey_west(values, 0.0, 3))),
+        ("report, mean", ends(stats::Report::of(values, 252.0).mean_interval)),
+        ("report, hits", ends(stats::Report::of(values, 252.0).hit_interval)),
         ("t_test", test(stats::t_test(values, 0.0))),
         ("paired_t_test", test(stats::paired_t_test(values, other))),
         ("welch_t_test", test(stats::welch_t_test(values, other))),
