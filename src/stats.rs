@@ -14,6 +14,7 @@ mod inference;
 mod metrics;
 mod overfitting;
 mod power;
+mod robust;
 mod series;
 mod sharpe;
 mod special;
@@ -37,6 +38,7 @@ pub use metrics::{
 };
 pub use overfitting::{Overfitting, overfitting};
 pub use power::{Contrast, exact_power, pass_probability, sample_size};
+pub use robust::{median_distance_of_sorted, median_of_sorted, robust_z_of_sorted};
 pub use series::{Bandwidth, Kpss, Reading, autocorrelations, durbin_watson, jarque_bera, kpss, ljung_box};
 pub use sharpe::{Observed, annualising_factor, expected_maximum};
 pub use stationarity::{DickeyFuller, Lags, dickey_fuller};

@@ -142,13 +142,17 @@ impl Engine {
     }
 
     fn request_rearm(&mut self, outcome: &mut Outcome) {
-        if self.book.state == TradingState::Active {
+        if !self.book.needs_rearming() {
             self.tell("trading is ACTIVE; there is nothing to re-arm".to_owned(), outcome);
             return;
         }
         if self.book.orders.unknown() > 0 {
             let count = self.book.orders.unknown();
             self.tell(format!("{} UNKNOWN; trading stays held until that is settled", counted(count, "order")), outcome);
+            return;
+        }
+        if let Some(text) = self.refusal_by_timed_lock() {
+            self.tell(text, outcome);
             return;
         }
         let wall = self.wall;
@@ -162,7 +166,18 @@ impl Engine {
             self.tell("not re-armed: ask first, confirm within 60 s, and let the kill switch finish".to_owned(), outcome);
             return;
         }
+        if let Some(text) = self.refusal_by_timed_lock() {
+            self.tell(text, outcome);
+            return;
+        }
+        self.overrule_breakers(actor, outcome);
         self.change_state(TradingState::Active, actor, "re-armed in two steps", outcome);
+    }
+
+    fn refusal_by_timed_lock(&self) -> Option<String> {
+        let trip = self.timed_lock()?;
+        let end = trip.ends_at()?;
+        Some(format!("the breaker {} holds until {end} in market time; nothing is re-armed before", trip.rule.words()))
     }
 
     fn acknowledge(&mut self, from: AlertId, to: AlertId, outcome: &mut Outcome) {

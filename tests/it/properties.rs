@@ -76,7 +76,7 @@ impl World {
             tape: TapeRef { name: "random".to_owned(), sha256: String::new(), seed: 0 },
             capital: Money::whole(CAPITAL, Currency::USD).unwrap(),
             version: String::new(),
-            settings: world.setup.settings,
+            settings: world.setup.settings.clone(),
             first_order: OrderId(1),
             first_deal: DealId(1),
             quiet_until: MarketTime(0),

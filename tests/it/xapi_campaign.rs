@@ -156,7 +156,7 @@ impl World {
             takes_ours: plan.takes_ours,
             entries: Vec::new(),
         };
-        let settings = world.setup.settings;
+        let settings = world.setup.settings.clone();
         world.input(InputBody::Run(RunInput::Opened {
             run: RunId(1),
             ledger: LedgerId(77),
@@ -197,7 +197,7 @@ impl World {
         (self.adapter, self.client, self.ready) = (Adapter::new(markets()), client(self.generation), false);
         self.is_torn = false;
         self.restore();
-        let settings = self.setup.settings;
+        let settings = self.setup.settings.clone();
         self.input(InputBody::Run(RunInput::Resumed { version: String::new(), was_clean: WasClean::No, settings }));
         self.tell_client(ClientInput::Start);
     }
@@ -587,7 +587,7 @@ fn a_new_run_shows_and_flattens_what_an_older_one_left_open() {
     }
     (world.adapter, world.client, world.ready) = (Adapter::new(markets()), client(9), false);
     world.engine = Engine::new(&world.setup);
-    let settings = world.setup.settings;
+    let settings = world.setup.settings.clone();
     world.input(InputBody::Run(RunInput::Opened {
         run: RunId(2),
         ledger: LedgerId(77),
