@@ -11,6 +11,7 @@
 mod amounts;
 mod backtest;
 mod bad_input;
+mod breakers;
 mod command_line;
 mod crash;
 mod dialogs;
