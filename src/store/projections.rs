@@ -25,7 +25,7 @@ pub(super) fn project(transaction: &Transaction<'_>, ledger: LedgerId, run: RunI
         },
         Body::Record(record) => match record {
             Record::Order(record) => project_order(transaction, ledger, run, record, at),
-            Record::Portfolio(record) => project_portfolio(transaction, run, record),
+            Record::Portfolio(record) => project_portfolio(transaction, run, record, at),
             Record::Signal(record) => project_signal(transaction, run, record),
             Record::Alert(record) => project_alert(transaction, run, record),
             Record::Trading(record) => project_trading(transaction, run, record, at),
@@ -81,6 +81,13 @@ fn project_trading(transaction: &Transaction<'_>, run: RunId, record: &TradingRe
         TradingRecord::RearmRequested { .. } | TradingRecord::RearmLapsed | TradingRecord::PositionsDiffer { .. } => {}
         TradingRecord::FlattenAsked | TradingRecord::KillFinished => {}
     }
+    Ok(())
+}
+
+/// An account that begins anew has no breaker latched.
+fn release_all(transaction: &Transaction<'_>, run: RunId, at: i64) -> Projected {
+    let sql = "UPDATE breakers SET released_at = ?2, released_by = 'reset' WHERE run = ?1 AND released_at IS NULL";
+    transaction.prepare_cached(sql)?.execute(params![signed(run.0), at])?;
     Ok(())
 }
 
@@ -202,7 +209,7 @@ fn insert_order(transaction: &Transaction<'_>, ledger: LedgerId, run: RunId, ord
     Ok(())
 }
 
-fn project_portfolio(transaction: &Transaction<'_>, run: RunId, record: &PortfolioRecord) -> Projected {
+fn project_portfolio(transaction: &Transaction<'_>, run: RunId, record: &PortfolioRecord, at: i64) -> Projected {
     match record {
         PortfolioRecord::Filled { fill, position, .. } => {
             insert_fill(transaction, run, fill, position)?;
@@ -220,7 +227,8 @@ fn project_portfolio(transaction: &Transaction<'_>, run: RunId, record: &Portfol
             )?;
             Ok(())
         }
-        PortfolioRecord::FillContradicted { .. } | PortfolioRecord::Reset { .. } => Ok(()),
+        PortfolioRecord::FillContradicted { .. } => Ok(()),
+        PortfolioRecord::Reset { .. } => release_all(transaction, run, at),
     }
 }
 

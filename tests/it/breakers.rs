@@ -2,15 +2,14 @@
 
 use jiff::civil::date;
 use pmax::domain::{
-    Actor, InstrumentId, MarketTime, Mode, Money, OrderSide, Origin, ProtectiveReason, Quantity, Ratio, SignalSource,
-    TradingState,
+    Actor, InstrumentId, MarketTime, Mode, OrderSide, Origin, ProtectiveReason, Quantity, Ratio, SignalSource, TradingState,
 };
 use pmax::engine::{Command, EngineSettings, InputBody, OrderRecord, ProposalRecord, Record, RunInput, TradingRecord, WasClean};
 use pmax::risk::{Action, Hold, Limit, Metric, Rule, Rules, Scope, Subject, Trip};
 use proptest::prelude::*;
 
 use crate::properties::{Action as Act, Answers, Happened, World, actions};
-use crate::world;
+use crate::support::run;
 
 /// What the tests hold: two positions with stops far away.
 const HELD: [u32; 2] = [2, 3];
@@ -408,22 +407,66 @@ proptest! {
 }
 
 #[test]
-fn a_bad_life_trips_the_shipped_breakers_and_ends_within_the_stop() {
-    let mut world = World::with(|_| {});
+fn the_shipped_table_warns_then_closes_all_and_loses_no_more_than_the_stop_and_one_gap() {
+    let mut world = World::with(|settings| {
+        let limits = &mut settings.limits;
+        (limits.max_ticket_position, limits.max_sector) = (Ratio::ONE, Ratio::ONE);
+    });
     world.bar([0, 0, 0], 1_000_000);
     world.command(Command::ArmPaper);
-    for _ in 0..8 {
-        for instrument in [2, 3, 10] {
-            world.act(&Act::Order { instrument, side: OrderSide::Buy, size: 99_000, kind: 0, stop: None, target: None });
-        }
-        world.bar([-70, -70, -70], 1_000_000);
-        world.act(&Act::Simple(6));
-        world.act(&Act::Simple(7));
+    for (instrument, size) in [(2, 450_000), (3, 225_000)] {
+        world.act(&Act::Order { instrument, side: OrderSide::Buy, size, kind: 0, stop: None, target: None });
     }
-    let names: Vec<String> = trips(&world).iter().map(|trip| trip.rule.as_str().to_owned()).collect();
-    assert!(names.contains(&"drawdown_warning".to_owned()), "{names:?}");
-    let shipped = world::config().breakers;
-    assert!(trips(&world).iter().all(|trip| shipped.get(&trip.rule).is_some()));
-    let capital = Money::whole(100_000, pmax::domain::Currency::USD).unwrap();
-    assert!(world.engine.book().performance().equity().nanos() > capital.nanos() / 100 * 80);
+    for _ in 0..12 {
+        world.bar([-70, -70, 0], 1_000_000);
+        world.command(Command::RequestRearm);
+        world.command(Command::ConfirmRearm);
+    }
+    let tripped = trips(&world);
+    let at = |name: &str| tripped.iter().position(|trip| trip.rule.as_str() == name);
+    let (warned, weekly, stopped) = (at("drawdown_warning"), at("weekly_loss"), at("drawdown"));
+    assert!(weekly.is_some() && warned.is_some() && warned < stopped, "{tripped:#?}");
+    assert_eq!(quantities(&world), [], "everything was closed, though a person re-armed every day");
+    let fall = world.engine.book().performance().max_drawdown();
+    assert!(fall > Ratio::of(15, 100).unwrap() && fall < Ratio::of(22, 100).unwrap(), "{fall:.2} %");
+    check_it_only_reduces(&world);
+}
+
+#[test]
+fn an_own_row_is_journalled_once_with_who_changed_what_and_a_wrong_one_stops_the_start() {
+    let home = tempfile::tempdir().unwrap();
+    let own = home.path().join("risk.toml");
+    let said = |line: &[&str]| {
+        let output = run(line, &[], home.path());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let row = "[[breaker]]\nname = \"daily_loss\"\nmetric = \"daily_loss\"\nlimit = 0.03\nscope = \"account\"\naction = \"halt\"\n\
+               unlock = \"person\"\nowner = \"me\"\nreason = \"a bad month\"\nreviewed_on = 2026-11-27\n";
+    std::fs::write(&own, row.replace("0.03", "3")).unwrap();
+    let (code, _, error) = said(&["status"]);
+    for words in ["risk.toml, line 1: breaker daily_loss: limit must be a share", "Nothing was started", "config/risk.toml"] {
+        assert!(code == Some(1) && error.contains(words), "{words}: {code:?} {error}");
+    }
+    std::fs::remove_file(&own).unwrap();
+    let journal_after = |sets: &[&str]| {
+        let (code, _, error) = said(&[sets, &["--speed", "max", "drill"]].concat());
+        assert_eq!(code, Some(0), "{error}");
+        said(&["journal", "export"]).1
+    };
+    let changes = |journal: &str| journal.lines().filter(|line| line.contains("gates_changed")).count();
+    assert_eq!(changes(&journal_after(&[])), 0);
+    std::fs::write(&own, row).unwrap();
+    let moved = journal_after(&[]);
+    assert_eq!(changes(&moved), 1);
+    for words in
+        ["breaker.daily_loss.limit from 0.05 to 0.03", "breaker.daily_loss.action from reducing to halt", "from day to person"]
+    {
+        assert!(moved.contains(words), "{words}");
+    }
+    std::fs::remove_file(&own).unwrap();
+    let by_setting = journal_after(&["--set", "risk.daily_loss=0.03"]);
+    assert_eq!(changes(&by_setting), 2, "the action went back");
+    assert!(by_setting.contains("breaker.daily_loss.action from halt to reducing"), "the limit's value is the same");
+    assert_eq!(said(&["replay", "1"]).0, Some(0));
 }

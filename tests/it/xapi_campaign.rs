@@ -84,6 +84,8 @@ struct World {
     crashes: u16,
     strangers: u16,
     takes_ours: bool,
+    /// Steps in which a breaker refuses or holds, of all in which a person may trade.
+    held: (u32, u32),
     /// Everything that a journal would hold.
     entries: Vec<Entry>,
 }
@@ -154,6 +156,7 @@ impl World {
             crashes: plan.crashes,
             strangers: plan.strangers,
             takes_ours: plan.takes_ours,
+            held: (0, 0),
             entries: Vec::new(),
         };
         let settings = world.setup.settings.clone();
@@ -402,6 +405,8 @@ fn live(plan: &Plan) -> Result<World, String> {
         if world.dice.below(4) == 0 {
             world.act();
         }
+        let acts = world.engine.book().breakers().acting().any(|trip| trip.action != pmax::risk::Action::Warn);
+        world.held = (world.held.0 + u32::from(acts), world.held.1 + 1);
         if world.is_torn || world.dice.happens(plan.crashes) {
             world.crash();
         }
@@ -496,6 +501,14 @@ fn mishaps_lose_and_double_nothing() {
     });
     let shown = bad.iter().take(5).cloned().collect::<Vec<_>>().join("\n");
     assert!(bad.is_empty(), "{} seeds failed:\n{shown}", bad.len());
+}
+
+#[test]
+fn breakers_do_not_keep_the_campaign_from_trading() {
+    let lives = (0..40).map(|seed| live(&plan(seed)).unwrap_or_else(|wrong| panic!("PMAX_SEED={seed}: {wrong}")).held);
+    let (held, all) = lives.fold((0, 0), |sum, life| (sum.0 + life.0, sum.1 + life.1));
+    assert!(held > 0, "no breaker ever acts: the campaign says nothing about them");
+    assert!(held < all / 4, "a breaker holds in {held} of {all} steps");
 }
 
 #[test]
