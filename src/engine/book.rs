@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AccountId, Actor, Alert, AlertId, Currency, DealId, Fill, InstrumentId, InstrumentTable, LedgerId, MarketTime, Mode, Money,
-    OrderId, Outcome, PositionId, Price, ProposalId, RunId, Severity, Signal, SignalId, SignalSource, TradingState, Validation,
-    WallTime,
+    OrderId, OrderKind, OrderSide, Origin, Outcome, PositionId, Price, ProposalId, RunId, Severity, Signal, SignalId,
+    SignalSource, TradingState, Validation, WallTime,
 };
 use crate::engine::doubts::Doubts;
 use crate::engine::record::{
@@ -397,6 +397,8 @@ impl Book {
                 self.streaks.forget_calls(Some(source));
             }
             Some(Trip { metric: Some(Metric::ModelDecay), .. }) => self.streaks.forget_calls(None),
+            Some(Trip { metric: Some(Metric::Slippage), .. }) => self.streaks.forget_slips(),
+            Some(Trip { metric: Some(Metric::Latency), .. }) => self.streaks.forget_waits(),
             Some(_) | None => {}
         }
     }
@@ -456,7 +458,12 @@ impl Book {
                 self.orders.set_confirmation(order.id, Confirmation { who: *who, wall: *wall });
                 self.note_on_order(order.id);
             }
-            OrderRecord::Stepped { order, step, at, note, to: _ } => self.take_step(*order, *step, *at, note),
+            OrderRecord::Stepped { order, step, at, note, waited, to: _ } => {
+                if let Some(waited) = waited {
+                    self.streaks.wait(*waited);
+                }
+                self.take_step(*order, *step, *at, note);
+            }
             OrderRecord::Numbered { order, broker_ref } => self.orders.set_broker_ref(*order, *broker_ref),
             OrderRecord::LegPlaced { order } => {
                 self.orders.insert(*order, OrderState::Open(OpenState::Working), now);
@@ -516,9 +523,23 @@ impl Book {
         }
     }
 
+    /// How much worse than its reference a market order traded. Stops and targets name their own price.
+    fn note_slippage(&mut self, fill: &Fill) {
+        let Some(order) = self.orders.get(fill.order).map(|tracked| tracked.order) else { return };
+        let is_market = order.request.kind == OrderKind::Market && order.request.origin != Origin::External;
+        let Some(change) = order.reference.filter(|_| is_market).and_then(|reference| fill.price.change_from(reference)) else {
+            return;
+        };
+        self.streaks.slip(match fill.side {
+            OrderSide::Buy => change,
+            OrderSide::Sell => change.negated(),
+        });
+    }
+
     fn apply_fill(&mut self, fill: &Fill, protection: crate::domain::Protection, after: &crate::domain::Position) {
         let Ok(result) = self.ledger.apply(fill, protection) else { return };
         self.next_deal = self.next_deal.max(DealId(fill.deal.0 + 1));
+        self.note_slippage(fill);
         if let Ok(value) = Money::notional(fill.price, fill.quantity, self.ledger.currency()) {
             self.orders.add_fill(fill.order, fill.quantity, value);
             self.note_on_order(fill.order);

@@ -92,6 +92,8 @@ impl Engine {
             Metric::RejectStreak => count(streaks.rejects()),
             Metric::UnknownOrders => count(self.book.orders.unknown()),
             Metric::StaleData => count(self.stale_holdings()),
+            Metric::Slippage => streaks.slippage(rule.window?),
+            Metric::Latency => streaks.latency(rule.window?),
             Metric::VolatilitySpike => {
                 let Moved::Bar(instrument) = moved else { return None };
                 // Where nothing is held it matters only to what might be opened: not while history warms up, not to the account.
@@ -116,11 +118,8 @@ impl Engine {
 
     /// Held instruments whose price is too old to trade on.
     pub(super) fn stale_holdings(&self) -> u32 {
-        let is_stale = |id: InstrumentId| self.market.get(id).is_none_or(|series| self.is_stale(series));
-        let mut held: Vec<InstrumentId> = self.book.ledger.positions().values().map(|position| position.instrument).collect();
-        held.sort_unstable();
-        held.dedup();
-        u32::try_from(held.into_iter().filter(|id| is_stale(*id)).count()).unwrap_or(u32::MAX)
+        let stale = self.market.iter().filter(|series| self.is_stale(series) && self.holds(series.instrument));
+        u32::try_from(stale.count()).unwrap_or(u32::MAX)
     }
 
     /// The value that a gauge shows for a row: the worst of all that it watches.
@@ -134,9 +133,8 @@ impl Engine {
             Metric::Drawdown | Metric::DailyLoss | Metric::WeeklyLoss | Metric::AccountVolatility => {
                 self.measure(rule, Moved::Equity)
             }
-            Metric::LosingStreak | Metric::RejectStreak | Metric::UnknownOrders | Metric::StaleData => {
-                self.measure(rule, Moved::Input)
-            }
+            Metric::LosingStreak | Metric::RejectStreak | Metric::UnknownOrders => self.measure(rule, Moved::Input),
+            Metric::StaleData | Metric::Slippage | Metric::Latency => self.measure(rule, Moved::Input),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::engine::event::{Command, Seen, Ticket};
 use crate::engine::record::{AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, TradingRecord};
 use crate::engine::{Effect, Engine, KillPhase, Outcome};
-use crate::orders::OrderStep;
+use crate::orders::{OrderState, OrderStep};
 use crate::risk::{self, Acknowledged, Refusal};
 
 /// How long the second step of re-arming may take.
@@ -137,8 +137,16 @@ impl Engine {
         let allowed = self.book.orders.would_allow(order, step);
         debug_assert!(allowed.is_ok(), "{allowed:?}");
         if let Ok(to) = allowed {
-            self.record(Record::Order(OrderRecord::Stepped { order, step, to, at, note }), outcome);
+            let waited = self.waited(order, step);
+            self.record(Record::Order(OrderRecord::Stepped { order, step, to, at, note, waited }), outcome);
         }
+    }
+
+    /// How long the broker took to answer, where a step is its first answer: nothing for what a restart or a look found out.
+    fn waited(&self, order: OrderId, step: OrderStep) -> Option<Duration> {
+        let tracked = self.book.orders.get(order)?;
+        let is_answer = matches!(step, OrderStep::Accept | OrderStep::Reject) && tracked.state == OrderState::Sending;
+        tracked.confirmation.filter(|_| is_answer).map(|confirmation| self.wall.since(confirmation.wall))
     }
 
     fn request_rearm(&mut self, outcome: &mut Outcome) {

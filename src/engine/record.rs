@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Actor, Alert, AlertId, BrokerRef, DealId, Fill, InstrumentId, LedgerId, MarketTime, Mode, Money, Order, OrderId, OrderKind,
-    OrderRequest, Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource, TradingState,
-    Validation, WallTime,
+    Actor, Alert, AlertId, BrokerRef, DealId, Duration, Fill, InstrumentId, LedgerId, MarketTime, Mode, Money, Order, OrderId,
+    OrderKind, OrderRequest, Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource,
+    TradingState, Validation, WallTime,
 };
 use crate::engine::Proposal;
 use crate::engine::event::{Seen, TapeRef, WasClean};
@@ -232,6 +232,9 @@ pub enum OrderRecord {
         at: MarketTime,
         /// More words, where there are any.
         note: String,
+        /// Wall time since it was confirmed, where this is the broker's first answer to an order of ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waited: Option<Duration>,
     },
     /// The broker's number is known.
     Numbered {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::SignalSource;
+use crate::domain::{Duration, Ratio, SignalSource};
 use crate::stats;
 
 /// Calls kept of each source.
@@ -12,18 +12,27 @@ const KEPT_CALLS: usize = 250;
 /// Fewer calls say nothing.
 const LEAST_CALLS: usize = 30;
 
+/// Market orders and answers kept.
+const KEPT_ORDERS: usize = 100;
+/// Fewer of them say nothing.
+const LEAST_ORDERS: usize = 5;
+
 /// The counts. Empty in runs of before breakers counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Streaks {
     losses: u32,
     rejects: u32,
     calls: BTreeMap<SignalSource, VecDeque<bool>>,
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    slips: VecDeque<Ratio>,
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    waits: VecDeque<Duration>,
 }
 
 impl Streaks {
     /// Whether nothing was counted.
     pub(super) fn is_empty(&self) -> bool {
-        self.losses == 0 && self.rejects == 0 && self.calls.is_empty()
+        self.losses == 0 && self.rejects == 0 && self.calls.is_empty() && self.slips.is_empty() && self.waits.is_empty()
     }
 
     /// A round trip has ended.
@@ -48,6 +57,45 @@ impl Streaks {
         if calls.len() > KEPT_CALLS {
             calls.pop_front();
         }
+    }
+
+    /// A market order has traded, so much worse than its reference (better where negative).
+    pub(super) fn slip(&mut self, by: Ratio) {
+        self.slips.push_back(by);
+        if self.slips.len() > KEPT_ORDERS {
+            self.slips.pop_front();
+        }
+    }
+
+    /// The broker's first answer to an order came after so long.
+    pub(super) fn wait(&mut self, time: Duration) {
+        self.waits.push_back(time);
+        if self.waits.len() > KEPT_ORDERS {
+            self.waits.pop_front();
+        }
+    }
+
+    /// Mean slippage of the latest market orders, as a share; `None` below five.
+    pub(super) fn slippage(&self, window: u32) -> Option<Ratio> {
+        let latest: Vec<i128> = latest(&self.slips, window).map(|slip| i128::from(slip.nanos())).collect();
+        let count = i128::try_from(latest.len()).ok()?;
+        let mean = latest.iter().sum::<i128>().checked_div(count)?;
+        (latest.len() >= LEAST_ORDERS).then(|| i64::try_from(mean).ok().map(Ratio::from_nanos)).flatten()
+    }
+
+    /// Median of the latest waits in seconds, the upper one of the middle two; `None` below five.
+    pub(super) fn latency(&self, window: u32) -> Option<Ratio> {
+        let mut latest: Vec<i64> = latest(&self.waits, window).map(|wait| wait.0).collect();
+        latest.sort_unstable();
+        latest.get(latest.len() / 2).filter(|_| latest.len() >= LEAST_ORDERS).map(|nanos| Ratio::from_nanos(*nanos))
+    }
+
+    pub(super) fn forget_slips(&mut self) {
+        self.slips.clear();
+    }
+
+    pub(super) fn forget_waits(&mut self) {
+        self.waits.clear();
     }
 
     pub(super) const fn losses(&self) -> u32 {
@@ -85,9 +133,28 @@ impl Streaks {
     }
 }
 
+fn latest<T>(all: &VecDeque<T>, window: u32) -> impl Iterator<Item = &T> {
+    all.iter().rev().take(usize::try_from(window).unwrap_or(usize::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slippage_is_a_mean_and_latency_a_median_of_the_latest() {
+        let mut streaks = Streaks::default();
+        for share in [9, 9, 1, 2, 3, 4] {
+            streaks.slip(Ratio::from_nanos(share * 1_000));
+            streaks.wait(Duration::seconds(share));
+        }
+        assert_eq!(streaks.slippage(4), None, "fewer than five say nothing");
+        assert_eq!(streaks.slippage(5), Some(Ratio::from_nanos(3_800)));
+        assert_eq!(streaks.latency(5), Some(Ratio::from_nanos(3_000_000_000)));
+        streaks.forget_slips();
+        streaks.forget_waits();
+        assert!(streaks.is_empty());
+    }
 
     #[test]
     fn one_win_and_one_acceptance_end_a_streak() {

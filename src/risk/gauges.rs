@@ -48,7 +48,7 @@ pub struct Exposures {
 }
 
 /// Gauges in the order in which they stand.
-const ORDER: [GaugeKind; 13] = [
+const ORDER: [GaugeKind; 15] = [
     GaugeKind::Breaker(Metric::Drawdown),
     GaugeKind::Breaker(Metric::DailyLoss),
     GaugeKind::Breaker(Metric::WeeklyLoss),
@@ -62,6 +62,8 @@ const ORDER: [GaugeKind; 13] = [
     GaugeKind::Breaker(Metric::RejectStreak),
     GaugeKind::Breaker(Metric::UnknownOrders),
     GaugeKind::Breaker(Metric::StaleData),
+    GaugeKind::Breaker(Metric::Slippage),
+    GaugeKind::Breaker(Metric::Latency),
 ];
 
 impl GaugeKind {

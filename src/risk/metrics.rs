@@ -29,6 +29,10 @@ pub enum Metric {
     StaleData,
     /// Orders whose fate is unknown.
     UnknownOrders,
+    /// How much worse than the price on the screen market orders traded.
+    Slippage,
+    /// How long the broker takes to answer an order.
+    Latency,
 }
 
 /// What a metric's value is counted in.
@@ -42,6 +46,8 @@ pub enum Unit {
     Count,
     /// Robust deviations from the usual.
     Deviations,
+    /// Seconds.
+    Seconds,
 }
 
 /// When a metric's value can have changed.
@@ -59,7 +65,7 @@ pub enum Wakes {
 
 impl Metric {
     /// All metrics, in the order in which gauges stand.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Drawdown,
         Self::DailyLoss,
         Self::WeeklyLoss,
@@ -70,6 +76,8 @@ impl Metric {
         Self::RejectStreak,
         Self::UnknownOrders,
         Self::StaleData,
+        Self::Slippage,
+        Self::Latency,
     ];
 
     /// The label on screen.
@@ -85,6 +93,8 @@ impl Metric {
             Self::ModelDecay => "calls right",
             Self::StaleData => "stale prices",
             Self::UnknownOrders => "unknown",
+            Self::Slippage => "slippage",
+            Self::Latency => "latency",
         }
     }
 
@@ -103,6 +113,10 @@ impl Metric {
             Self::ModelDecay => "upper end of Wilson's 95 % interval of a source's latest calls; from 30 calls on; the lowest",
             Self::StaleData => "held instruments without news for five bar periods, or that the feed is silent about",
             Self::UnknownOrders => "orders that were sent, and whose fate no answer has settled",
+            Self::Slippage => {
+                "mean loss of the latest market orders against the price at which they were confirmed, gaps included"
+            }
+            Self::Latency => "median wall time from a confirmed order to the broker's first answer, of the latest",
         }
     }
 
@@ -110,7 +124,8 @@ impl Metric {
     pub const fn unit(self) -> Unit {
         match self {
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::ModelDecay => Unit::Share,
-            Self::AccountVolatility => Unit::Percent,
+            Self::AccountVolatility | Self::Slippage => Unit::Percent,
+            Self::Latency => Unit::Seconds,
             Self::LosingStreak | Self::RejectStreak | Self::StaleData | Self::UnknownOrders => Unit::Count,
             Self::VolatilitySpike => Unit::Deviations,
         }
@@ -120,6 +135,8 @@ impl Metric {
     pub const fn window(self) -> Option<(u32, u32, &'static str)> {
         match self {
             Self::ModelDecay => Some((30, 250, "calls")),
+            Self::Slippage => Some((5, 100, "market orders")),
+            Self::Latency => Some((5, 100, "orders")),
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => None,
             Self::LosingStreak | Self::VolatilitySpike | Self::RejectStreak | Self::StaleData | Self::UnknownOrders => None,
         }
@@ -132,6 +149,7 @@ impl Metric {
             Self::ModelDecay => &[Scope::Source, Scope::Account],
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => &[Scope::Account],
             Self::LosingStreak | Self::RejectStreak | Self::StaleData | Self::UnknownOrders => &[Scope::Account],
+            Self::Slippage | Self::Latency => &[Scope::Account],
         }
     }
 
@@ -141,6 +159,7 @@ impl Metric {
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => Wakes::Equity,
             Self::VolatilitySpike => Wakes::Bar,
             Self::LosingStreak | Self::RejectStreak | Self::UnknownOrders | Self::StaleData => Wakes::Input,
+            Self::Slippage | Self::Latency => Wakes::Input,
             Self::ModelDecay => Wakes::Call,
         }
     }
@@ -148,7 +167,7 @@ impl Metric {
     /// Whether the value counts something that begins anew when its breaker lets go.
     pub const fn is_streak(self) -> bool {
         match self {
-            Self::LosingStreak | Self::RejectStreak | Self::ModelDecay => true,
+            Self::LosingStreak | Self::RejectStreak | Self::ModelDecay | Self::Slippage | Self::Latency => true,
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => false,
             Self::VolatilitySpike | Self::StaleData | Self::UnknownOrders => false,
         }
@@ -170,6 +189,7 @@ impl Metric {
             Unit::Share | Unit::Percent => format!("{value:.2} %"),
             Unit::Count => format!("{:.0}", value.to_f64()),
             Unit::Deviations => format!("{:.1}", value.to_f64()),
+            Unit::Seconds => format!("{:.2} s", value.to_f64()),
         }
     }
 }
@@ -180,7 +200,7 @@ impl Unit {
         let (nanos, one) = (limit.nanos(), Ratio::ONE.nanos());
         match self {
             Self::Share => nanos > 0 && nanos <= one,
-            Self::Percent | Self::Deviations => nanos > 0,
+            Self::Percent | Self::Deviations | Self::Seconds => nanos > 0,
             Self::Count => nanos >= one && nanos % one == 0,
         }
     }
@@ -192,6 +212,7 @@ impl Unit {
             Self::Percent => "a share above 0; 0.4 is forty percent",
             Self::Count => "a whole number from 1 on",
             Self::Deviations => "a number of deviations above 0",
+            Self::Seconds => "a number of seconds above 0",
         }
     }
 }

@@ -15,30 +15,35 @@ pub fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
 }
 
 /// The median of the distances from `centre` of values in ascending order. `None` for an empty slice.
-///
-/// The distances are two ascending runs, below and above the centre; their middle is found by walking both, so one pass is enough.
 pub fn median_distance_of_sorted(sorted: &[f64], centre: f64) -> Option<f64> {
-    let split = sorted.partition_point(|value| *value < centre);
-    let (below, above) = sorted.split_at_checked(split)?;
-    let mut below = below.iter().rev().map(|value| centre - value).peekable();
-    let mut above = above.iter().map(|value| value - centre).peekable();
-    let mut nearest = || match (below.peek(), above.peek()) {
-        (Some(left), Some(right)) if left <= right => below.next(),
-        (Some(_), None) => below.next(),
-        (Some(_) | None, _) => above.next(),
-    };
-    let middle = sorted.len().checked_sub(1)? / 2;
-    for _ in 0..middle {
-        nearest()?;
+    let middle = sorted.len() / 2;
+    let upper = nth_distance(sorted, centre, middle)?;
+    if sorted.len() % 2 == 1 {
+        return defined(upper);
     }
-    let lower = nearest()?;
-    defined(if sorted.len() % 2 == 1 { lower } else { (lower + nearest()?) / 2.0 })
+    defined((nth_distance(sorted, centre, middle - 1)? + upper) / 2.0)
+}
+
+/// The distance from `centre` of the value that is the nth nearest to it, counted from 0. The nearest stand side by side, so that a binary
+/// search for where they begin is enough.
+fn nth_distance(sorted: &[f64], centre: f64, nth: usize) -> Option<f64> {
+    let (mut low, mut high) = (0, sorted.len().checked_sub(nth + 1)?);
+    while low < high {
+        let middle = (low + high) / 2;
+        if centre - sorted.get(middle)? > sorted.get(middle + nth + 1)? - centre {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Some((centre - sorted.get(low)?).max(sorted.get(low + nth)? - centre))
 }
 
 /// How many robust deviations `value` lies above the median of `sorted`, which is in ascending order: (x − median) / (1.4826 · MAD)
 /// (Iglewicz and Hoaglin 1993, with the constant for normal samples). `None` where half of the values are one and the same.
 pub fn robust_z_of_sorted(sorted: &[f64], value: f64) -> Option<f64> {
-    if !value.is_finite() || !are_finite(sorted) {
+    // What is in order has what is not finite at its ends.
+    if !value.is_finite() || !are_finite(&[*sorted.first()?, *sorted.last()?]) {
         return None;
     }
     let centre = median_of_sorted(sorted)?;
@@ -59,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_walk_from_the_middle_gives_the_median_of_the_sorted_distances() {
+    fn the_nearest_values_give_the_median_of_the_sorted_distances() {
         let mut state = 7_u64;
         for count in 1..60 {
             let mut values: Vec<f64> = (0..count)

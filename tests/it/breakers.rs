@@ -81,6 +81,27 @@ fn provoke(world: &mut World, metric: Metric) {
             world.order(10, OrderSide::Buy, 1_000, 0, None, None);
             world.answers = Answers::Takes;
         }
+        Metric::Slippage => {
+            for _ in 0..3 {
+                for (side, gap) in [(OrderSide::Buy, 40), (OrderSide::Sell, -40)] {
+                    world.order(2, side, 1_000, 0, None, None);
+                    world.bar([gap, 0, 0], 1_000_000);
+                    let positions = world.engine.book().ledger().positions();
+                    let position = positions.keys().next_back().copied().filter(|_| positions.len() > HELD.len());
+                    if let Some(position) = position {
+                        world.command(Command::ClosePosition { position, quantity: None });
+                    }
+                    world.bar([-gap, 0, 0], 1_000_000);
+                }
+            }
+        }
+        Metric::Latency => {
+            world.slow = 2_000_000_000;
+            for size in 1..7 {
+                world.order(2, OrderSide::Buy, size, 1, None, None);
+            }
+            world.slow = 0;
+        }
         Metric::StaleData => world.input(InputBody::Feed { silent: vec![InstrumentId(2)], heard: Vec::new() }),
     }
 }
@@ -90,6 +111,8 @@ fn limits(metric: Metric) -> (Limit, Limit) {
     match metric {
         Metric::Drawdown | Metric::DailyLoss | Metric::WeeklyLoss => (ratio(1_000_000), ratio(100_000_000)),
         Metric::AccountVolatility => (ratio(1_000_000), ratio(900_000_000)),
+        Metric::Slippage => (ratio(5_000_000), ratio(500_000_000)),
+        Metric::Latency => (ratio(1_000_000_000), ratio(5_000_000_000)),
         Metric::VolatilitySpike => (ratio(4_000_000_000), ratio(1_000_000_000_000)),
         Metric::ModelDecay => (ratio(950_000_000), ratio(1_000_000)),
         Metric::LosingStreak | Metric::RejectStreak | Metric::UnknownOrders | Metric::StaleData => {
@@ -176,7 +199,7 @@ fn every_metric_trips_at_its_limit_and_does_what_its_row_says() {
             assert_eq!((trip.limit, trip.who, trip.why.as_str()), (limit, Actor::Engine, "to see it act"));
             assert!(trip.at.0 > 0 && trip.wall.0 > 0, "{trip:?}");
             // What goes on while these two are provoked closes and is closed again: only the first bar after the trip is told apart.
-            if !matches!(metric, Metric::VolatilitySpike | Metric::AccountVolatility | Metric::ModelDecay) {
+            if !matches!(metric, Metric::VolatilitySpike | Metric::AccountVolatility | Metric::ModelDecay | Metric::Slippage) {
                 check_action(&mut world, &rule, &before);
             } else if let Action::Reduce(_) | Action::Close = rule.action {
                 let left = quantities(&world).iter().find(|(id, _)| *id == 2).map_or(0, |(_, quantity)| quantity.nanos());

@@ -51,6 +51,8 @@ pub struct World {
     pub at: i64,
     pub price: BTreeMap<u32, i64>,
     pub answers: Answers,
+    /// Wall time that passes before the broker's answers come.
+    pub slow: i64,
     fills: Vec<pmax::domain::Fill>,
     /// Reports not handled yet, first come, first served, as in the engine thread.
     waiting: VecDeque<BrokerReport>,
@@ -84,6 +86,7 @@ impl World {
             at: 1_582_200_000_000_000_000,
             price,
             answers: Answers::Takes,
+            slow: 0,
             fills,
             waiting: VecDeque::new(),
             is_reporting: false,
@@ -132,6 +135,7 @@ impl World {
         let mut handled = 0;
         while let Some(report) = if self.is_unruly { self.waiting.pop_back() } else { self.waiting.pop_front() } {
             handled += 1;
+            self.at += self.slow;
             assert!(handled < 2_000, "the engine and its broker talk for ever: {:?}", self.story.last());
             self.input(InputBody::Broker(report));
         }

@@ -147,6 +147,7 @@ fn number(gauge: &Gauge, ratio: Option<Ratio>) -> String {
         (_, None) => format::NOT_AVAILABLE.to_owned(),
         (Unit::Count, Some(ratio)) => format!("{:.0}", ratio.to_f64()),
         (Unit::Deviations, Some(ratio)) => format!("{:.1}", ratio.to_f64()),
+        (Unit::Seconds, Some(ratio)) => format!("{:.2}s", ratio.to_f64()),
         (Unit::Share | Unit::Percent, Some(ratio)) => format!("{ratio:.2}%"),
     }
 }
