@@ -8,6 +8,7 @@
 mod critic;
 mod evidence;
 mod gates;
+mod rehearsal;
 mod run;
 mod trades;
 pub mod walk;
@@ -15,5 +16,6 @@ pub mod walk;
 pub use critic::{Finding, criticise};
 pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share, Verdict};
 pub use gates::{Call, Gauged, PlanGate, gauge};
+pub use rehearsal::{Life, Rehearsal, Scene, rehearse};
 pub use run::{Plan, Report, run};
 pub use trades::{Trade, TradeResults};

@@ -8,6 +8,7 @@ mod examples;
 mod journal;
 mod open;
 mod rehearsal;
+mod rehearse;
 mod render;
 mod sim;
 mod status;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Status { format }) => status::status(&args, *format),
         Some(Verb::Info { format }) => status::info(&args, *format),
         Some(Verb::Backtest(options)) => backtest::run(&args, options),
+        Some(Verb::Rehearse(options)) => rehearse::run(&args, options),
         Some(Verb::Walkforward(options)) => walkforward::run(&args, options),
         Some(Verb::Validate(options)) => validate::run(&args, options),
         Some(Verb::Render(render)) => render::run(&args, render),

@@ -32,6 +32,12 @@ pub const BACKTEST: &str = "Examples:
   pmax backtest --from 2020-03-02 --until 2020-04-01   thirty days
   pmax --tape crash-2008 backtest --format json   every day and trade, for a script";
 
+pub const REHEARSE: &str = "Examples:
+  pmax rehearse 2020                              the crash of February and March 2020 with your breakers
+  pmax rehearse 2008 --until 2009-03-10           to the low of 2009
+  pmax --set risk.drawdown_act=0.08 rehearse 2008   with a tighter stop
+  pmax rehearse 2020 --format json                every day, trip and trade, for a script";
+
 pub const WALKFORWARD: &str = "Examples:
   pmax --tape us20-1990-2022 walkforward          three years of training, one of test, year after year
   pmax --tape us20-1990-2022 walkforward --anchored --train 5y --format markdown
