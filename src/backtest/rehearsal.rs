@@ -23,7 +23,8 @@ pub struct Scene {
     pub setup: Setup,
     /// The tape, for the record.
     pub tape: TapeRef,
-    /// What the book is worth when it is taken over; spread over everything that has a price then, in equal parts.
+    /// What the book is worth when it is taken over; spread over everything that has a price then and may be traded, in
+    /// equal parts.
     pub capital: Money,
     /// When it is taken over; history before warms up.
     pub from: MarketTime,
@@ -127,7 +128,10 @@ impl Play {
             .iter()
             .filter(|series| series.can_fill(now) && !series.is_stale(now))
             .filter_map(|series| Some((series.instrument, series.last()?)))
-            .filter(|(id, _)| self.engine.instruments().get(*id).is_some_and(|known| known.currency == capital.currency()))
+            .filter(|(id, _)| {
+                let known = self.engine.instruments().get(*id);
+                known.is_some_and(|known| known.tradable && known.currency == capital.currency())
+            })
             .collect();
         let part = Money::from_nanos(capital.nanos() / i64::try_from(priced.len().max(1)).unwrap_or(1), capital.currency());
         let parts: Vec<_> = priced.iter().filter_map(|(id, price)| self.part_of(*id, *price, part)).collect();

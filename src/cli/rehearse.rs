@@ -11,7 +11,7 @@ use crate::cli::{Done, OK, say};
 use crate::domain::{BrokerKind, InstrumentTable, Money, counted};
 use crate::engine::TapeRef;
 use crate::market::Player;
-use crate::risk::{Subject, Trip};
+use crate::risk::{Action, Subject, Trip};
 use crate::runtime::{RunTerms, Trouble};
 
 /// Rehearses and reports.
@@ -50,7 +50,7 @@ fn print(rehearsal: &Rehearsal, instruments: &InstrumentTable) {
     say("bars only; nothing is opened, and nobody re-arms");
     say("");
     say("day               guarded          bare  what happened");
-    let mut dates: BTreeSet<Date> = guarded.trips.iter().map(|(date, _)| *date).collect();
+    let mut dates: BTreeSet<Date> = guarded.trips.iter().filter(|(_, trip)| matters(trip)).map(|(date, _)| *date).collect();
     dates.extend(guarded.cuts.iter().map(|(date, _)| *date));
     dates.extend(guarded.days.first().into_iter().chain(guarded.days.last()).map(|(date, _)| *date));
     for date in dates {
@@ -60,15 +60,24 @@ fn print(rehearsal: &Rehearsal, instruments: &InstrumentTable) {
         say(&format!("{date} {:>14}{:>14}  {}", money(guarded), money(bare), lines.next().unwrap_or_default()));
         lines.for_each(|line| say(&format!("{:>38}  {line}", "")));
     }
+    let idle = guarded.trips.iter().filter(|(_, trip)| !matters(trip)).count();
+    if idle > 0 {
+        say(&format!("… and {} where nothing was held any more", counted(idle, "trip")));
+    }
     say("");
     let end = |life: &Life| life.equity().map_or_else(|| "n/a".to_owned(), |equity| format!("{equity:.2}"));
     say(&format!("at the end      {} guarded, {} bare", end(guarded), end(bare)));
     say(&format!("deepest fall    {:.2} % guarded, {:.2} % bare", guarded.max_drawdown, bare.max_drawdown));
 }
 
+/// Whether a trip did anything: a cut of an instrument that is not held has nothing to cut.
+const fn matters(trip: &Trip) -> bool {
+    !(matches!(trip.action, Action::Reduce(_)) && trip.targets.is_empty())
+}
+
 /// What tripped and what was closed on a day.
 fn on(life: &Life, date: Date, instruments: &InstrumentTable) -> Vec<String> {
-    let tripped = life.trips.iter().filter(|(day, _)| *day == date).map(|(_, trip)| words(trip, instruments));
+    let tripped = life.trips.iter().filter(|(day, trip)| *day == date && matters(trip)).map(|(_, trip)| words(trip, instruments));
     let closed: Vec<_> = life.cuts.iter().filter(|(day, _)| *day == date).map(|(_, fill)| fill).collect();
     let value: f64 = closed.iter().map(|fill| fill.price.to_f64() * fill.quantity.to_f64()).sum();
     let cuts =

@@ -523,10 +523,11 @@ impl Book {
         }
     }
 
-    /// How much worse than its reference a market order traded. Stops and targets name their own price.
+    /// How much worse than its reference a market order traded that a person confirmed. What protects takes whatever price there is.
     fn note_slippage(&mut self, fill: &Fill) {
         let Some(order) = self.orders.get(fill.order).map(|tracked| tracked.order) else { return };
-        let is_market = order.request.kind == OrderKind::Market && order.request.origin != Origin::External;
+        let origin = order.request.origin;
+        let is_market = order.request.kind == OrderKind::Market && !origin.is_protective() && origin != Origin::External;
         let Some(change) = order.reference.filter(|_| is_market).and_then(|reference| fill.price.change_from(reference)) else {
             return;
         };

@@ -228,7 +228,10 @@ impl Engine {
             let mut lately = orders.closed_newest_first().take(LATELY).filter(|tracked| tracked.order.created_at >= now);
             orders.open().values().any(|tracked| closes(tracked, id)) || lately.any(|tracked| closes(tracked, id))
         };
-        let takes = |id: InstrumentId| self.market.get(id).is_some_and(|series| series.can_fill(now));
+        let takes = |id: InstrumentId| {
+            let may_trade = self.instruments.get(id).is_some_and(|known| known.tradable);
+            may_trade && self.market.get(id).is_some_and(|series| series.can_fill(now))
+        };
         let mut wishes = Vec::new();
         for position in self.book.ledger.positions().values().filter(|position| takes(position.instrument)) {
             let Some(at_most) = self.book.breakers.allowance(position.id, position.instrument) else { continue };

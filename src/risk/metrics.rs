@@ -114,7 +114,7 @@ impl Metric {
             Self::StaleData => "held instruments without news for five bar periods, or that the feed is silent about",
             Self::UnknownOrders => "orders that were sent, and whose fate no answer has settled",
             Self::Slippage => {
-                "mean loss of the latest market orders against the price at which they were confirmed, gaps included"
+                "mean loss of your latest market orders against the price at which they were confirmed, gaps included"
             }
             Self::Latency => "median wall time from a confirmed order to the broker's first answer, of the latest",
         }

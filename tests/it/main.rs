@@ -29,6 +29,7 @@ mod oracles;
 mod planted;
 mod properties;
 mod reconcile;
+mod rehearsals;
 mod report;
 mod resampling;
 mod screens;
