@@ -41,8 +41,12 @@ impl World {
         config.risk.trades_per_day = u32::MAX;
         config.risk.max_sector = Ratio::ONE;
         let settings = runtime::settings_of(&config);
-        let setup =
-            Setup { instruments: runtime::instruments().unwrap(), series: tape.series(), settings, library: Default::default() };
+        let setup = Setup {
+            instruments: runtime::instruments().unwrap(),
+            series: tape.series(),
+            settings: settings.clone(),
+            library: Default::default(),
+        };
         let engine = Engine::new(&setup);
         let broker = Paper::new(setup.settings.terms, Currency::USD);
         let mut world = Self { engine, broker, outcome: Outcome::default(), at: 1_582_200_000_000_000_000, orders: 0 };

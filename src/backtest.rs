@@ -9,6 +9,7 @@ mod allocation;
 mod critic;
 mod evidence;
 mod gates;
+mod rehearsal;
 mod run;
 mod trades;
 pub mod walk;
@@ -17,5 +18,6 @@ pub use allocation::{Against, Difference, EVERY, Played, Rolled, Rolling, Told, 
 pub use critic::{Finding, criticise};
 pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share, Verdict};
 pub use gates::{Call, Gauged, PlanGate, gauge};
+pub use rehearsal::{Life, Rehearsal, Scene, rehearse};
 pub use run::{Plan, Report, run};
 pub use trades::{Trade, TradeResults};

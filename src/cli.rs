@@ -9,6 +9,7 @@ mod examples;
 mod journal;
 mod open;
 mod rehearsal;
+mod rehearse;
 mod render;
 mod scores;
 mod sim;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Status { format }) => status::status(&args, *format),
         Some(Verb::Info { format }) => status::info(&args, *format),
         Some(Verb::Backtest(options)) => backtest::run(&args, options),
+        Some(Verb::Rehearse(options)) => rehearse::run(&args, options),
         Some(Verb::Walkforward(options)) => walkforward::run(&args, options),
         Some(Verb::Scores(options)) => scores::run(&args, options),
         Some(Verb::Allocate(options)) => allocate::run(&args, options),

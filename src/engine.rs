@@ -8,6 +8,7 @@
 //! (recovery). Both end in the same [`StateHash`], and a test holds them to it.
 
 mod book;
+mod breaking;
 mod broker_reports;
 mod closing;
 mod commands;
@@ -27,6 +28,8 @@ mod situation;
 mod snapshot;
 mod snapshot_build;
 mod sources;
+mod spikes;
+mod streaks;
 mod wording;
 
 pub use book::{Activity, Book, KillPhase, SignalEntry, StateReason};
@@ -37,5 +40,6 @@ pub use history::{BarHistory, MarketState, Series};
 pub use proposal::Proposal;
 pub use record::{AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord};
 pub use snapshot::{
-    AccountView, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot, SnapshotRequest,
+    AccountView, BreakerRow, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot,
+    SnapshotRequest,
 };

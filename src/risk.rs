@@ -9,10 +9,14 @@ mod breakers;
 mod checks;
 mod gauges;
 mod limits;
+mod metrics;
 mod pretrade;
+mod rules;
 
-pub use breakers::{Breaker, BreakerKind, Breakers, Trip};
+pub use breakers::{Breakers, Hold, Subject, Target, Trip};
 pub use checks::{Check, CheckOutcome, CheckResult};
-pub use gauges::{Gauge, GaugeKind, gauges};
+pub use gauges::{Exposures, Gauge, GaugeKind, gauges};
 pub use limits::Limits;
+pub use metrics::{Metric, Unit, Wakes};
 pub use pretrade::{Acknowledged, Approved, Refusal, Situation, assess, check};
+pub use rules::{Action, Limit, LimitName, Rule, RuleName, Rules, Scope, Unlock};

@@ -17,6 +17,7 @@ mod metrics;
 mod overfitting;
 mod power;
 mod report;
+mod robust;
 mod series;
 mod sharpe;
 mod special;
@@ -45,6 +46,7 @@ pub use metrics::{
 pub use overfitting::{Overfitting, overfitting};
 pub use power::{Contrast, exact_power, pass_probability, sample_size};
 pub use report::{Check, Fall, Loss, Report, Resampled, Resampling, Sign, Supposed, sign};
+pub use robust::{median_distance_of_sorted, median_of_sorted, robust_z_of_sorted};
 pub use series::{Bandwidth, Kpss, Reading, autocorrelations, durbin_watson, jarque_bera, kpss, ljung_box};
 pub use sharpe::{Observed, annualising_factor, expected_maximum};
 pub use stationarity::{DickeyFuller, Lags, dickey_fuller};

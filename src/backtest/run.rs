@@ -47,7 +47,8 @@ impl Plan {
         let instruments: Vec<_> = self.setup.instruments.iter().collect();
         let bounds = (self.since, self.opens_until);
         // The plan's gates change no result.
-        let settings = EngineSettings { evidence: None, ..self.setup.settings };
+        let settings = &self.setup.settings;
+        let settings = EngineSettings { evidence: None, breakers: settings.breakers.without_words(), ..settings.clone() };
         let whole = serde_json::to_vec(&(&settings, self.capital, self.tape.seed, instruments, self.version, bounds))?;
         Ok(Sha256::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect())
     }
@@ -189,7 +190,7 @@ impl Desk {
             tape: plan.tape.clone(),
             capital: plan.capital,
             version: String::new(),
-            settings: plan.setup.settings,
+            settings: plan.setup.settings.clone(),
             first_order: OrderId(1),
             first_deal: DealId(1),
             quiet_until: plan.from,
@@ -218,7 +219,7 @@ impl Desk {
             Some((_, equity)) => *equity = day.closed,
             None => {
                 self.days.push((day.date, day.closed));
-                if self.engine.book().state() != crate::domain::TradingState::Active {
+                if self.engine.book().needs_rearming() {
                     self.halts += 1;
                     self.command(Command::RequestRearm);
                     self.command(Command::ConfirmRearm);

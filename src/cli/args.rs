@@ -111,6 +111,9 @@ pub enum Verb {
     /// Refused signals count too. Chances are stated from signals that had ended by then, and from no others.
     #[command(after_help = examples::SCORES)]
     Scores(Scores),
+    /// Hold a book through a crash and say which breakers trip when, what they do, and what is left with and without them
+    #[command(after_help = examples::REHEARSE)]
+    Rehearse(Rehearse),
     /// Choose parameters on the past, test them on what came after, window after window, and say what that shows
     ///
     /// Rules and parameters are 24, fixed before anything was looked at. What ends in a window after it began is kept apart from the next
@@ -201,6 +204,23 @@ pub struct Backtest {
     /// Write a tear sheet too: one file that a browser opens offline
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What to rehearse.
+#[derive(Debug, clap::Args)]
+pub struct Rehearse {
+    /// 2008, 2020, or a tape by its name or path
+    #[arg(value_name = "2008|2020|TAPE")]
+    pub tape: String,
+    /// When the book is taken over, e.g. 2020-02-03 (UTC); earlier history warms up [default: the tape's own start]
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<String>,
+    /// Where it ends [default: the tape's end]
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<String>,
     /// For people or for scripts
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

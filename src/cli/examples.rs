@@ -37,6 +37,12 @@ pub const SCORES: &str = "Examples:
   pmax scores --run 1 --by regime                 in calm, usual and stormy markets
   pmax scores --by verdict --format json          what the layers kept against what they refused, for a script";
 
+pub const REHEARSE: &str = "Examples:
+  pmax rehearse 2020                              the crash of February and March 2020 with your breakers
+  pmax rehearse 2008 --until 2009-03-10           to the low of 2009
+  pmax --set risk.drawdown_act=0.08 rehearse 2008   with a tighter stop
+  pmax rehearse 2020 --format json                every day, trip and trade, for a script";
+
 pub const WALKFORWARD: &str = "Examples:
   pmax --tape us20-1990-2022 walkforward          three years of training, one of test, year after year
   pmax --tape us20-1990-2022 walkforward --anchored --train 5y --format markdown

@@ -54,7 +54,7 @@ pub enum Origin {
         /// The signal behind it.
         signal: SignalId,
     },
-    /// A stop, a target or the kill switch: it only reduces exposure.
+    /// A stop, a target, a breaker or the kill switch: it only reduces exposure.
     Protective(ProtectiveReason),
     /// Not from here: found open at the broker and adopted.
     External,
@@ -70,6 +70,8 @@ pub enum ProtectiveReason {
     TakeProfit,
     /// The kill switch flattens.
     KillSwitch,
+    /// A breaker cuts the position.
+    Breaker,
     /// The broker closed it by itself, or somebody did so elsewhere.
     Broker,
 }
@@ -191,6 +193,7 @@ impl Origin {
             Self::Protective(ProtectiveReason::StopLoss) => "stop-loss",
             Self::Protective(ProtectiveReason::TakeProfit) => "take-profit",
             Self::Protective(ProtectiveReason::KillSwitch) => "kill switch",
+            Self::Protective(ProtectiveReason::Breaker) => "breaker",
             Self::Protective(ProtectiveReason::Broker) => "broker",
             Self::External => "external",
         }

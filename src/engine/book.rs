@@ -7,17 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AccountId, Actor, Alert, AlertId, Currency, DealId, Fill, InstrumentId, InstrumentTable, LedgerId, MarketTime, Mode, Money,
-    OrderId, Outcome, PositionId, Price, ProposalId, RunId, Severity, Signal, SignalId, SignalSource, TradingState, Validation,
-    WallTime,
+    OrderId, OrderKind, OrderSide, Origin, Outcome, PositionId, Price, ProposalId, RunId, Severity, Signal, SignalId,
+    SignalSource, TradingState, Validation, WallTime,
 };
 use crate::engine::doubts::Doubts;
 use crate::engine::record::{
     AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
 };
+use crate::engine::streaks::Streaks;
 use crate::engine::{Proposal, TapeRef, wording};
 use crate::orders::{Confirmation, OpenState, OrderManager, OrderState, OrderStep, TrackedOrder};
 use crate::portfolio::{Ledger, Performance, Valuation};
-use crate::risk::Breakers;
+use crate::risk::{Breakers, Metric, RuleName, Subject, Trip};
 use crate::signals::{Commentary, Scorecard, Tracker};
 
 /// The one account of a paper run.
@@ -100,6 +101,8 @@ pub struct Book {
     pub(super) kill: KillPhase,
     pub(super) rearm_requested: Option<WallTime>,
     pub(super) breakers: Breakers,
+    #[serde(default, skip_serializing_if = "Streaks::is_empty")]
+    pub(super) streaks: Streaks,
     pub(super) orders: OrderManager,
     on_order: OnOrder,
     pub(super) ledger: Ledger,
@@ -166,6 +169,7 @@ impl Default for Book {
             kill: KillPhase::Idle,
             rearm_requested: None,
             breakers: Breakers::default(),
+            streaks: Streaks::default(),
             orders: OrderManager::default(),
             on_order: OnOrder::default(),
             ledger: Ledger::new(ACCOUNT, nothing),
@@ -259,6 +263,11 @@ impl Book {
         &self.breakers
     }
 
+    /// Whether anything is held that a person lets go by re-arming: the trading state, or a breaker that waits for a person.
+    pub fn needs_rearming(&self) -> bool {
+        self.state != TradingState::Active || self.breakers.waits_for_person()
+    }
+
     /// Opening orders sent in this risk day.
     pub const fn trades_today(&self) -> u32 {
         self.trades_today
@@ -346,6 +355,7 @@ impl Book {
         self.performance = Performance::new(capital);
         self.valuation.clear_holdings();
         self.breakers = Breakers::default();
+        self.streaks = Streaks::default();
         self.position_signals.clear();
         self.trades_today = 0;
     }
@@ -363,8 +373,9 @@ impl Book {
                     (TradingState::Active | TradingState::Reducing, _) => KillPhase::Idle,
                 };
             }
-            TradingRecord::BreakerTripped(trip) => self.breakers.latch(*trip),
-            TradingRecord::BreakerReleased { kind } => self.breakers.release(*kind),
+            TradingRecord::BreakerTripped(trip) => self.breakers.latch(trip.clone()),
+            TradingRecord::BreakerReleased { rule, subject, .. } => self.release_breaker(rule, *subject),
+            TradingRecord::BreakerOverruled { rule, subject, .. } => self.breakers.overrule(rule, *subject),
             TradingRecord::RearmRequested { wall } => self.rearm_requested = Some(*wall),
             TradingRecord::FeedChanged { silent, heard } => {
                 self.silent.extend(silent);
@@ -377,6 +388,21 @@ impl Book {
         }
     }
 
+    /// What was counted in a row begins anew when its breaker lets go.
+    fn release_breaker(&mut self, rule: &RuleName, subject: Subject) {
+        match self.breakers.release(rule, subject) {
+            Some(Trip { metric: Some(Metric::LosingStreak), .. }) => self.streaks.forget_losses(),
+            Some(Trip { metric: Some(Metric::RejectStreak), .. }) => self.streaks.accept(),
+            Some(Trip { metric: Some(Metric::ModelDecay), subject: Subject::Source(source), .. }) => {
+                self.streaks.forget_calls(Some(source));
+            }
+            Some(Trip { metric: Some(Metric::ModelDecay), .. }) => self.streaks.forget_calls(None),
+            Some(Trip { metric: Some(Metric::Slippage), .. }) => self.streaks.forget_slips(),
+            Some(Trip { metric: Some(Metric::Latency), .. }) => self.streaks.forget_waits(),
+            Some(_) | None => {}
+        }
+    }
+
     fn apply_signal(&mut self, record: &SignalRecord) {
         match record {
             SignalRecord::Judged { signal, validation } => {
@@ -385,8 +411,11 @@ impl Book {
                 let entry = SignalEntry { signal: signal.clone(), validation: validation.clone(), outcome: None };
                 push_bounded(&mut self.signals, Arc::new(entry), KEPT_SIGNALS);
             }
-            SignalRecord::Resolved { signal, source, outcome } => {
+            SignalRecord::Resolved { signal, source, outcome, is_right } => {
                 self.scorecards.entry(*source).or_default().add(outcome.net_return);
+                if let Some(is_right) = is_right {
+                    self.streaks.end_call(*source, *is_right);
+                }
                 if let Some(entry) = self.signals.iter_mut().rev().find(|entry| entry.signal.id == *signal) {
                     Arc::make_mut(entry).outcome = Some(*outcome);
                 }
@@ -429,7 +458,12 @@ impl Book {
                 self.orders.set_confirmation(order.id, Confirmation { who: *who, wall: *wall });
                 self.note_on_order(order.id);
             }
-            OrderRecord::Stepped { order, step, at, note, to: _ } => self.take_step(*order, *step, *at, note),
+            OrderRecord::Stepped { order, step, at, note, waited, to: _ } => {
+                if let Some(waited) = waited {
+                    self.streaks.wait(*waited);
+                }
+                self.take_step(*order, *step, *at, note);
+            }
             OrderRecord::Numbered { order, broker_ref } => self.orders.set_broker_ref(*order, *broker_ref),
             OrderRecord::LegPlaced { order } => {
                 self.orders.insert(*order, OrderState::Open(OpenState::Working), now);
@@ -446,6 +480,13 @@ impl Book {
     }
 
     fn take_step(&mut self, order: OrderId, step: OrderStep, at: MarketTime, note: &str) {
+        match step {
+            OrderStep::Reject => self.streaks.reject(),
+            OrderStep::Accept | OrderStep::FillPart | OrderStep::FillAll => self.streaks.accept(),
+            OrderStep::Send | OrderStep::Trigger | OrderStep::AskModify | OrderStep::Modify | OrderStep::RefuseModify => {}
+            OrderStep::AskCancel | OrderStep::Cancel | OrderStep::RefuseCancel | OrderStep::Expire => {}
+            OrderStep::LoseReply | OrderStep::FindUnsent | OrderStep::Reappear | OrderStep::ProveAbsent => {}
+        }
         let taken = self.orders.step(order, step, at, note);
         debug_assert!(taken.is_ok(), "a recorded step was legal when it was decided: {taken:?}");
         if taken.is_ok_and(OrderState::is_closed) || matches!(step, OrderStep::Accept | OrderStep::Reappear) {
@@ -475,16 +516,31 @@ impl Book {
 
     fn apply_portfolio(&mut self, record: &PortfolioRecord) {
         match record {
-            PortfolioRecord::Filled { fill, protection, .. } => self.apply_fill(fill, *protection),
+            PortfolioRecord::Filled { fill, protection, position, .. } => self.apply_fill(fill, *protection, position),
             PortfolioRecord::FillContradicted { .. } => {}
             PortfolioRecord::Protected { position, protection } => self.ledger.protect(*position, *protection),
             PortfolioRecord::Reset { capital } => self.begin_account(*capital),
         }
     }
 
-    fn apply_fill(&mut self, fill: &Fill, protection: crate::domain::Protection) {
+    /// How much worse than its reference a market order traded that a person confirmed. What protects takes whatever price there is.
+    fn note_slippage(&mut self, fill: &Fill) {
+        let Some(order) = self.orders.get(fill.order).map(|tracked| tracked.order) else { return };
+        let origin = order.request.origin;
+        let is_market = order.request.kind == OrderKind::Market && !origin.is_protective() && origin != Origin::External;
+        let Some(change) = order.reference.filter(|_| is_market).and_then(|reference| fill.price.change_from(reference)) else {
+            return;
+        };
+        self.streaks.slip(match fill.side {
+            OrderSide::Buy => change,
+            OrderSide::Sell => change.negated(),
+        });
+    }
+
+    fn apply_fill(&mut self, fill: &Fill, protection: crate::domain::Protection, after: &crate::domain::Position) {
         let Ok(result) = self.ledger.apply(fill, protection) else { return };
         self.next_deal = self.next_deal.max(DealId(fill.deal.0 + 1));
+        self.note_slippage(fill);
         if let Ok(value) = Money::notional(fill.price, fill.quantity, self.ledger.currency()) {
             self.orders.add_fill(fill.order, fill.quantity, value);
             self.note_on_order(fill.order);
@@ -495,6 +551,7 @@ impl Book {
         self.valuation.reposition(fill.instrument, &self.ledger);
         if result.closed {
             self.position_signals.remove(&fill.position);
+            self.streaks.end_trip(after.realised.nanos() < after.costs.nanos());
         }
         self.revalue();
     }

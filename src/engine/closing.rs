@@ -62,7 +62,7 @@ impl Engine {
         match reason {
             ProtectiveReason::StopLoss => levels.stop_loss = leg.named_price(),
             ProtectiveReason::TakeProfit => levels.take_profit = leg.named_price(),
-            ProtectiveReason::KillSwitch | ProtectiveReason::Broker => return None,
+            ProtectiveReason::KillSwitch | ProtectiveReason::Breaker | ProtectiveReason::Broker => return None,
         }
         Some(levels)
     }

@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::engine::event::{Command, Seen, Ticket};
 use crate::engine::record::{AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, TradingRecord};
 use crate::engine::{Effect, Engine, KillPhase, Outcome};
-use crate::orders::OrderStep;
+use crate::orders::{OrderState, OrderStep};
 use crate::risk::{self, Acknowledged, Refusal};
 
 /// How long the second step of re-arming may take.
@@ -137,18 +137,30 @@ impl Engine {
         let allowed = self.book.orders.would_allow(order, step);
         debug_assert!(allowed.is_ok(), "{allowed:?}");
         if let Ok(to) = allowed {
-            self.record(Record::Order(OrderRecord::Stepped { order, step, to, at, note }), outcome);
+            let waited = self.waited(order, step);
+            self.record(Record::Order(OrderRecord::Stepped { order, step, to, at, note, waited }), outcome);
         }
     }
 
+    /// How long the broker took to answer, where a step is its first answer: nothing for what a restart or a look found out.
+    fn waited(&self, order: OrderId, step: OrderStep) -> Option<Duration> {
+        let tracked = self.book.orders.get(order)?;
+        let is_answer = matches!(step, OrderStep::Accept | OrderStep::Reject) && tracked.state == OrderState::Sending;
+        tracked.confirmation.filter(|_| is_answer).map(|confirmation| self.wall.since(confirmation.wall))
+    }
+
     fn request_rearm(&mut self, outcome: &mut Outcome) {
-        if self.book.state == TradingState::Active {
+        if !self.book.needs_rearming() {
             self.tell("trading is ACTIVE; there is nothing to re-arm".to_owned(), outcome);
             return;
         }
         if self.book.orders.unknown() > 0 {
             let count = self.book.orders.unknown();
             self.tell(format!("{} UNKNOWN; trading stays held until that is settled", counted(count, "order")), outcome);
+            return;
+        }
+        if let Some(text) = self.refusal_by_timed_lock() {
+            self.tell(text, outcome);
             return;
         }
         let wall = self.wall;
@@ -162,7 +174,18 @@ impl Engine {
             self.tell("not re-armed: ask first, confirm within 60 s, and let the kill switch finish".to_owned(), outcome);
             return;
         }
+        if let Some(text) = self.refusal_by_timed_lock() {
+            self.tell(text, outcome);
+            return;
+        }
+        self.overrule_breakers(actor, outcome);
         self.change_state(TradingState::Active, actor, "re-armed in two steps", outcome);
+    }
+
+    fn refusal_by_timed_lock(&self) -> Option<String> {
+        let trip = self.timed_lock()?;
+        let end = trip.ends_at()?;
+        Some(format!("the breaker {} holds until {end} in market time; nothing is re-armed before", trip.rule.words()))
     }
 
     fn acknowledge(&mut self, from: AlertId, to: AlertId, outcome: &mut Outcome) {

@@ -9,16 +9,20 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, SignalSource, WallTime};
+use crate::engine::breaking::Moved;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, Record, RunInput};
 use crate::exchange::Terms;
-use crate::risk::Limits;
+use crate::risk::{Limits, Rules};
 use crate::signals::{Gates, PlanGates, Resolved, Script, ScriptRef, Scripts, Strategy, StrategySettings, strategies};
 
 /// The settings decisions depend on. They are part of a run's first input and of every restart, so that a replay uses the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineSettings {
     /// Limits of the account.
     pub limits: Limits,
+    /// Breakers. Older runs recorded none: they had those of before the table.
+    #[serde(default = "Rules::before_the_table")]
+    pub breakers: Rules,
     /// Thresholds of the layers.
     pub gates: Gates,
     /// Baseline strategies.
@@ -101,7 +105,7 @@ impl Engine {
     pub fn new(setup: &Setup) -> Self {
         Self {
             instruments: Arc::clone(&setup.instruments),
-            settings: setup.settings,
+            settings: setup.settings.clone(),
             strategies: strategies(&setup.settings.strategies, &setup.settings.scripts, &setup.library),
             library: Arc::clone(&setup.library),
             faults: BTreeMap::new(),
@@ -136,6 +140,7 @@ impl Engine {
             InputBody::Link { stands, words } => self.decide_on_link(*stands, words, outcome),
             InputBody::Timer => {}
         }
+        self.trip_breakers(Moved::Input, outcome);
         self.decide_on_time(outcome);
     }
 
@@ -148,8 +153,8 @@ impl Engine {
     pub fn take_input(&mut self, input: &Input) {
         self.wall = self.wall.max(input.wall);
         if let InputBody::Run(RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. }) = &input.body {
-            self.settings = *settings;
             self.strategies = strategies(&settings.strategies, &settings.scripts, &self.library);
+            self.settings = settings.clone();
             self.faults.clear();
         }
     }

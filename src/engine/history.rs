@@ -8,6 +8,7 @@ use crate::domain::{
     Bar, Calendar, Capabilities, Duration, Instrument, InstrumentId, InstrumentTable, MarketEvent, MarketTime, Price, Quote,
     QuoteOrigin, Ratio, SeriesInfo,
 };
+use crate::engine::spikes::Spikes;
 use crate::signals::AsOf;
 
 /// Bars per sealed chunk; a snapshot shares sealed chunks and copies at most one.
@@ -75,6 +76,9 @@ pub struct Series {
     /// All closed bars.
     pub bars: BarHistory,
     closes: Vec<f64>,
+    /// Follows from the bars, so it is no part of the state's text.
+    #[serde(skip)]
+    spikes: Spikes,
     period: Duration,
     bars_per_year: f64,
     /// A fact of the tape rather than of what was observed, so no part of the state.
@@ -117,6 +121,7 @@ impl Series {
             forming: None,
             bars: BarHistory::default(),
             closes: Vec::new(),
+            spikes: Spikes::default(),
             period: Duration::seconds(86_400),
             bars_per_year: periods_per_year(calendar, Duration::seconds(86_400)),
             last_print: info.last_print,
@@ -131,6 +136,11 @@ impl Series {
     /// Bars per year, for annualising.
     pub const fn bars_per_year(&self) -> f64 {
         self.bars_per_year
+    }
+
+    /// How unusual the volatility of the last ten bars is, in robust deviations; `None` while history is short.
+    pub fn volatility_spike(&self) -> Option<f64> {
+        self.spikes.deviations()
     }
 
     /// The last price, whatever its age.
@@ -172,6 +182,7 @@ impl Series {
             self.closes.drain(..KEPT_CLOSES);
         }
         self.closes.push(bar.close.to_f64());
+        self.spikes.on_close(bar.close.to_f64());
     }
 
     fn on_price(&mut self, price: Price) {

@@ -134,7 +134,9 @@ impl Engine {
     fn propose(&mut self, signal: &Signal, validation: &Validation, outcome: &mut Outcome) {
         let waiting = u32::try_from(self.book.proposals.len()).unwrap_or(u32::MAX);
         let is_free = !self.book.proposals.values().any(|proposal| proposal.request.instrument == signal.view.instrument);
-        let open = self.book.state == TradingState::Active && waiting < self.settings.gates.max_proposals && is_free;
+        let is_blocked = self.book.breakers.blocking(signal.view.instrument, Some(signal.view.source)).is_some();
+        let open =
+            self.book.state == TradingState::Active && waiting < self.settings.gates.max_proposals && is_free && !is_blocked;
         if self.is_quiet() || !validation.passed() || !open {
             return;
         }

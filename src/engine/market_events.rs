@@ -1,11 +1,11 @@
 //! What follows from a market event: breakers, outcomes, new signals, comments, price alerts.
 
 use crate::domain::{Actor, Alert, AlertTopic, Bar, InstrumentId, MarketEvent, Price, ProposalId, Severity, TradingState};
+use crate::engine::breaking::Moved;
 use crate::engine::core::Noticed;
 use crate::engine::kill::Again;
 use crate::engine::record::{AlertRecord, ProposalRecord, Record, SignalRecord, TradingRecord};
 use crate::engine::{Effect, Engine, KillPhase, Outcome};
-use crate::risk::{BreakerKind, Trip};
 use crate::signals::Facts;
 
 /// Deviations of a bar's move from which the analyst is asked for a comment.
@@ -13,16 +13,19 @@ const COMMENT_DEVIATIONS: f64 = 1.5;
 
 impl Engine {
     pub(super) fn decide_on_market(&mut self, event: &MarketEvent, noticed: Noticed, outcome: &mut Outcome) {
-        if noticed.new_day {
-            self.release_recovered_breakers(outcome);
+        if !self.book.breakers.latched().is_empty() {
+            self.release_breakers(noticed.new_day, outcome);
         }
         if noticed.equity_changed || noticed.new_day {
-            self.trip_breakers(outcome);
+            self.trip_breakers(Moved::Equity, outcome);
         }
         for resolved in noticed.resolved {
             let (signal, source) = (resolved.signal, resolved.source);
-            self.record(Record::Signal(SignalRecord::Resolved { signal, source, outcome: resolved.outcome }), outcome);
+            // A call of the warm-up says how history was, not how the source does.
+            let is_right = (resolved.since >= self.book.quiet_until).then_some(resolved.is_right);
+            self.record(Record::Signal(SignalRecord::Resolved { signal, source, outcome: resolved.outcome, is_right }), outcome);
             self.withdraw_opening_of(signal, outcome);
+            self.trip_breakers(Moved::Call(source), outcome);
         }
         if self.book.kill == KillPhase::Flattening && !matches!(event, MarketEvent::Quoted { .. }) {
             self.advance_kill(Again::Later, outcome);
@@ -30,7 +33,14 @@ impl Engine {
         match event {
             MarketEvent::Quoted { quote, .. } => self.refresh_moved_proposals(quote.instrument, quote.last, outcome),
             MarketEvent::BarOpened { instrument, open, .. } => self.refresh_moved_proposals(*instrument, *open, outcome),
-            MarketEvent::BarClosed { bar, .. } => self.decide_on_bar(bar, outcome),
+            MarketEvent::BarClosed { bar, .. } => {
+                self.trip_breakers(Moved::Bar(bar.instrument), outcome);
+                self.trip_breakers(Moved::Input, outcome);
+                self.decide_on_bar(bar, outcome);
+            }
+        }
+        if !matches!(event, MarketEvent::Quoted { .. }) {
+            self.cut_positions(outcome);
         }
     }
 
@@ -98,44 +108,6 @@ impl Engine {
             self.withdraw_openings("trading is held", outcome);
             self.withdraw_unsent(outcome);
             self.cancel_left(outcome);
-        }
-    }
-
-    fn trip_breakers(&mut self, outcome: &mut Outcome) {
-        let limits = self.settings.limits;
-        let trips: Vec<Trip> = self.book.breakers.newly_tripped(&self.book.performance, &limits).collect();
-        for trip in trips {
-            self.record(Record::Trading(TradingRecord::BreakerTripped(trip)), outcome);
-            let severity = if trip.forces.is_some() { Severity::Critical } else { Severity::Warning };
-            let text = format!("{}: {:.2} % reached {:.2} %", trip.kind.words(), trip.value, trip.limit);
-            self.raise(severity, AlertTopic::Risk, None, text.clone(), outcome);
-            if trip.forces == Some(TradingState::Reducing) && self.book.state == TradingState::Active {
-                self.change_state(TradingState::Reducing, Actor::Engine, &text, outcome);
-            }
-        }
-    }
-
-    /// A day's breaker ends with the day, a week's with the week, the others when the account has recovered below their line.
-    /// The trading state stays as it is: only a person re-arms.
-    fn release_recovered_breakers(&mut self, outcome: &mut Outcome) {
-        let performance = &self.book.performance;
-        let limits = &self.settings.limits;
-        let over = |value: Option<crate::domain::Ratio>, limit| value.is_some_and(|value| value >= limit);
-        let mut released = Vec::new();
-        for trip in self.book.breakers.latched() {
-            let still = match trip.kind {
-                BreakerKind::DailyLoss => over(performance.daily_loss(), limits.daily_loss),
-                BreakerKind::WeeklyLoss => over(performance.weekly_loss(), limits.weekly_loss),
-                BreakerKind::DrawdownWarning => over(performance.drawdown(), limits.drawdown_warn),
-                BreakerKind::Drawdown => over(performance.drawdown(), limits.drawdown_warn),
-                BreakerKind::VolatilityWarning => over(performance.volatility(), limits.volatility_warn),
-            };
-            if !still {
-                released.push(trip.kind);
-            }
-        }
-        for kind in released {
-            self.record(Record::Trading(TradingRecord::BreakerReleased { kind }), outcome);
         }
     }
 

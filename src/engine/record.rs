@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Actor, Alert, AlertId, BrokerRef, DealId, Fill, InstrumentId, LedgerId, MarketTime, Mode, Money, Order, OrderId, OrderKind,
-    OrderRequest, Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource, TradingState,
-    Validation, WallTime,
+    Actor, Alert, AlertId, BrokerRef, DealId, Duration, Fill, InstrumentId, LedgerId, MarketTime, Mode, Money, Order, OrderId,
+    OrderKind, OrderRequest, Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource,
+    TradingState, Validation, WallTime,
 };
 use crate::engine::Proposal;
 use crate::engine::event::{Seen, TapeRef, WasClean};
 use crate::orders::{OrderState, OrderStep};
-use crate::risk::{BreakerKind, Refusal, Trip};
+use crate::risk::{Refusal, RuleName, Subject, Trip};
 use crate::signals::Commentary;
 
 /// A decision. Applying all of them in order gives the book.
@@ -98,8 +98,24 @@ pub enum TradingRecord {
     BreakerTripped(Trip),
     /// A breaker let go.
     BreakerReleased {
-        /// Which.
-        kind: BreakerKind,
+        /// Which row of the table; runs of before the table called it a kind.
+        #[serde(alias = "kind")]
+        rule: RuleName,
+        /// Whom it acted on.
+        #[serde(default)]
+        subject: Subject,
+        /// Who let go: the engine when it had run out, a person by re-arming.
+        #[serde(default = "engine")]
+        who: Actor,
+    },
+    /// A person re-armed while a breaker's value was still beyond its limit: it has no effect any more.
+    BreakerOverruled {
+        /// Which row of the table.
+        rule: RuleName,
+        /// Whom it acted on.
+        subject: Subject,
+        /// Who.
+        who: Actor,
     },
     /// The first step of re-arming.
     RearmRequested {
@@ -126,6 +142,10 @@ pub enum TradingRecord {
     },
 }
 
+const fn engine() -> Actor {
+    Actor::Engine
+}
+
 /// About signals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -145,6 +165,9 @@ pub enum SignalRecord {
         source: SignalSource,
         /// What came of it.
         outcome: crate::domain::Outcome,
+        /// Whether the price went its way, for the breaker that counts calls; nothing for a call of the warm-up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        is_right: Option<bool>,
     },
 }
 
@@ -209,6 +232,9 @@ pub enum OrderRecord {
         at: MarketTime,
         /// More words, where there are any.
         note: String,
+        /// Wall time since it was confirmed, where this is the broker's first answer to an order of ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waited: Option<Duration>,
     },
     /// The broker's number is known.
     Numbered {

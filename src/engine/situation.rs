@@ -20,6 +20,7 @@ impl Engine {
             closing,
             holds_opposite: request.opens_exposure() && self.holds_opposite(request),
             has_twin: book.orders.has_twin(request),
+            is_blocked: request.opens_exposure() && self.blocking(instrument, &request.origin).is_some(),
             unknown_orders: book.orders.unknown() + u32::from(book.doubts.positions_differ.is_some()),
             equity: book.performance.equity(),
             cash: book.ledger.cash(),

@@ -15,7 +15,7 @@ use crate::engine::history::Forming;
 use crate::engine::{Activity, BarHistory, KillPhase, Proposal, SignalEntry, StateReason};
 use crate::orders::TrackedOrder;
 use crate::portfolio::DayResult;
-use crate::risk::{CheckResult, Gauge, Trip};
+use crate::risk::{CheckResult, Gauge, Hold, Trip};
 use crate::signals::{Commentary, Scorecard};
 
 /// What the screen wants to see beyond the usual.
@@ -118,6 +118,17 @@ pub struct ProposalRow {
     pub signal: Option<Arc<SignalEntry>>,
 }
 
+/// A latched breaker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerRow {
+    /// What tripped.
+    pub trip: Trip,
+    /// How it holds.
+    pub hold: Hold,
+    /// Whom it is about, in words that follow its name; empty for the account.
+    pub about: String,
+}
+
 /// A source's record.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ScoreRow {
@@ -196,8 +207,8 @@ pub struct Snapshot {
     pub kill: KillPhase,
     /// When re-arming was asked for.
     pub rearm_requested: Option<WallTime>,
-    /// Latched breakers.
-    pub breakers: Vec<Trip>,
+    /// Latched breakers, in the order in which they tripped.
+    pub breakers: Vec<BreakerRow>,
     /// The account.
     pub account: AccountView,
     /// Quotes by instrument number.

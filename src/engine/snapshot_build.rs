@@ -7,7 +7,8 @@ use crate::domain::{Money, OrderRequest, OrderSide, Origin, Position, PositionId
 use crate::engine::history::Series;
 use crate::engine::judging::closing_request;
 use crate::engine::snapshot::{
-    AccountView, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot, SnapshotRequest,
+    AccountView, BreakerRow, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot,
+    SnapshotRequest,
 };
 use crate::engine::{Engine, Proposal};
 use crate::orders::TrackedOrder;
@@ -37,7 +38,7 @@ impl Engine {
             reason: book.reason.clone(),
             kill: book.kill,
             rearm_requested: book.rearm_requested,
-            breakers: book.breakers.latched().to_vec(),
+            breakers: self.latched_breakers(),
             account: self.account_view(&positions),
             quotes: self.market.iter().map(|series| self.quote_row(series)).collect(),
             positions,
@@ -132,13 +133,23 @@ impl Engine {
         ProposalRow { proposal: proposal.clone(), signal }
     }
 
+    fn latched_breakers(&self) -> Vec<BreakerRow> {
+        let breakers = &self.book.breakers;
+        let row =
+            |trip: &risk::Trip| BreakerRow { trip: trip.clone(), hold: breakers.hold(trip), about: self.about(trip.subject).0 };
+        breakers.latched().iter().map(row).collect()
+    }
+
     fn gauges(&self) -> Vec<risk::Gauge> {
         let book = &self.book;
         let nothing = Money::zero(book.ledger.currency());
         let gross = book.valuation.gross(&book.ledger).unwrap_or(nothing);
         let exposure = |series: &Series| book.valuation.exposure(series.instrument, &book.ledger).map(|held| held.gross);
         let largest = self.market.iter().filter_map(|series| exposure(series).ok()).max_by_key(|held| held.nanos());
-        risk::gauges(&book.performance, gross, largest.unwrap_or(nothing), book.trades_today, &self.settings.limits)
+        let (equity, largest, trades_today) = (book.performance.equity(), largest.unwrap_or(nothing), book.trades_today);
+        let exposures = risk::Exposures { equity, gross, largest, trades_today };
+        let (rules, limits) = (&self.settings.breakers, &self.settings.limits);
+        risk::gauges(rules, limits, &book.breakers, &exposures, |rule| self.gauged(rule))
     }
 
     fn preview(&self, subject: &PreviewSubject) -> Option<OrderPreview> {

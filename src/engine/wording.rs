@@ -5,6 +5,7 @@ use crate::engine::event::WasClean;
 use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, TradingRecord};
 use crate::engine::{Book, KillPhase};
 use crate::orders::OrderStep;
+use crate::risk::{Action, Subject, Trip};
 
 /// One sentence on a record, or `None` where another record already says it. Reads the book as it was before the record.
 pub(super) fn describe(record: &Record, book: &Book, instruments: &InstrumentTable) -> Option<(Severity, String)> {
@@ -35,10 +36,15 @@ fn trading(record: &TradingRecord, book: &Book, instruments: &InstrumentTable) -
     match record {
         TradingRecord::ModeChanged { mode, who } => (Severity::Info, format!("mode {} by {who}", mode.badge())),
         TradingRecord::StateChanged { state, who, why, .. } => (Severity::Critical, format!("trading {state} by {who}: {why}")),
-        TradingRecord::BreakerTripped(trip) => {
-            (Severity::Critical, format!("breaker {}: {:.2} % of {:.2} %", trip.kind.words(), trip.value, trip.limit))
+        TradingRecord::BreakerTripped(trip) => tripped(trip, instruments),
+        TradingRecord::BreakerReleased { rule, subject, who } => {
+            (Severity::Info, format!("breaker {}{} released by {who}", rule.words(), of(*subject, instruments)))
         }
-        TradingRecord::BreakerReleased { kind } => (Severity::Info, format!("breaker {} released", kind.words())),
+        TradingRecord::BreakerOverruled { rule, subject, who } => {
+            let text =
+                format!("breaker {}{} overruled by {who}: still beyond its limit", rule.words(), of(*subject, instruments));
+            (Severity::Warning, text)
+        }
         TradingRecord::RearmRequested { .. } => (Severity::Info, "re-arming asked for; confirm within 60 s".to_owned()),
         TradingRecord::RearmLapsed => (Severity::Info, "re-arming was not confirmed within 60 s".to_owned()),
         TradingRecord::FlattenAsked => (Severity::Critical, "kill switch: closing all positions".to_owned()),
@@ -58,6 +64,21 @@ fn trading(record: &TradingRecord, book: &Book, instruments: &InstrumentTable) -
         }
         TradingRecord::KillFinished => kill_finished(book),
     }
+}
+
+/// What a breaker is about, to follow its name.
+fn of(subject: Subject, instruments: &InstrumentTable) -> String {
+    match subject {
+        Subject::Account => String::new(),
+        Subject::Instrument(id) => format!(" of {}", instruments.symbol(id)),
+        Subject::Source(source) => format!(" of {}", source.word()),
+    }
+}
+
+fn tripped(trip: &Trip, instruments: &InstrumentTable) -> (Severity, String) {
+    let severity = if trip.action == Action::Warn { Severity::Warning } else { Severity::Critical };
+    let (name, about) = (trip.rule.words(), of(trip.subject, instruments));
+    (severity, format!("breaker {name}{about}: {}; {}", trip.numbers(), trip.action.words()))
 }
 
 /// What the kill switch came to: it may end with positions that nobody asked to close, or that the broker refused to.

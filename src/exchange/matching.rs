@@ -137,7 +137,7 @@ impl Exchange {
                 match reason {
                     ProtectiveReason::StopLoss => holding.stop_leg = Some(order.id),
                     ProtectiveReason::TakeProfit => holding.target_leg = Some(order.id),
-                    ProtectiveReason::KillSwitch | ProtectiveReason::Broker => {}
+                    ProtectiveReason::KillSwitch | ProtectiveReason::Breaker | ProtectiveReason::Broker => {}
                 }
             }
             self.rest(order, left, order.created_at);
@@ -482,7 +482,10 @@ impl Exchange {
         let Some(holding) = self.holdings.get(&position).cloned() else { return };
         let known = match wish.reason {
             ProtectiveReason::StopLoss => holding.stop_leg,
-            ProtectiveReason::TakeProfit | ProtectiveReason::KillSwitch | ProtectiveReason::Broker => holding.target_leg,
+            ProtectiveReason::TakeProfit
+            | ProtectiveReason::KillSwitch
+            | ProtectiveReason::Breaker
+            | ProtectiveReason::Broker => holding.target_leg,
         };
         let standing = known.and_then(|leg| self.orders.get(&leg)).map(|resting| resting.order);
         match (standing, wish.kind) {
@@ -518,9 +521,10 @@ impl Exchange {
         if let Some(holding) = self.holdings.get_mut(&position) {
             match wish.reason {
                 ProtectiveReason::StopLoss => holding.stop_leg = Some(wish.id),
-                ProtectiveReason::TakeProfit | ProtectiveReason::KillSwitch | ProtectiveReason::Broker => {
-                    holding.target_leg = Some(wish.id)
-                }
+                ProtectiveReason::TakeProfit
+                | ProtectiveReason::KillSwitch
+                | ProtectiveReason::Breaker
+                | ProtectiveReason::Broker => holding.target_leg = Some(wish.id),
             }
         }
         self.newborn_legs.push(wish.id);

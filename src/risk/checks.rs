@@ -51,6 +51,7 @@ checks! {
     Opposite, "OPPOSITE", "no opposite", "An opening order does not stand against an open position in the same instrument.";
     Twin, "TWIN", "not a repeat", "No identical order is already on its way or working.";
     Unknown, "UNKNOWN", "all orders known", "No order whose fate is unknown is outstanding.";
+    Breaker, "BREAKER", "no breaker", "No latched breaker refuses new orders in this instrument or of this source.";
     Position, "POSITION", "position size", "The position stays within its share of equity.";
     Sector, "SECTOR", "sector", "The sector stays within its share of equity.";
     Gross, "GROSS", "gross exposure", "All positions together stay within their share of equity.";

@@ -3,25 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Money, Ratio};
-use crate::portfolio::Performance;
-use crate::risk::Limits;
+use crate::risk::{Action, Breakers, Hold, Limits, Metric, Rule, Rules, Unit};
 
 /// What a gauge shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GaugeKind {
-    /// Fall from the highest equity.
-    Drawdown,
-    /// Loss since 17:00 New York.
-    DailyLoss,
-    /// Loss since the week began.
-    WeeklyLoss,
+    /// What breakers watch.
+    Breaker(Metric),
     /// Sum of all positions.
     Gross,
     /// The largest position.
     Largest,
-    /// Annualised volatility of 20 daily results (n − 1, √252).
-    Volatility,
     /// Opening orders of the risk day.
     Trades,
 }
@@ -31,24 +24,55 @@ pub enum GaugeKind {
 pub struct Gauge {
     /// What it shows.
     pub kind: GaugeKind,
-    /// The value; a share of equity, or a count for trades.
+    /// The value, in the unit of the gauge.
     pub value: Option<Ratio>,
     /// The line that warns, where there is one before the limit.
     pub warn: Option<Ratio>,
-    /// The limit.
+    /// The limit: of a metric that several breakers watch, that of the one which does most.
     pub limit: Ratio,
+    /// How its breakers hold; [`Hold::Free`] for what has none.
+    pub hold: Hold,
 }
+
+/// What gauges beside the breakers show.
+#[derive(Debug, Clone, Copy)]
+pub struct Exposures {
+    /// Equity now.
+    pub equity: Money,
+    /// Sum of |quantity × last price|.
+    pub gross: Money,
+    /// The largest of one instrument.
+    pub largest: Money,
+    /// Opening orders of the risk day.
+    pub trades_today: u32,
+}
+
+/// Gauges in the order in which they stand.
+const ORDER: [GaugeKind; 15] = [
+    GaugeKind::Breaker(Metric::Drawdown),
+    GaugeKind::Breaker(Metric::DailyLoss),
+    GaugeKind::Breaker(Metric::WeeklyLoss),
+    GaugeKind::Gross,
+    GaugeKind::Largest,
+    GaugeKind::Breaker(Metric::AccountVolatility),
+    GaugeKind::Trades,
+    GaugeKind::Breaker(Metric::LosingStreak),
+    GaugeKind::Breaker(Metric::VolatilitySpike),
+    GaugeKind::Breaker(Metric::ModelDecay),
+    GaugeKind::Breaker(Metric::RejectStreak),
+    GaugeKind::Breaker(Metric::UnknownOrders),
+    GaugeKind::Breaker(Metric::StaleData),
+    GaugeKind::Breaker(Metric::Slippage),
+    GaugeKind::Breaker(Metric::Latency),
+];
 
 impl GaugeKind {
     /// The label on screen.
     pub const fn label(self) -> &'static str {
         match self {
-            Self::Drawdown => "drawdown",
-            Self::DailyLoss => "daily loss",
-            Self::WeeklyLoss => "weekly loss",
+            Self::Breaker(metric) => metric.label(),
             Self::Gross => "gross",
             Self::Largest => "largest pos",
-            Self::Volatility => "volatility",
             Self::Trades => "trades today",
         }
     }
@@ -56,13 +80,27 @@ impl GaugeKind {
     /// The convention behind the number, one line.
     pub const fn convention(self) -> &'static str {
         match self {
-            Self::Drawdown => "1 − equity / highest equity since the account was opened",
-            Self::DailyLoss => "1 − equity / equity at the start of the risk day (17:00 New York)",
-            Self::WeeklyLoss => "1 − equity / equity at the start of the week (risk days Monday to Sunday)",
+            Self::Breaker(metric) => metric.convention(),
             Self::Gross => "sum of |quantity × last price| / equity",
             Self::Largest => "largest |quantity × last price| of one instrument / equity",
-            Self::Volatility => "standard deviation (n − 1) of the last 20 results by risk day × √252",
             Self::Trades => "opening orders sent since 17:00 New York",
+        }
+    }
+
+    /// What the value is counted in.
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::Breaker(metric) => metric.unit(),
+            Self::Gross | Self::Largest => Unit::Percent,
+            Self::Trades => Unit::Count,
+        }
+    }
+
+    /// Whether too little of it is what its limit is about.
+    pub const fn falls(self) -> bool {
+        match self {
+            Self::Breaker(metric) => metric.falls(),
+            Self::Gross | Self::Largest | Self::Trades => false,
         }
     }
 }
@@ -70,29 +108,105 @@ impl GaugeKind {
 impl Gauge {
     /// How much of the limit is used, `1.0` at the limit; `None` where the value is undefined.
     pub fn used(&self) -> Option<f64> {
-        let limit = self.limit.to_f64();
-        self.value.filter(|_| limit > 0.0).map(|value| (value.to_f64() / limit).max(0.0))
+        let (value, limit) = (self.value?.to_f64(), self.limit.to_f64());
+        let (part, whole) = if self.kind.falls() { (limit, value) } else { (value, limit) };
+        (whole > 0.0).then(|| (part / whole).max(0.0))
+    }
+
+    /// What is left to the limit, in the unit of the gauge; negative beyond it.
+    pub fn headroom(&self) -> Option<Ratio> {
+        let (value, limit) = (self.value?.nanos(), self.limit.nanos());
+        Some(Ratio::from_nanos(if self.kind.falls() { value.saturating_sub(limit) } else { limit.saturating_sub(value) }))
     }
 }
 
-/// All gauges of the account.
-pub fn gauges(performance: &Performance, gross: Money, largest: Money, trades_today: u32, limits: &Limits) -> Vec<Gauge> {
-    let equity = performance.equity();
-    let loss = |value: Option<Ratio>| value.map(|value| value.max(Ratio::ZERO));
+/// All gauges of the account; `measure` gives the value of a row of the table.
+pub fn gauges(
+    rules: &Rules,
+    limits: &Limits,
+    breakers: &Breakers,
+    exposures: &Exposures,
+    measure: impl Fn(&Rule) -> Option<Ratio>,
+) -> Vec<Gauge> {
     let count = |trades: u32| Ratio::of(i128::from(trades), 1);
-    let gauge = |kind, value, limit| Gauge { kind, value, warn: None, limit };
-    vec![
-        Gauge {
-            kind: GaugeKind::Drawdown,
-            value: performance.drawdown(),
-            warn: Some(limits.drawdown_warn),
-            limit: limits.drawdown_act,
-        },
-        gauge(GaugeKind::DailyLoss, loss(performance.daily_loss()), limits.daily_loss),
-        gauge(GaugeKind::WeeklyLoss, loss(performance.weekly_loss()), limits.weekly_loss),
-        gauge(GaugeKind::Gross, gross.ratio_to(equity), limits.max_gross),
-        gauge(GaugeKind::Largest, largest.ratio_to(equity), limits.max_ticket_position),
-        gauge(GaugeKind::Volatility, performance.volatility(), limits.volatility_warn),
-        gauge(GaugeKind::Trades, count(trades_today), count(limits.trades_per_day).unwrap_or(Ratio::ONE)),
-    ]
+    let plain = |kind, value, limit| Some(Gauge { kind, value, warn: None, limit, hold: Hold::Free });
+    let equity = exposures.equity;
+    let gauge = |kind: GaugeKind| match kind {
+        GaugeKind::Breaker(metric) => of_metric(metric, rules, limits, breakers, &measure),
+        GaugeKind::Gross => plain(kind, exposures.gross.ratio_to(equity), limits.max_gross),
+        GaugeKind::Largest => plain(kind, exposures.largest.ratio_to(equity), limits.max_ticket_position),
+        GaugeKind::Trades => plain(kind, count(exposures.trades_today), count(limits.trades_per_day).unwrap_or(Ratio::ONE)),
+    };
+    ORDER.into_iter().filter_map(gauge).collect()
+}
+
+/// The gauge of a metric; `None` where no row of the table watches it.
+fn of_metric(
+    metric: Metric,
+    rules: &Rules,
+    limits: &Limits,
+    breakers: &Breakers,
+    measure: &impl Fn(&Rule) -> Option<Ratio>,
+) -> Option<Gauge> {
+    let rows = || rules.iter().filter(move |rule| rule.metric == metric);
+    let strongest = rows().max_by_key(|rule| strength(rule.action))?;
+    let limit = strongest.limit.of(limits);
+    let warning = rows().find(|rule| rule.action == Action::Warn && rule.name != strongest.name);
+    let latched = breakers.latched().iter().filter(|trip| rows().any(|rule| rule.name == trip.rule));
+    Some(Gauge {
+        kind: GaugeKind::Breaker(metric),
+        // A gain is no loss.
+        value: measure(strongest).map(|value| value.max(Ratio::ZERO)),
+        warn: warning.map(|rule| rule.limit.of(limits)),
+        limit,
+        hold: latched.map(|trip| breakers.hold(trip)).max_by_key(|hold| urgency(*hold)).unwrap_or(Hold::Free),
+    })
+}
+
+const fn strength(action: Action) -> u8 {
+    match action {
+        Action::Warn => 0,
+        Action::Block => 1,
+        Action::Reducing => 2,
+        Action::Reduce(_) => 3,
+        Action::Close => 4,
+        Action::Halt => 5,
+    }
+}
+
+const fn urgency(hold: Hold) -> u8 {
+    match hold {
+        Hold::Free => 0,
+        Hold::Overruled => 1,
+        Hold::Warned => 2,
+        Hold::Latched => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_its_gauge() {
+        for metric in Metric::ALL {
+            assert!(ORDER.contains(&GaugeKind::Breaker(metric)), "{metric:?}");
+        }
+        assert!(ORDER.iter().all(|kind| kind.label().len() <= 12), "a label fits its column");
+    }
+
+    #[test]
+    fn a_falling_value_uses_its_limit_up() {
+        let of = |metric, value, limit| Gauge {
+            kind: GaugeKind::Breaker(metric),
+            value: Some(Ratio::from_f64(value).unwrap()),
+            warn: None,
+            limit: Ratio::from_f64(limit).unwrap(),
+            hold: Hold::Free,
+        };
+        let right = of(Metric::ModelDecay, 0.60, 0.45);
+        assert!((right.used().unwrap() - 0.75).abs() < 1e-9);
+        assert_eq!(right.headroom(), Ratio::of(15, 100));
+        assert_eq!(of(Metric::Drawdown, 0.20, 0.15).headroom(), Ratio::of(-5, 100));
+    }
 }

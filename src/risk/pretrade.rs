@@ -56,6 +56,8 @@ pub struct Situation<'a> {
     pub holds_opposite: bool,
     /// Whether an identical order is open.
     pub has_twin: bool,
+    /// Whether a latched breaker refuses what this order would open.
+    pub is_blocked: bool,
     /// Orders whose fate is unknown.
     pub unknown_orders: u32,
     /// Equity now.
@@ -151,6 +153,7 @@ fn opening_checks(request: &OrderRequest, now: &Situation<'_>, results: &mut Vec
     plain(Check::Opposite, !now.holds_opposite);
     plain(Check::Twin, !now.has_twin);
     plain(Check::Unknown, now.unknown_orders == 0);
+    plain(Check::Breaker, !now.is_blocked);
     results.push(position_size(request, share(now.instrument_exposure), limits));
     results.push(CheckResult::at_most(Check::Sector, share(now.sector_exposure), limits.max_sector));
     results.push(CheckResult::at_most(Check::Gross, share(now.gross_exposure), limits.max_gross));

@@ -2,6 +2,7 @@
 //!
 //! The layers are merged as TOML tables and then read into [`Config`]. What does not fit is refused naming file, line and what is allowed.
 
+mod breakers;
 mod layers;
 mod rules;
 
@@ -14,7 +15,7 @@ use toml::{Table, Value};
 use crate::domain::{BrokerKind, Ratio};
 use crate::engine::EngineSettings;
 use crate::exchange::Terms;
-use crate::risk::Limits;
+use crate::risk::{Limits, Rules};
 use crate::runtime::Trouble;
 use crate::runtime::config::layers::Origins;
 use crate::runtime::config::rules::Misfit;
@@ -58,6 +59,9 @@ pub struct Config {
     pub keys: BTreeMap<String, String>,
     /// Groups of the quotes pane.
     pub groups: BTreeMap<String, Vec<String>>,
+    /// Breakers, from a table of their own.
+    #[serde(skip, default = "Rules::before_the_table")]
+    pub breakers: Rules,
     /// Files of strategies of one's own, as `strategies.scripts` lists them; the engine's settings know them by name and hash.
     #[serde(skip)]
     pub scripts: Vec<String>,
@@ -190,6 +194,7 @@ pub struct ScreenSettings {
 pub fn settings_of(config: &Config) -> EngineSettings {
     EngineSettings {
         limits: config.risk,
+        breakers: config.breakers.clone(),
         gates: config.gates,
         strategies: config.strategies,
         scripts: Scripts::default(),
@@ -227,6 +232,7 @@ pub fn load(file: &Path, named: Named, environment: &[(String, String)], sets: &
     if let Some((path, what)) = config.xapi.contradiction() {
         return Err(origins.blame(&Misfit::of(path, layers::lookup(&merged, path), what)));
     }
+    config.breakers = breakers::load(&file.with_file_name("risk.toml"))?;
     config.scripts = scripts;
     config.origins = origins;
     Ok(config)

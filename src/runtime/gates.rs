@@ -1,11 +1,12 @@
-//! Which gates a person has changed since the ledger's last run. A gate that moves after the evidence is in decides nothing, so a change is
-//! journalled.
+//! Which gates and breakers a person has changed since the ledger's last run. A gate that moves after the evidence is in decides nothing, and
+//! a breaker that moves after a loss guards nothing, so a change is journalled.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::{Actor, RunId};
 use crate::engine::{EngineSettings, GateChange, InputBody, RunInput};
+use crate::risk::{Limit, Rule};
 use crate::store::{Body, LedgerFile, StoreError};
 
 /// What to journal where a gate differs from what the ledger's last run recorded; nothing where none does, or none was recorded.
@@ -22,7 +23,7 @@ fn recorded(file: &LedgerFile, run: RunId) -> Result<Option<EngineSettings>, Sto
         if let Body::Input(input) = &stored.entry.body
             && let InputBody::Run(RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. }) = &input.body
         {
-            latest = Some(*settings);
+            latest = Some(settings.clone());
         }
         Ok(())
     })?;
@@ -35,6 +36,25 @@ fn changes(was: &EngineSettings, is: &EngineSettings) -> Vec<GateChange> {
     if let Some((was, is)) = was.evidence.zip(is.evidence) {
         found.extend(differing("evidence", &was, &is));
     }
+    found.extend(changed_breakers(was, is));
+    found
+}
+
+/// Rows of the table of breakers that differ, are new or are gone. A limit counts by its value, wherever it is written.
+fn changed_breakers(was: &EngineSettings, is: &EngineSettings) -> Vec<GateChange> {
+    let resolved =
+        |rule: &Rule, settings: &EngineSettings| Rule { limit: Limit::Number(rule.limit.of(&settings.limits)), ..rule.clone() };
+    let (there, none) = (|| "a row".to_owned(), || "none".to_owned());
+    let key = |rule: &Rule| format!("breaker.{}", rule.name);
+    let mut found = Vec::new();
+    for rule in is.breakers.iter() {
+        match was.breakers.get(&rule.name) {
+            Some(old) => found.extend(differing(&key(rule), &resolved(old, was), &resolved(rule, is))),
+            None => found.push(GateChange { key: key(rule), was: none(), is: there() }),
+        }
+    }
+    let is_gone = |rule: &&Rule| is.breakers.get(&rule.name).is_none();
+    found.extend(was.breakers.iter().filter(is_gone).map(|rule| GateChange { key: key(rule), was: there(), is: none() }));
     found
 }
 

@@ -52,7 +52,7 @@ impl Headless {
             tape: TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed },
             capital,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            settings: setup.settings,
+            settings: setup.settings.clone(),
             first_order: OrderId(1),
             first_deal: DealId(1),
             quiet_until,

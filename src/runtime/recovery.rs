@@ -143,7 +143,7 @@ fn begin(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> 
         tape: feed.reference(terms.seed),
         capital: terms.capital,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        settings: setup.settings,
+        settings: setup.settings.clone(),
         first_order,
         first_deal,
         quiet_until: terms.start.unwrap_or_else(|| feed.start()),
@@ -179,7 +179,7 @@ fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Res
         RunStatus::Suspended => WasClean::Yes,
     };
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let settings: EngineSettings = setup.settings;
+    let settings: EngineSettings = setup.settings.clone();
     if let Some(name) = engine.settings().scripts.changed_in(&settings.scripts) {
         return Err(Trouble::new(
             format!("The strategy {name} is not the one that {} began with: its file was changed since", row.run),
@@ -187,8 +187,8 @@ fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Res
             "Put the file back as it was, give the new text another NAME, or begin a new run with --new",
         ));
     }
-    let first = RunInput::Resumed { version, was_clean, settings };
     let gates_changed = changed_since_last_run(&file, &settings)?;
+    let first = RunInput::Resumed { version, was_clean, settings };
     let plays = file.tape_plays(row.run)?;
     Ok(Opened { engine, source, segment, file, run: row.run, first, gates_changed, plays })
 }

@@ -26,6 +26,10 @@ pub struct Resolved {
     pub source: SignalSource,
     /// What it would have earned after cost.
     pub outcome: Outcome,
+    /// Whether the price went its way, cost aside.
+    pub is_right: bool,
+    /// When the view was formed.
+    pub since: MarketTime,
 }
 
 /// Signals whose horizon is still running, by instrument.
@@ -93,5 +97,6 @@ fn outcome(pending: &Pending, entry: Price, bar: &Bar, round_trip: Ratio) -> Opt
     };
     let net_return = Ratio::from_nanos(gross.nanos().saturating_sub(round_trip.nanos()));
     let outcome = Outcome { entry, exit: bar.close, net_return, at: bar.close_at };
-    Some(Resolved { signal: pending.signal, source: pending.source, outcome })
+    let (is_right, since) = (gross > Ratio::ZERO, pending.since);
+    Some(Resolved { signal: pending.signal, source: pending.source, outcome, is_right, since })
 }

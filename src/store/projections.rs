@@ -6,8 +6,9 @@ use crate::domain::{
     Alert, Direction, Fill, LedgerId, Order, OrderId, OrderKind, OrderSide, Origin, Position, PositionSide, Price, Probability,
     Ratio, RunId, Severity, Signal, SignalId, Validation,
 };
-use crate::engine::{AlertRecord, InputBody, OrderRecord, PortfolioRecord, Record, RunInput, SignalRecord};
+use crate::engine::{AlertRecord, InputBody, OrderRecord, PortfolioRecord, Record, RunInput, SignalRecord, TradingRecord};
 use crate::orders::OrderState;
+use crate::risk::{RuleName, Subject, Trip};
 use crate::store::ledger::signed;
 use crate::store::{Body, Entry, StoreError};
 
@@ -24,10 +25,11 @@ pub(super) fn project(transaction: &Transaction<'_>, ledger: LedgerId, run: RunI
         },
         Body::Record(record) => match record {
             Record::Order(record) => project_order(transaction, ledger, run, record, at),
-            Record::Portfolio(record) => project_portfolio(transaction, run, record),
+            Record::Portfolio(record) => project_portfolio(transaction, run, record, at),
             Record::Signal(record) => project_signal(transaction, run, record),
             Record::Alert(record) => project_alert(transaction, run, record),
-            Record::Run(_) | Record::Trading(_) | Record::Proposal(_) | Record::Commentary(_) => Ok(()),
+            Record::Trading(record) => project_trading(transaction, run, record, at),
+            Record::Run(_) | Record::Proposal(_) | Record::Commentary(_) => Ok(()),
         },
     }
 }
@@ -62,6 +64,62 @@ fn project_run(transaction: &Transaction<'_>, run: RunId, input: &RunInput) -> P
         }
         RunInput::Checkpoint { .. } | RunInput::Failed { .. } | RunInput::GatesChanged { .. } => {}
     }
+    Ok(())
+}
+
+fn project_trading(transaction: &Transaction<'_>, run: RunId, record: &TradingRecord, at: i64) -> Projected {
+    match record {
+        TradingRecord::BreakerTripped(trip) => insert_trip(transaction, run, trip)?,
+        TradingRecord::BreakerReleased { rule, subject, who } => {
+            let sql = "UPDATE breakers SET released_at = ?4, released_by = ?5
+                       WHERE run = ?1 AND rule = ?2 AND subject = ?3 AND released_at IS NULL";
+            let (subject, who) = (subject_text(*subject)?, who.to_string());
+            transaction.prepare_cached(sql)?.execute(params![signed(run.0), rule.as_str(), subject, at, who])?;
+        }
+        TradingRecord::BreakerOverruled { rule, subject, .. } => overrule(transaction, run, rule, *subject)?,
+        TradingRecord::ModeChanged { .. } | TradingRecord::StateChanged { .. } | TradingRecord::FeedChanged { .. } => {}
+        TradingRecord::RearmRequested { .. } | TradingRecord::RearmLapsed | TradingRecord::PositionsDiffer { .. } => {}
+        TradingRecord::FlattenAsked | TradingRecord::KillFinished => {}
+    }
+    Ok(())
+}
+
+/// An account that begins anew has no breaker latched.
+fn release_all(transaction: &Transaction<'_>, run: RunId, at: i64) -> Projected {
+    let sql = "UPDATE breakers SET released_at = ?2, released_by = 'reset' WHERE run = ?1 AND released_at IS NULL";
+    transaction.prepare_cached(sql)?.execute(params![signed(run.0), at])?;
+    Ok(())
+}
+
+fn subject_text(subject: Subject) -> Result<String, StoreError> {
+    serde_json::to_string(&subject).map_err(StoreError::Encode)
+}
+
+fn insert_trip(transaction: &Transaction<'_>, run: RunId, trip: &Trip) -> Projected {
+    transaction
+        .prepare_cached(
+            "INSERT INTO breakers (run, rule, subject, value, line, action, unlock, who, why, tripped_at, wall)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            signed(run.0),
+            trip.rule.as_str(),
+            subject_text(trip.subject)?,
+            trip.value.nanos(),
+            trip.limit.nanos(),
+            String::from(trip.action),
+            String::from(trip.unlock),
+            trip.who.to_string(),
+            trip.why,
+            trip.at.0,
+            trip.wall.0
+        ])?;
+    Ok(())
+}
+
+fn overrule(transaction: &Transaction<'_>, run: RunId, rule: &RuleName, subject: Subject) -> Projected {
+    let sql = "UPDATE breakers SET overruled = 1 WHERE run = ?1 AND rule = ?2 AND subject = ?3 AND released_at IS NULL";
+    transaction.prepare_cached(sql)?.execute(params![signed(run.0), rule.as_str(), subject_text(subject)?])?;
     Ok(())
 }
 
@@ -151,7 +209,7 @@ fn insert_order(transaction: &Transaction<'_>, ledger: LedgerId, run: RunId, ord
     Ok(())
 }
 
-fn project_portfolio(transaction: &Transaction<'_>, run: RunId, record: &PortfolioRecord) -> Projected {
+fn project_portfolio(transaction: &Transaction<'_>, run: RunId, record: &PortfolioRecord, at: i64) -> Projected {
     match record {
         PortfolioRecord::Filled { fill, position, .. } => {
             insert_fill(transaction, run, fill, position)?;
@@ -169,7 +227,8 @@ fn project_portfolio(transaction: &Transaction<'_>, run: RunId, record: &Portfol
             )?;
             Ok(())
         }
-        PortfolioRecord::FillContradicted { .. } | PortfolioRecord::Reset { .. } => Ok(()),
+        PortfolioRecord::FillContradicted { .. } => Ok(()),
+        PortfolioRecord::Reset { .. } => release_all(transaction, run, at),
     }
 }
 

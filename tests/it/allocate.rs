@@ -227,7 +227,7 @@ fn what_cannot_be_rolled_says_why() {
 #[test]
 fn the_record_supports_expected_returns_or_there_is_no_answer() {
     let (tape, setup) = world::setup("crash-2020");
-    let allocator = Allocator::new(&tape, &setup.instruments, setup.settings);
+    let allocator = Allocator::new(&tape, &setup.instruments, setup.settings.clone());
     let usual = AllocationTerms::of(&setup.settings);
     let terms = AllocationTerms { expected: Expected::Record { aversion: 3.0 }, ..usual };
     let mut book = lived().engine().snapshot(&SnapshotRequest::default());
@@ -267,7 +267,7 @@ fn the_record_supports_expected_returns_or_there_is_no_answer() {
 #[test]
 fn what_is_held_outside_the_choice_counts_against_the_whole() {
     let (tape, setup) = world::setup("crash-2020");
-    let allocator = Allocator::new(&tape, &setup.instruments, setup.settings);
+    let allocator = Allocator::new(&tape, &setup.instruments, setup.settings.clone());
     let terms = AllocationTerms::of(&setup.settings);
     let mut book = lived().engine().snapshot(&SnapshotRequest::default());
     let bitcoin = setup.instruments.by_symbol("BTCUSD").unwrap().id;

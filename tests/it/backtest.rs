@@ -141,7 +141,7 @@ fn make_faultless(report: &mut Report) {
     let first = report.trades[0].instrument;
     for (index, trade) in report.trades.iter_mut().enumerate() {
         trade.result = Money::whole(10, Currency::USD).unwrap();
-        trade.instrument = if index % 2 == 0 { first } else { pmax::domain::InstrumentId(first.0 + 1) };
+        trade.instrument = pmax::domain::InstrumentId(first.0 + u32::try_from(index % 3).unwrap());
     }
     report.halts = 0;
     let evidence = &mut report.evidence;
@@ -165,9 +165,9 @@ fn each_fault_is_found_and_no_other() {
         (Finding::FewTrades, |report| report.evidence.trades.count = 29),
         (Finding::OneTrade, |report| report.evidence.trades.best_share = Some(0.51)),
         (Finding::Concentrated, |report| {
-            let other = report.trades[1].instrument;
+            let first = report.trades[0].instrument;
             let nothing = Money::zero(Currency::USD);
-            report.trades.iter_mut().filter(|trade| trade.instrument == other).for_each(|trade| trade.result = nothing);
+            report.trades.iter_mut().filter(|trade| trade.instrument != first).for_each(|trade| trade.result = nothing);
         }),
         (Finding::CostKills, |report| report.evidence.trades.result = 0.0),
         (Finding::WorseThanHolding, |report| report.evidence.held.total_return = Some(0.51)),

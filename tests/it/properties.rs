@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use pmax::broker::{Broker, Paper};
 use pmax::domain::{
-    Actor, Bar, BrokerReport, Currency, DealId, InstrumentId, LedgerId, MarketEvent, MarketStamp, MarketTime, Mode, Money,
-    OrderId, OrderKind, OrderSide, Origin, Price, Protection, ProtectiveReason, Quantity, Quote, QuoteOrigin, RunId, TimeInForce,
-    TradingState, Volume, WallTime,
+    Actor, Bar, BrokerReport, CleanText, Currency, DealId, InstrumentId, LedgerId, MarketEvent, MarketStamp, MarketTime, Mode,
+    Money, Order, OrderId, OrderKind, OrderSide, Origin, Price, Protection, ProtectiveReason, Quantity, Quote, QuoteOrigin,
+    RunId, TimeInForce, TradingState, Volume, WallTime,
 };
 use pmax::engine::{
-    Command, Effect, Engine, Event, Input, InputBody, OrderRecord, Outcome, PortfolioRecord, Record, RunInput, Seen, Setup,
-    SnapshotRequest, TapeRef, Ticket,
+    Command, Effect, Engine, EngineSettings, Event, Input, InputBody, OrderRecord, Outcome, PortfolioRecord, Record, RunInput,
+    Seen, Setup, SnapshotRequest, TapeRef, Ticket,
 };
 use pmax::orders::OrderStep;
-use pmax::risk::Acknowledged;
+use pmax::risk::{Acknowledged, Approved};
 use proptest::prelude::*;
 
 use crate::world;
@@ -25,20 +25,34 @@ const HOUR: i64 = 3_600_000_000_000;
 /// Everything that happened, in order.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "a run's first input carries all settings; a few of them in a test cost nothing")]
-enum Happened {
+pub enum Happened {
     Event(Event),
     Record(Record),
 }
 
+/// What becomes of a new order that a person wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// The broker takes it.
+    Takes,
+    /// The broker rejects it.
+    Rejects,
+    /// No reply comes.
+    Loses,
+}
+
 /// The engine and its broker, as the runtime drives them.
-struct World {
-    engine: Engine,
+pub struct World {
+    pub engine: Engine,
     broker: Paper,
-    setup: Setup,
+    pub setup: Setup,
     outcome: Outcome,
-    story: Vec<Happened>,
-    at: i64,
-    price: BTreeMap<u32, i64>,
+    pub story: Vec<Happened>,
+    pub at: i64,
+    pub price: BTreeMap<u32, i64>,
+    pub answers: Answers,
+    /// Wall time that passes before the broker's answers come.
+    pub slow: i64,
     fills: Vec<pmax::domain::Fill>,
     /// Reports not handled yet, first come, first served, as in the engine thread.
     waiting: VecDeque<BrokerReport>,
@@ -49,10 +63,16 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A world whose settings are changed first.
+    pub fn with(change: impl FnOnce(&mut EngineSettings)) -> Self {
         let (tape, mut setup) = world::setup("crash-2020");
         setup.settings.limits.trades_per_day = 1_000;
         setup.series = tape.series().into_iter().filter(|series| [2, 3, 10].contains(&series.instrument.0)).collect();
         setup.series.iter_mut().for_each(|series| series.last_print = None);
+        change(&mut setup.settings);
         let engine = Engine::new(&setup);
         let broker = Paper::new(setup.settings.terms, Currency::USD);
         let price = BTreeMap::from([(2, 50), (3, 100), (10, 200)].map(|(id, price)| (id, price * 1_000_000_000)));
@@ -65,6 +85,8 @@ impl World {
             story,
             at: 1_582_200_000_000_000_000,
             price,
+            answers: Answers::Takes,
+            slow: 0,
             fills,
             waiting: VecDeque::new(),
             is_reporting: false,
@@ -76,7 +98,7 @@ impl World {
             tape: TapeRef { name: "random".to_owned(), sha256: String::new(), seed: 0 },
             capital: Money::whole(CAPITAL, Currency::USD).unwrap(),
             version: String::new(),
-            settings: world.setup.settings,
+            settings: world.setup.settings.clone(),
             first_order: OrderId(1),
             first_deal: DealId(1),
             quiet_until: MarketTime(0),
@@ -94,7 +116,7 @@ impl World {
         let now = self.engine.market().now();
         for effect in std::mem::take(&mut self.outcome.effects) {
             match effect {
-                Effect::Submit(order) => self.broker.submit(order, now),
+                Effect::Submit(order) => self.submit(order, now),
                 Effect::Cancel(order) => self.broker.cancel(order),
                 Effect::Withdraw(order) => self.broker.withdraw(order),
                 Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
@@ -113,18 +135,33 @@ impl World {
         let mut handled = 0;
         while let Some(report) = if self.is_unruly { self.waiting.pop_back() } else { self.waiting.pop_front() } {
             handled += 1;
+            self.at += self.slow;
             assert!(handled < 2_000, "the engine and its broker talk for ever: {:?}", self.story.last());
             self.input(InputBody::Broker(report));
         }
         self.is_reporting = false;
     }
 
-    fn input(&mut self, body: InputBody) {
+    fn submit(&mut self, order: Approved<Order>, now: MarketTime) {
+        let (id, is_protective) = (order.get().id, order.get().request.origin.is_protective());
+        let reason = || CleanText::from_outside("test");
+        match self.answers {
+            Answers::Rejects if !is_protective => {
+                self.waiting.push_back(BrokerReport::Rejected { order: id, reason: reason() });
+            }
+            Answers::Loses if !is_protective => {
+                self.waiting.push_back(BrokerReport::ReplyLost { order: id, reason: reason() });
+            }
+            Answers::Takes | Answers::Rejects | Answers::Loses => self.broker.submit(order, now),
+        }
+    }
+
+    pub fn input(&mut self, body: InputBody) {
         self.at += 1_000_000;
         self.handle(Event::Input(Input { wall: WallTime(self.at), body }));
     }
 
-    fn command(&mut self, command: Command) {
+    pub fn command(&mut self, command: Command) {
         self.input(InputBody::Command { actor: Actor::Person, command });
     }
 
@@ -134,7 +171,7 @@ impl World {
     }
 
     /// One bar of every instrument; `moves` are in thousandths.
-    fn bar(&mut self, moves: [i64; 3], volume: i64) {
+    pub fn bar(&mut self, moves: [i64; 3], volume: i64) {
         let (open_at, close_at) = (MarketTime(self.at), MarketTime(self.at + 6 * HOUR));
         let stamp = |at| MarketStamp::tape(at);
         for (id, step) in [2, 3].into_iter().zip(moves) {
@@ -194,7 +231,7 @@ impl World {
     }
 
     /// Equity and cash from nothing but the fills and the last prices.
-    fn check_money(&self) {
+    pub fn check_money(&self) {
         let book = self.engine.book();
         let (mut cash, mut held) = (i128::from(CAPITAL) * 1_000_000_000, BTreeMap::<u32, i128>::new());
         for fill in &self.fills {
@@ -225,7 +262,7 @@ impl World {
     }
 
     /// Every working stop equals its position.
-    fn check_legs(&self) {
+    pub fn check_legs(&self) {
         let book = self.engine.book();
         for tracked in book.orders().open().values() {
             let request = &tracked.order.request;
@@ -238,7 +275,32 @@ impl World {
         assert!(known.iter().all(|id| book.orders().get(*id).is_some()), "a fill of an order nobody confirmed");
     }
 
-    fn act(&mut self, action: &Action) {
+    /// Replaying decides the same, and recovering reaches the same state.
+    pub fn check_both_ways_back(&self) {
+        let (mut replayed, mut recovered) = (Engine::new(&self.setup), Engine::new(&self.setup));
+        let (mut outcome, mut decided, mut recorded) = (Outcome::default(), Vec::new(), Vec::new());
+        for happened in &self.story {
+            match happened {
+                Happened::Event(event) => {
+                    replayed.handle(event, &mut outcome);
+                    decided.append(&mut outcome.records);
+                    match event {
+                        Event::Market(event) => recovered.observe(event),
+                        Event::Input(input) => recovered.take_input(input),
+                    }
+                }
+                Happened::Record(record) => {
+                    recovered.apply(record);
+                    recorded.push(record);
+                }
+            }
+        }
+        assert!(decided.iter().eq(recorded), "a replay decides the same");
+        assert_eq!(replayed.state_hash(), self.engine.state_hash());
+        assert_eq!(recovered.state_hash(), self.engine.state_hash());
+    }
+
+    pub fn act(&mut self, action: &Action) {
         let snapshot = self.engine.snapshot(&SnapshotRequest::default());
         let nth = |list: usize, index: usize| if list == 0 { None } else { Some(index % list) };
         match *action {
@@ -311,7 +373,7 @@ impl World {
         }
     }
 
-    fn order(&mut self, instrument: u32, side: OrderSide, size: i64, kind: u8, stop: Option<i64>, target: Option<i64>) {
+    pub fn order(&mut self, instrument: u32, side: OrderSide, size: i64, kind: u8, stop: Option<i64>, target: Option<i64>) {
         let last = self.price[&instrument];
         let level = |percent: i64| Price::from_nanos(last / 100 * percent / 100_000_000 * 100_000_000);
         let quantity = Quantity::from_nanos(size * 1_000_000);
@@ -330,7 +392,7 @@ impl World {
 }
 
 #[derive(Debug, Clone)]
-enum Action {
+pub enum Action {
     Bar([i64; 3], i64),
     Order { instrument: u32, side: OrderSide, size: i64, kind: u8, stop: Option<i64>, target: Option<i64> },
     Simple(usize),
@@ -341,7 +403,7 @@ enum Action {
     Proposal(bool),
 }
 
-fn actions() -> impl Strategy<Value = Vec<Action>> {
+pub fn actions() -> impl Strategy<Value = Vec<Action>> {
     let percent = || prop::option::of(prop::sample::select(vec![80_i64, 92, 97, 103, 108, 120]));
     let side = prop::sample::select(vec![OrderSide::Buy, OrderSide::Sell]);
     let instrument = prop::sample::select(vec![2_u32, 3, 10]);
@@ -398,27 +460,7 @@ proptest! {
 
     #[test]
     fn replay_decides_the_same_and_recovery_reaches_the_same_state(actions in actions()) {
-        let world = lived(&actions);
-        let (mut replayed, mut recovered) = (Engine::new(&world.setup), Engine::new(&world.setup));
-        let (mut outcome, mut decided) = (Outcome::default(), Vec::new());
-        for happened in &world.story {
-            match happened {
-                Happened::Event(event) => {
-                    replayed.handle(event, &mut outcome);
-                    decided.append(&mut outcome.records);
-                    match event {
-                        Event::Market(event) => recovered.observe(event),
-                        Event::Input(input) => recovered.take_input(input),
-                    }
-                }
-                Happened::Record(record) => recovered.apply(record),
-            }
-        }
-        let recorded: Vec<&Record> =
-            world.story.iter().filter_map(|happened| if let Happened::Record(record) = happened { Some(record) } else { None }).collect();
-        prop_assert!(decided.iter().eq(recorded), "a replay decides the same");
-        prop_assert_eq!(replayed.state_hash(), world.engine.state_hash());
-        prop_assert_eq!(recovered.state_hash(), world.engine.state_hash());
+        lived(&actions).check_both_ways_back();
     }
 
     #[test]

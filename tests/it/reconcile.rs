@@ -34,7 +34,7 @@ impl Desk {
             tape: pmax::engine::TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed: 1 },
             capital: Money::whole(100_000, pmax::domain::Currency::USD).unwrap(),
             version: String::new(),
-            settings: setup.settings,
+            settings: setup.settings.clone(),
             first_order: OrderId(1),
             first_deal: pmax::domain::DealId(1),
             quiet_until: start,

@@ -26,6 +26,22 @@ fn whole_screens() {
 }
 
 #[test]
+fn the_risk_pane_shows_every_gauge_and_what_has_tripped() {
+    let mut stage = Stage::new(lived(), (80, 24), Palette::GreenRed);
+    stage.keys("5");
+    insta::assert_snapshot!("risk_80x24", stage.shot());
+    let (tape, mut setup) = world::setup("crash-2020");
+    setup.settings.limits.daily_loss = pmax::domain::Ratio::from_nanos(100_000);
+    setup.settings.limits.drawdown_warn = pmax::domain::Ratio::from_nanos(100_000);
+    for (size, palette) in [((80, 24), Palette::GreenRed), ((120, 40), Palette::Mono)] {
+        let world = crate::stage::lived_with(&tape, &setup);
+        let mut stage = Stage::new(world, size, palette);
+        stage.keys("5");
+        insta::assert_snapshot!(format!("risk_tripped_{}x{}", size.0, size.1), stage.shot());
+    }
+}
+
+#[test]
 fn the_status_line_tells_ages_alerts_and_the_clock() {
     for size in [(80, 24), (100, 30), (120, 40), (160, 45), (200, 60)] {
         let mut stage = Stage::new(lived(), size, Palette::GreenRed);

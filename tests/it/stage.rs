@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pmax::domain::{Duration, MarketTime, WallTime};
-use pmax::engine::{Command, SnapshotRequest};
+use pmax::engine::{Command, Setup, SnapshotRequest};
+use pmax::market::Tape;
 use pmax::runtime::{Allocator, Frame, Headless, LinkView, Palette};
 use pmax::ui::{self, Context, Effect, Event, Keymap, Picture, Scene, Theme, UiState};
 use ratatui::buffer::Buffer;
@@ -102,7 +103,15 @@ impl Stage {
 
 /// In the middle of the crash, with a position and a proposal.
 pub fn lived() -> Headless {
-    let mut world = world::lived_until("2020-02-20T20:45:00Z");
+    let (tape, setup) = world::setup("crash-2020");
+    lived_with(&tape, &setup)
+}
+
+/// The same with other settings.
+pub fn lived_with(tape: &Tape, setup: &Setup) -> Headless {
+    let at = MarketTime::parse("2020-02-20T20:45:00Z").unwrap();
+    let mut world = Headless::with_usual_capital(tape, setup, MarketTime(at.0 - 21 * 86_400_000_000_000));
+    world.play_until(at);
     world.command(Command::ArmPaper);
     for day in 0..8 {
         world.play_until(MarketTime::parse("2020-02-21T21:30:00Z").unwrap().plus(Duration::seconds(day * 86_400)));

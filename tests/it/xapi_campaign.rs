@@ -124,6 +124,8 @@ struct World {
     crashes: u16,
     strangers: u16,
     takes_ours: bool,
+    /// Steps in which a breaker refuses or holds, of all in which a person may trade.
+    held: (u32, u32),
     /// Everything that a journal would hold.
     entries: Vec<Entry>,
 }
@@ -201,9 +203,10 @@ impl World {
             crashes: plan.crashes,
             strangers: plan.strangers,
             takes_ours: plan.takes_ours,
+            held: (0, 0),
             entries: Vec::new(),
         };
-        let settings = world.setup.settings;
+        let settings = world.setup.settings.clone();
         world.input(InputBody::Run(RunInput::Opened {
             run: RunId(1),
             ledger: LedgerId(77),
@@ -244,7 +247,7 @@ impl World {
         (self.adapter, self.client, self.ready) = (Adapter::new(markets()), client(self.generation), false);
         (self.is_torn, self.death) = (false, None);
         self.restore();
-        let settings = self.setup.settings;
+        let settings = self.setup.settings.clone();
         self.input(InputBody::Run(RunInput::Resumed { version: String::new(), was_clean: WasClean::No, settings }));
         self.tell_client(ClientInput::Start);
     }
@@ -492,6 +495,8 @@ fn live(plan: &Plan) -> Result<World, String> {
         if world.dice.below(4) == 0 {
             world.act();
         }
+        let acts = world.engine.book().breakers().acting().any(|trip| trip.action != pmax::risk::Action::Warn);
+        world.held = (world.held.0 + u32::from(acts), world.held.1 + 1);
         if world.is_torn || world.dice.happens(plan.crashes) {
             world.crash();
         }
@@ -580,6 +585,14 @@ fn mishaps_lose_and_double_nothing() {
 }
 
 #[test]
+fn breakers_do_not_keep_the_campaign_from_trading() {
+    let lives = (0..40).map(|seed| live(&plan(seed)).unwrap_or_else(|wrong| panic!("PMAX_SEED={seed}: {wrong}")).held);
+    let (held, all) = lives.fold((0, 0), |sum, life| (sum.0 + life.0, sum.1 + life.1));
+    assert!(held > 0, "no breaker ever acts: the campaign says nothing about them");
+    assert!(held < all / 4, "a breaker holds in {held} of {all} steps");
+}
+
+#[test]
 fn careless_rules_are_found_out() {
     let faults = Faults { lost_reply: 200, closed_after_trade: 100, lost_stream: 500, ..Faults::default() };
     let life = |seed, careless| live(&Plan { faults, steps: 1_200, careless, ..Plan::calm(seed) }).err();
@@ -651,7 +664,7 @@ fn a_new_run_shows_and_flattens_what_an_older_one_left_open() {
     }
     (world.adapter, world.client, world.ready) = (Adapter::new(markets()), client(9), false);
     world.engine = Engine::new(&world.setup);
-    let settings = world.setup.settings;
+    let settings = world.setup.settings.clone();
     world.input(InputBody::Run(RunInput::Opened {
         run: RunId(2),
         ledger: LedgerId(77),

@@ -128,7 +128,7 @@ impl Desk {
             tape: TapeRef { name: "faults".to_owned(), sha256: String::new(), seed: 0 },
             capital: Money::whole(100_000, Currency::USD).unwrap(),
             version: String::new(),
-            settings: setup.settings,
+            settings: setup.settings.clone(),
             first_order: OrderId(1),
             first_deal: DealId(1),
             quiet_until: MarketTime(0),

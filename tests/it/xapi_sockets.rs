@@ -97,7 +97,7 @@ fn desk() -> Desk {
         tape: TapeRef { name: "sockets".to_owned(), sha256: String::new(), seed: 0 },
         capital: Money::whole(100_000, Currency::USD).unwrap(),
         version: String::new(),
-        settings: setup.settings,
+        settings: setup.settings.clone(),
         first_order: OrderId(1),
         first_deal: DealId(1),
         quiet_until: MarketTime(0),

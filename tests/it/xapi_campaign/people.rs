@@ -1,6 +1,6 @@
 //! What a person here and another client of the same account wish for, drawn from the seed.
 
-use pmax::domain::{InstrumentId, OrderId, OrderKind, OrderSide, Price, Protection, Quantity, TimeInForce, TradingState};
+use pmax::domain::{InstrumentId, OrderId, OrderKind, OrderSide, Price, Protection, Quantity, TimeInForce};
 use pmax::engine::{Command, Seen, SnapshotRequest, Ticket};
 use pmax::orders::TrackedOrder;
 use pmax::risk::Acknowledged;
@@ -117,7 +117,7 @@ impl World {
                 }
             }
             _ => {
-                if self.engine.book().state() != TradingState::Active {
+                if self.engine.book().needs_rearming() {
                     self.command(Command::RequestRearm);
                     self.command(Command::ConfirmRearm);
                 }

@@ -57,7 +57,7 @@ impl Adapter {
             match reason {
                 ProtectiveReason::StopLoss => held.stop = now,
                 ProtectiveReason::TakeProfit => held.target = now,
-                ProtectiveReason::KillSwitch | ProtectiveReason::Broker => {}
+                ProtectiveReason::KillSwitch | ProtectiveReason::Breaker | ProtectiveReason::Broker => {}
             }
         }
         self.reports.append(&mut legs);

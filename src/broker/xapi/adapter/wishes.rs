@@ -43,7 +43,7 @@ impl Adapter {
                 return self.refuse(order.id, NOT_OPEN);
             };
             let (cmd, price) = (side_number(held.side), held.open_price);
-            let is_urgent = wish.origin == Origin::Protective(ProtectiveReason::KillSwitch);
+            let is_urgent = matches!(wish.origin, Origin::Protective(ProtectiveReason::KillSwitch | ProtectiveReason::Breaker));
             let request = TradeRequest {
                 cmd,
                 kind: 2,

@@ -1,0 +1,121 @@
+//! How unusual an instrument's volatility is, measured against its own history. Follows from closed bars alone.
+
+use std::collections::VecDeque;
+
+use crate::stats;
+
+/// Returns of the volatility that is looked at.
+const SHORT: usize = 10;
+/// Earlier values it is held against, and how many of them it takes at least.
+const HISTORY: usize = 250;
+const LEAST: usize = 60;
+
+/// The logarithm of the root mean square of the last ten log returns, in robust deviations from the median of the latest 250 such values
+/// that share no return with it. Memory and work per bar do not grow with history.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Spikes {
+    close: Option<f64>,
+    squares: VecDeque<f64>,
+    /// Values that still share returns with the next ones.
+    fresh: VecDeque<f64>,
+    /// Values that are history, in the order of their bars and by size.
+    settled: VecDeque<f64>,
+    sorted: Vec<f64>,
+    latest: Option<f64>,
+}
+
+impl Spikes {
+    /// Takes the close of a bar.
+    pub(super) fn on_close(&mut self, close: f64) {
+        let before = self.close.replace(close);
+        self.latest = None;
+        let Some(change) = before.map(|before| libm::log(close / before)).filter(|change| change.is_finite()) else { return };
+        self.squares.push_back(change * change);
+        if self.squares.len() > SHORT {
+            self.squares.pop_front();
+        }
+        let level = 0.5 * libm::log(self.squares.iter().sum::<f64>() / SHORT as f64);
+        // Ten bars without any move have no logarithm.
+        if self.squares.len() < SHORT || !level.is_finite() {
+            return;
+        }
+        self.latest = Some(level);
+        self.fresh.push_back(level);
+        if self.fresh.len() > SHORT
+            && let Some(oldest) = self.fresh.pop_front()
+        {
+            self.settle(oldest);
+        }
+    }
+
+    fn settle(&mut self, level: f64) {
+        self.settled.push_back(level);
+        self.sorted.insert(self.place_of(level), level);
+        if self.settled.len() > HISTORY
+            && let Some(oldest) = self.settled.pop_front()
+        {
+            self.sorted.remove(self.place_of(oldest));
+        }
+    }
+
+    /// Where a value stands, or would stand, among the sorted ones.
+    fn place_of(&self, level: f64) -> usize {
+        self.sorted.partition_point(|other| *other < level)
+    }
+
+    /// Robust deviations of the latest value; `None` while history is short, or where nothing moves.
+    pub(super) fn deviations(&self) -> Option<f64> {
+        if self.sorted.len() < LEAST {
+            return None;
+        }
+        stats::robust_z_of_sorted(&self.sorted, self.latest?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bars whose moves have these sizes, with signs and sizes that vary a little.
+    fn after(sizes: impl Iterator<Item = f64>) -> Spikes {
+        let (mut spikes, mut close, mut state) = (Spikes::default(), 100.0, 1_u64);
+        for size in sizes {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            close *= 1.0 + size * ((state >> 33) as f64 / f64::from(1_u32 << 30) - 1.0);
+            spikes.on_close(close);
+        }
+        spikes
+    }
+
+    #[test]
+    fn a_storm_stands_out_and_calm_does_not() {
+        let calm = after((0..400).map(|_| 0.01));
+        assert!(calm.deviations().unwrap().abs() < 3.5, "{calm:?}");
+        let storm = after((0..410).map(|bar| if bar < 400 { 0.01 } else { 0.06 }));
+        assert!(storm.deviations().unwrap() > 6.0, "{:?}", storm.deviations());
+    }
+
+    #[test]
+    fn history_is_needed_and_bounded() {
+        assert_eq!(after((0..75).map(|_| 0.01)).deviations(), None);
+        assert!(after((0..90).map(|_| 0.01)).deviations().is_some());
+        let long = after((0..3_000).map(|_| 0.01));
+        assert_eq!((long.settled.len(), long.sorted.len(), long.fresh.len()), (HISTORY, HISTORY, SHORT));
+        let mut expected: Vec<f64> = long.settled.iter().copied().collect();
+        expected.sort_by(f64::total_cmp);
+        assert_eq!(long.sorted, expected);
+    }
+
+    #[test]
+    fn prices_that_stand_still_or_are_none_have_no_volatility() {
+        let mut spikes = after((0..300).map(|_| 0.01));
+        let last = spikes.close.unwrap();
+        for _ in 0..12 {
+            spikes.on_close(last);
+        }
+        assert_eq!(spikes.deviations(), None);
+        spikes.on_close(0.0);
+        spikes.on_close(1.0);
+        assert_eq!(spikes.deviations(), None);
+    }
+}
