@@ -222,6 +222,9 @@ fn nothing_is_guessed_about_values_series_and_years() {
     refused(&bare, &[], &["without dates nobody can say how many returns make a year", "--periods N"]);
     let (_folder, file) = written(&bare);
     assert_eq!(json(&[&file, "--periods", "12"])["report"]["periods_per_year"], 12.0);
+    let wide: String = bare.lines().map(|value| format!("{}{value}\n", "7,".repeat(10))).collect();
+    let (_other, wide) = written(wide);
+    assert_eq!(json(&[&wide, "--column", "11", "--periods", "12"])["report"]["hit_rate"], 2.0 / 3.0);
     let quarters = (0..40).map(|bar| format!("{},{}\n", 1_577_836_800 + bar * 900, [0.01, -0.02, 0.005][bar % 3]));
     refused(quarters.collect::<String>(), &[], &["neither days, weeks, months", "--periods N"]);
     let output = stats(&[&file, "--periods", "0"]);

@@ -35,7 +35,7 @@ impl Writing {
 /// A moment as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
-    /// Seconds since 1970 with a fraction of nanoseconds; of what has no zone, as if in UTC.
+    /// The instant; of what has no zone, as if in UTC.
     pub at: Timestamp,
     /// The day on the writer's calendar.
     pub day: Date,

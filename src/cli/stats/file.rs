@@ -152,7 +152,7 @@ impl<'a> Row<'a> {
 
 /// Rows with as many cells each.
 struct Table<'a> {
-    header: Option<Row<'a>>,
+    titles: Vec<String>,
     rows: Vec<Row<'a>>,
     width: usize,
 }
@@ -185,13 +185,14 @@ impl<'a> Table<'a> {
         let Some(first) = rows.first() else {
             return Err(complaint.of_all("it has a header and no rows", "Give one row for each date, with a date and a value"));
         };
-        Ok(Self { width: first.cells.len(), header, rows })
+        let width = first.cells.len();
+        let title = |column: usize| header.as_ref().map_or_else(|| (column + 1).to_string(), |row| row.cell(column).to_owned());
+        Ok(Self { titles: (0..width).map(title).collect(), rows, width })
     }
 
     /// Its name in the header, or its number.
-    fn name(&self, column: usize) -> &'a str {
-        const NUMBERS: [&str; 9] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
-        self.header.as_ref().map_or_else(|| NUMBERS.get(column).copied().unwrap_or("later"), |header| header.cell(column))
+    fn name(&self, column: usize) -> &str {
+        self.titles.get(column).map_or("", String::as_str)
     }
 
     fn names(&self, columns: &[usize]) -> String {
