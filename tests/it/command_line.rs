@@ -98,3 +98,25 @@ fn what_a_script_asks_is_answered_in_json() {
     assert_eq!((&kill["fired"], &kill["running"], &kill["why"]), (&true.into(), &false.into(), &"smoke".into()));
     assert_eq!(json(&["info", "--format", "json"], home.path())["files"]["kill_file"]["exists"], true);
 }
+
+#[test]
+fn scores_are_kept_by_every_key_and_a_run_that_is_not_there_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ledger-0.1.0.db"), home.path().join("ledger.db")).unwrap();
+    let mut signals = Vec::new();
+    for by in ["source", "instrument", "regime", "horizon", "verdict"] {
+        let output = run(&["scores", "--run", "1", "--by", by, "--format", "json"], &[], home.path());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let cards = said["cards"].as_array().unwrap();
+        let count = |card: &serde_json::Value| card["signals"].as_u64().unwrap();
+        let (all, parts) = (count(&cards[0]), cards.iter().skip(1).map(count).sum::<u64>());
+        assert_eq!(all, parts, "every signal is on one card by {by}");
+        signals.push(all);
+    }
+    assert!(signals[0] > 0 && signals.iter().all(|count| *count == signals[0]), "{signals:?}");
+    let text = run(&["scores"], &[], home.path());
+    assert!(String::from_utf8_lossy(&text.stdout).contains("always up"), "{text:?}");
+    let none = run(&["scores", "--run", "99"], &[], home.path());
+    assert_eq!(none.status.code(), Some(1));
+}
