@@ -34,7 +34,7 @@ use pmax::runtime::{
 use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
 
 const EURO: InstrumentId = InstrumentId(6);
-const SAMPLES: usize = 150;
+const SAMPLES: usize = 100;
 const WAITING: usize = 8;
 const KILLS: usize = 10;
 /// Only a trade request is as long as this on the way to the broker.

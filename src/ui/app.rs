@@ -92,9 +92,12 @@ pub async fn run(start: Start, session: Session) -> Result<(Ended, UiState, Sess
     let ended = app.run().await;
     restore_now();
     app.keeper.finish();
+    // What cannot be drawn because nobody looks any more is no trouble.
+    let is_gone = Terminal::is_gone();
     let App { state, session, terminal, .. } = app;
     drop(terminal);
     match ended {
+        Err(_) if is_gone => Ok((Ended::TerminalGone, state, session)),
         Ok(ended) => Ok((ended, state, session)),
         Err(error) => Err((TerminalProblem::from(error), session)),
     }
