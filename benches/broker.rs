@@ -1,7 +1,7 @@
 //! From a person's key to the wire of a broker, over real sockets: how long an order takes, and what the kill switch does first.
 //!
-//! The run is a live one: its prices come through the client's own stream, a few a second at first and then ten thousand, and the
-//! rule-based analyst comments beside it. How many prices reached the engine is counted there and printed.
+//! The run is a live one: its prices come through the client's own stream, a few a second as the protocol has it, and then ten thousand,
+//! as if a broker did not keep to it; the rule-based analyst comments beside it. How many prices reached the engine is counted there and printed.
 //!
 //! `cargo bench --bench broker` prints medians and 99th percentiles. `-- --spacing MS` sets the pause between two commands; the usual
 //! one is the protocol's 250 ms, and 1 shows the program's own share; `-- --kill` measures the kill switch alone.
@@ -16,9 +16,9 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pmax::broker::xapi::{Address, Demo, Secret, Settings as ClientSettings};
@@ -36,40 +36,80 @@ use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings,
 const EURO: InstrumentId = InstrumentId(6);
 const SAMPLES: usize = 60;
 const WAITING: usize = 8;
-const KILLS: usize = 10;
+const KILLS: usize = 8;
 /// Only a trade request is as long as this on the way to the broker.
 const TRADE_BYTES: usize = 200;
-/// Prices a second in an ordinary minute, and in the worst one.
-const QUIET: u64 = 20;
+/// Prices a second in the worst minute.
 const STORM: u64 = 10_000;
 /// The price everything happens at, and its smallest step.
 const MIDDLE: i64 = 1_100_000_000;
 const TICK: i64 = 10_000;
 
-/// Passes bytes between client and server and tells when a trade request has been written.
-fn recorder(server: u16) -> (u16, Receiver<Instant>) {
+/// Passes bytes between client and server, tells when a trade request has been written, and repeats the latest quote as often a second as
+/// `flood` says: the protocol lets five a second and symbol through, so a flood is a broker that does not keep to it.
+fn recorder(server: u16, flood: &Arc<AtomicU64>) -> (u16, Receiver<Instant>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let (written, seen) = channel();
+    let flood = Arc::clone(flood);
     std::thread::spawn(move || {
         while let Ok((client, _)) = listener.accept() {
             let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).unwrap();
             drop((client.set_nodelay(true), server.set_nodelay(true)));
             let (back, forth) = (server.try_clone().unwrap(), client.try_clone().unwrap());
             let written = written.clone();
-            std::thread::spawn(move || pass(client, server, Some(&written)));
-            std::thread::spawn(move || pass(back, forth, None));
+            std::thread::spawn(move || pass(client, server, &written));
+            let (latest, flood) = (Arc::new(Mutex::new((forth, Vec::new()))), Arc::clone(&flood));
+            let repeated = Arc::clone(&latest);
+            std::thread::spawn(move || pass_back(back, &latest));
+            std::thread::spawn(move || repeat(&repeated, &flood));
         }
     });
     (port, seen)
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, written: Option<&Sender<Instant>>) {
+/// The way to the client, and the latest frame with a quote that went there.
+type Back = Mutex<(TcpStream, Vec<u8>)>;
+
+fn pass_back(mut from: TcpStream, to: &Back) {
+    let mut buffer = [0; 65_536];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let piece = buffer.get(..count).unwrap_or_default();
+        let mut to = to.lock().unwrap();
+        // A piece that is one frame: its length stands in it.
+        let is_one = |length: usize| piece.first() == Some(&0x81) && length == count;
+        let length = match piece.get(1..4) {
+            Some([short @ 0..=125, ..]) => usize::from(*short) + 2,
+            Some([126, high, low]) => usize::from(u16::from_be_bytes([*high, *low])) + 4,
+            _ => 0,
+        };
+        if is_one(length) && piece.windows(12).any(|window| window == b"\"tickPrices\"") {
+            to.1 = piece.to_vec();
+        }
+        if to.0.write_all(piece).is_err() {
+            return;
+        }
+    }
+}
+
+fn repeat(to: &Back, flood: &AtomicU64) {
+    loop {
+        std::thread::sleep(Duration::from_millis(2));
+        let mut to = to.lock().unwrap();
+        let times = usize::try_from(flood.load(Ordering::Relaxed) / 500).unwrap();
+        let frames = to.1.repeat(times);
+        if !frames.is_empty() && to.0.write_all(&frames).is_err() {
+            return;
+        }
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, written: &Sender<Instant>) {
     let (mut buffer, mut is_first) = ([0; 65_536], true);
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         let now = Instant::now();
         // The handshake is as long, and comes first.
-        if let Some(written) = written.filter(|_| count > TRADE_BYTES && !is_first) {
+        if count > TRADE_BYTES && !is_first {
             let _: Result<(), _> = written.send(now);
         }
         is_first = false;
@@ -79,34 +119,30 @@ fn pass(mut from: TcpStream, mut to: TcpStream, written: Option<&Sender<Instant>
     }
 }
 
-/// Prices of the market, told to the server by a thread of its own.
+/// Prices of the market, told to the server by a thread of its own, twenty a second.
 struct Market {
-    /// Prices a second.
-    rate: Arc<AtomicU64>,
+    flood: Arc<AtomicU64>,
     is_over: Arc<AtomicU64>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Market {
-    fn open(server: Arc<ServerHandle>) -> Self {
-        let (rate, is_over) = (Arc::new(AtomicU64::new(QUIET)), Arc::new(AtomicU64::new(0)));
-        let (asked, ends) = (Arc::clone(&rate), Arc::clone(&is_over));
+    fn open(server: ServerHandle, flood: Arc<AtomicU64>) -> Self {
+        let is_over = Arc::new(AtomicU64::new(0));
+        let ends = Arc::clone(&is_over);
         let thread = std::thread::spawn(move || {
-            let mut told = 0_u64;
+            let mut told = 0;
             while ends.load(Ordering::Relaxed) == 0 {
-                let rate = asked.load(Ordering::Relaxed);
-                for _ in 0..(rate / 500).max(1) {
-                    told += 1;
-                    server.price("EURUSD", Price::from_nanos(MIDDLE + i64::try_from(told % 7).unwrap() * TICK));
-                }
-                std::thread::sleep(Duration::from_micros(if rate >= 500 { 2_000 } else { 1_000_000 / rate }));
+                told += 1;
+                server.price("EURUSD", Price::from_nanos(MIDDLE + told % 7 * TICK));
+                std::thread::sleep(Duration::from_millis(50));
             }
         });
-        Self { rate, is_over, thread: Some(thread) }
+        Self { flood, is_over, thread: Some(thread) }
     }
 
     fn storm(&self) {
-        self.rate.store(STORM, Ordering::Relaxed);
+        self.flood.store(STORM, Ordering::Relaxed);
     }
 }
 
@@ -159,9 +195,10 @@ impl Bench {
             spacing: Span(0),
         };
         let (listen, catalogue) = (Listen { websocket: Some(0), ..Listen::default() }, Catalogue::shipped().unwrap());
-        let server = Arc::new(ServerHandle::start(settings, catalogue, listen, Prices::Told, wall_now).unwrap());
-        let (port, seen) = recorder(server.websocket.unwrap());
-        let market = Market::open(server);
+        let server = ServerHandle::start(settings, catalogue, listen, Prices::Told, wall_now).unwrap();
+        let flood = Arc::new(AtomicU64::new(0));
+        let (port, seen) = recorder(server.websocket.unwrap(), &flood);
+        let market = Market::open(server, flood);
         let folder = tempfile::tempdir().unwrap();
         let session = session(folder.path(), port, spacing);
         let bench = Self { session, market, seen, _folder: folder };
