@@ -3,12 +3,15 @@
 //! The same decisions, layers, checks, sizes, exchange and costs as in paper trading; in the person's place stands one rule, which
 //! confirms every proposal at once. It has no trading rules of its own and reads no file: it is handed the market's events in order.
 //! What must stay true: the same events and settings give the same report, to the last digit; a number that is not defined is `None`;
-//! nothing is called significant without its count and interval. [`walk`] chooses parameters on the past only, window after window.
+//! nothing is called significant without its count and interval.
+//! A lived run can be held against a test of its own decisions ([`Again`]). [`walk`] chooses parameters on the past only, window after window.
 
 mod allocation;
+mod circuit;
 mod critic;
 mod evidence;
 mod gates;
+mod parity;
 mod rehearsal;
 mod run;
 mod trades;
@@ -18,6 +21,7 @@ pub use allocation::{Against, Difference, EVERY, Played, Rolled, Rolling, Told, 
 pub use critic::{Finding, criticise};
 pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share, Verdict};
 pub use gates::{Call, Gauged, PlanGate, gauge};
+pub use parity::{Again, Parity, Part, Shortfall, Trip};
 pub use rehearsal::{Life, Rehearsal, Scene, rehearse};
 pub use run::{Plan, Report, run};
 pub use trades::{Trade, TradeResults};

@@ -4,10 +4,12 @@ mod allocate;
 mod args;
 mod backtest;
 mod broker;
+mod charts;
 mod drill;
 mod examples;
 mod journal;
 mod open;
+mod parity;
 mod rehearsal;
 mod rehearse;
 mod render;
@@ -46,6 +48,7 @@ pub fn main() -> ExitCode {
         None => workstation::run(&args),
         Some(Verb::Tapes { format }) => tapes::run(*format),
         Some(Verb::Replay { run, format }) => journal::replay_run(&args, *run, *format),
+        Some(Verb::Parity(options)) => parity::run(&args, options),
         Some(Verb::Journal { verb: JournalVerb::Verify { format } }) => journal::verify_chain(&args, *format),
         Some(Verb::Journal { verb: JournalVerb::Export { run, format } }) => journal::export_run(&args, *run, *format),
         Some(Verb::Kill { why, format }) => status::kill(&args, why, *format),

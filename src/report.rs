@@ -10,11 +10,14 @@ mod document;
 mod gates;
 mod html;
 mod scale;
+mod scorecards;
+mod series;
 mod walk;
 mod words;
 
 pub use backtest::{Sheet, tear_sheet};
 pub use document::{Block, Document};
 pub use gates::{GateWords, gate};
+pub use series::{Distribution, Rolling, Series, at_the_same_risk, by_month, falls, returns};
 pub use walk::{Setting, walk_forward};
-pub use words::verdict;
+pub use words::{hundredths, verdict};

@@ -6,6 +6,7 @@
 //! bar that has just closed; abstaining is `None`, never a "hold"; the horizon of a view is how long a trade on it is held.
 
 mod analyst;
+mod calls;
 mod cheat;
 mod lookahead;
 mod scorecard;
@@ -17,10 +18,11 @@ mod tracker;
 mod validation;
 
 pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst};
+pub use calls::{Call, CallLog, Ended, Weather};
 pub use cheat::Cheat;
 pub use lookahead::{CounterExample, Finding, History, Make, Proof, Ruling, prove};
 pub use scorecard::Scorecard;
-pub use scores::{Call, Card, Ended, Forecasts, LEARNT_FROM, Part, Scores, Weather};
+pub use scores::{By, Card, Forecasts, Key, LEARNT_FROM, Part, Scores};
 pub use script::{Script, ScriptError, ScriptRef, Scripts};
 pub use settings::{Gates, PlanGates, StrategySettings};
 pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines, strategies};

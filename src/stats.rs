@@ -7,6 +7,7 @@
 mod blocks;
 mod bootstrap;
 mod calibration;
+mod clusters;
 mod covariance;
 mod descriptive;
 mod distributions;
@@ -26,6 +27,7 @@ mod stationarity;
 pub use blocks::{BlockLengths, Generator, Scheme, optimal_block_lengths};
 pub use bootstrap::{Replica, Resampler, studentised_interval};
 pub use calibration::{Bin, Logistic, brier, calibration_curve};
+pub use clusters::Clusters;
 pub use covariance::{Covariance, RiskParts, Shrunk, ledoit_wolf};
 pub use descriptive::{
     annualised_volatility, correlation, max_drawdown, mean, moving_average, percentile_rank, returns, standard_deviation,

@@ -31,6 +31,7 @@ mod update;
 
 pub use actions::{ACTIONS, ActionId, ActionInfo};
 pub use app::{Ended, Start, run};
+pub use curve::{Curve, gauge_bar};
 pub use draw::{Picture, draw};
 pub use export::{style_layer, to_ansi, to_svg, to_text};
 pub use intent::{Intent, Preview, PreviewPhase};

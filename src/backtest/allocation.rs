@@ -121,6 +121,9 @@ pub enum Unrolled {
         /// Daily returns it takes.
         need: usize,
     },
+    /// An instrument has no return on a day on which others have.
+    #[error("a daily return is missing: the series are not of one length")]
+    Missing,
     /// One estimate failed.
     #[error("on {date}: {why}")]
     Refused {
@@ -202,8 +205,10 @@ impl Rolling<'_> {
             // Known now: the returns before this day's.
             let is_due = (day - self.window).is_multiple_of(self.every.max(1));
             let weights = if is_due { Some(self.decide(day, &ours, estimates == 0)?) } else { None };
+            let returns: Option<Vec<f64>> = self.history.series.iter().map(|series| series.get(day).copied()).collect();
+            let returns = returns.ok_or(Unrolled::Missing)?;
             for wallet in [&mut ours, &mut equal, &mut held] {
-                wallet.grow(self.history.series.iter().map(|series| series.get(day).copied().unwrap_or_default()));
+                wallet.grow(returns.iter().copied());
                 wallet.wealth.push(wallet.worth());
             }
             if let Some(weights) = weights {

@@ -1,23 +1,23 @@
 //! Plays the events through an engine and an exchange, and gathers what came of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::backtest::circuit::Circuit;
 use crate::backtest::evidence::{Benchmark, Evidence};
 use crate::backtest::gates::Call;
 use crate::backtest::trades::{Trade, Trades};
 use crate::domain::{
-    Actor, ArithmeticError, BrokerReport, DealId, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId,
-    Outcome as SignalOutcome, ProposalId, Ratio, RiskDay, RunId, SignalId, Validation, WallTime,
+    Actor, ArithmeticError, DealId, Direction, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId,
+    Outcome as SignalOutcome, ProposalId, Ratio, RiskDay, RunId, Signal, SignalId, Validation, WallTime,
 };
 use crate::engine::{
-    Command, Effect, Engine, EngineSettings, Event, Input, InputBody, OrderRecord, Outcome, ProposalRecord, Record, RunInput,
-    Seen, Setup, SignalRecord, TapeRef,
+    Command, Engine, EngineSettings, InputBody, OrderRecord, ProposalRecord, Record, RunInput, Seen, Setup, SignalRecord, TapeRef,
 };
-use crate::exchange::Exchange;
+use crate::signals::CallLog;
 
 /// What to play.
 #[derive(Debug, Clone)]
@@ -89,6 +89,9 @@ pub struct Report {
     /// Kept signals whose horizon has ended, in the order of their ends.
     #[serde(skip)]
     pub calls: Vec<Call>,
+    /// Every signal that was judged, refused ones too, as scorecards see it.
+    #[serde(skip)]
+    pub log: CallLog,
     /// What all of this shows.
     pub evidence: Evidence,
 }
@@ -125,16 +128,13 @@ impl Resolved {
 }
 
 struct Desk {
-    engine: Engine,
-    exchange: Exchange,
-    outcome: Outcome,
     /// Nobody waits here: wall time stands still, and proposals are confirmed in the instant in which they are made.
-    wall: WallTime,
+    circuit: Circuit,
     opens_until: Option<MarketTime>,
-    waiting: VecDeque<BrokerReport>,
     trades: Trades,
     funnel: Funnel,
     running: BTreeMap<SignalId, (bool, bool)>,
+    log: CallLog,
     resolved: Vec<Resolved>,
     days: Vec<(Date, Money)>,
     halts: u32,
@@ -168,17 +168,13 @@ pub fn run(plan: &Plan, events: impl Iterator<Item = MarketEvent>) -> Result<Rep
 
 impl Desk {
     fn new(plan: &Plan) -> Self {
-        let terms = plan.setup.settings.terms;
         let mut desk = Self {
-            engine: Engine::new(&plan.setup),
-            exchange: Exchange::new(terms, plan.capital.currency(), DealId(1)),
-            outcome: Outcome::default(),
-            wall: WallTime(plan.from.0),
+            circuit: Circuit::new(&plan.setup, plan.capital.currency(), WallTime(plan.from.0)),
             opens_until: plan.opens_until,
-            waiting: VecDeque::new(),
             trades: Trades::default(),
             funnel: Funnel::default(),
             running: BTreeMap::new(),
+            log: CallLog::default(),
             resolved: Vec::new(),
             days: Vec::new(),
             halts: 0,
@@ -199,11 +195,13 @@ impl Desk {
         desk
     }
 
+    const fn engine(&self) -> &Engine {
+        self.circuit.engine()
+    }
+
     fn play(&mut self, event: MarketEvent) {
-        let mut reports = Vec::new();
-        self.exchange.on_market(&event, &mut reports);
-        self.engine.handle(&Event::Market(event), &mut self.outcome);
-        self.follow_up(reports);
+        self.circuit.play(event);
+        self.take_note();
         self.turn_day();
         self.confirm_all();
     }
@@ -211,15 +209,15 @@ impl Desk {
     /// The equity of the day that has ended; whoever stands here looks at a halted account once a day and arms it again.
     fn turn_day(&mut self) {
         // The warm-up's days earn nothing and show nothing.
-        if self.engine.market().now() < self.engine.book().quiet_until() {
+        if self.engine().market().now() < self.engine().book().quiet_until() {
             return;
         }
-        let Some(day) = self.engine.book().performance().days().back().copied() else { return };
+        let Some(day) = self.engine().book().performance().days().back().copied() else { return };
         match self.days.last_mut().filter(|(date, _)| *date == day.date) {
             Some((_, equity)) => *equity = day.closed,
             None => {
                 self.days.push((day.date, day.closed));
-                if self.engine.book().needs_rearming() {
+                if self.engine().book().needs_rearming() {
                     self.halts += 1;
                     self.command(Command::RequestRearm);
                     self.command(Command::ConfirmRearm);
@@ -229,8 +227,8 @@ impl Desk {
     }
 
     fn confirm_all(&mut self) {
-        while let Some(proposal) = self.engine.book().proposals().values().next().cloned() {
-            let is_late = self.opens_until.is_some_and(|until| self.engine.market().now() >= until);
+        while let Some(proposal) = self.engine().book().proposals().values().next().cloned() {
+            let is_late = self.opens_until.is_some_and(|until| self.engine().market().now() >= until);
             if is_late && proposal.request.opens_exposure() {
                 self.command(Command::DeclineProposal { proposal: proposal.id });
                 continue;
@@ -239,7 +237,7 @@ impl Desk {
             let id: ProposalId = proposal.id;
             self.command(Command::ConfirmProposal { proposal: id, revision: proposal.revision, seen });
             // What a check refuses is declined, so that it does not stand in the way of the next.
-            if self.engine.book().proposals().contains_key(&id) {
+            if self.engine().book().proposals().contains_key(&id) {
                 self.command(Command::DeclineProposal { proposal: id });
             }
         }
@@ -250,58 +248,27 @@ impl Desk {
     }
 
     fn input(&mut self, body: InputBody) {
-        let reports = self.handle(body);
-        self.follow_up(reports);
+        self.circuit.input(body);
+        self.take_note();
     }
 
-    /// Handles one input and carries out its effects. Returns what the exchange says.
-    fn handle(&mut self, body: InputBody) -> Vec<BrokerReport> {
-        self.engine.handle(&Event::Input(Input { wall: self.wall, body }), &mut self.outcome);
-        let mut reports = Vec::new();
-        self.carry_out(&mut reports);
-        reports
-    }
-
-    fn carry_out(&mut self, reports: &mut Vec<BrokerReport>) {
-        let now = self.engine.market().now();
-        for record in std::mem::take(&mut self.outcome.records) {
-            self.note(&record);
+    fn take_note(&mut self) {
+        let (records, fills) = self.circuit.news();
+        for record in &records {
+            self.note(record);
         }
-        for effect in std::mem::take(&mut self.outcome.effects) {
-            match effect {
-                Effect::Submit(order) => self.exchange.submit(order.into_inner(), now, reports),
-                Effect::Cancel(order) => self.exchange.cancel(order, reports),
-                Effect::Modify { order, quantity, kind } => self.exchange.modify(order, quantity, kind, now, reports),
-                Effect::Protect { position, protection, legs } => {
-                    self.exchange.protect(position, protection, legs, now, reports);
-                }
-                Effect::QueryBroker => reports.push(BrokerReport::State(self.exchange.state())),
-                Effect::Withdraw(_) | Effect::Comment(_) => {}
-            }
-        }
-    }
-
-    /// First come, first served: what a report leads to is answered after the reports that came with it.
-    fn follow_up(&mut self, reports: Vec<BrokerReport>) {
-        self.waiting.extend(reports);
-        let mut more = Vec::new();
-        self.carry_out(&mut more);
-        self.waiting.extend(more);
-        while let Some(report) = self.waiting.pop_front() {
-            if let BrokerReport::Filled(fill) = &report {
-                self.beyond = self.beyond.or(self.trades.fill(fill).err());
-            }
-            let more = self.handle(InputBody::Broker(report));
-            self.waiting.extend(more);
+        for fill in &fills {
+            self.beyond = self.beyond.or(self.trades.fill(fill).err());
         }
     }
 
     fn note(&mut self, record: &Record) {
         match record {
             Record::Signal(SignalRecord::Judged { signal, validation }) => {
-                self.judged(signal.id, signal.view.direction == crate::domain::Direction::Long, validation);
+                self.judged(signal, validation);
             }
             Record::Signal(SignalRecord::Resolved { signal, outcome, .. }) => {
+                self.log.resolved(*signal, outcome);
                 if let Some((is_kept, is_long)) = self.running.remove(signal) {
                     self.resolved.push(Resolved { is_kept, is_long, outcome: *outcome });
                 }
@@ -323,9 +290,9 @@ impl Desk {
         }
     }
 
-    fn judged(&mut self, id: SignalId, is_long: bool, validation: &Validation) {
+    fn judged(&mut self, signal: &Signal, validation: &Validation) {
         // The warm-up's signals make the record that the last layer looks at; they are not what is reported on.
-        if self.engine.market().now() < self.engine.book().quiet_until() {
+        if self.engine().market().now() < self.engine().book().quiet_until() {
             return;
         }
         self.funnel.judged += 1;
@@ -333,11 +300,13 @@ impl Desk {
             None => self.funnel.passed += 1,
             Some(failed) => *self.funnel.refused.entry(failed.layer).or_default() += 1,
         }
-        self.running.insert(id, (validation.passed(), is_long));
+        let is_long = signal.view.direction == Direction::Long;
+        self.running.insert(signal.id, (validation.passed(), is_long));
+        self.log.judged(signal, validation);
     }
 
     fn report(self, plan: &Plan, last: MarketTime, bars: u64, benchmark: &Benchmark) -> Report {
-        let book = self.engine.book();
+        let book = self.circuit.engine().book();
         let trades = self.trades.closed();
         let evidence = Evidence::of(plan.capital, &self.days, &trades, &self.resolved, benchmark);
         Report {
@@ -356,6 +325,7 @@ impl Desk {
             held: benchmark.growth(),
             signals: self.funnel,
             calls: self.resolved.iter().filter(|resolved| resolved.is_kept).map(Resolved::call).collect(),
+            log: self.log,
             evidence,
         }
     }

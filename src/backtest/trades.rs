@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::domain::{ArithmeticError, Fill, InstrumentId, MarketTime, Money, OrderSide, PositionId, Quantity};
+use crate::domain::{ArithmeticError, Fill, InstrumentId, MarketTime, Money, OrderId, OrderSide, PositionId, Quantity};
 use crate::stats;
 
 /// A closed round trip.
@@ -12,6 +12,8 @@ use crate::stats;
 pub struct Trade {
     /// Which position.
     pub position: PositionId,
+    /// The order that opened it.
+    pub order: OrderId,
     /// Of what.
     pub instrument: InstrumentId,
     /// How it was opened.
@@ -67,6 +69,7 @@ impl Trades {
             let nothing = Money::zero(currency);
             let trade = Trade {
                 position: fill.position,
+                order: fill.order,
                 instrument: fill.instrument,
                 side: fill.side,
                 quantity: Quantity::ZERO,
@@ -97,6 +100,11 @@ impl Trades {
             self.closed.push(Trade { result, ..trade });
         }
         Ok(())
+    }
+
+    /// Those that still run, as far as they have come.
+    pub(super) fn open(&self) -> impl Iterator<Item = &Trade> {
+        self.open.values().map(|(trade, _)| trade)
     }
 
     pub(super) fn closed(&self) -> Vec<Trade> {

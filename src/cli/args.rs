@@ -10,6 +10,7 @@ use crate::cli::examples;
 use crate::cli::rehearsal::Rehearsal;
 use crate::domain::BrokerKind;
 use crate::portfolio::WINDOW;
+use crate::signals::By;
 
 /// pmax — a trading workstation that lives in a terminal.
 ///
@@ -72,6 +73,12 @@ pub enum Verb {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Hold a lived run's trades against a test of the same decisions (exit 3 where one differs)
+    ///
+    /// What a person, a clock or a line decided comes from the journal; what the broker said is left out, and the exchange of `pmax backtest`
+    /// says it instead. On paper both agree to the last digit. At a broker the difference is what a test cannot know of its fills.
+    #[command(after_help = examples::PARITY)]
+    Parity(Parity),
     /// Look after the journal
     #[command(after_help = examples::JOURNAL)]
     Journal {
@@ -160,6 +167,19 @@ pub enum Verb {
     },
 }
 
+/// `pmax parity`.
+#[derive(Debug, clap::Args)]
+pub struct Parity {
+    /// Number of the run; the latest where none is named
+    pub run: Option<u64>,
+    /// Only positions that were opened on this day (a day ends at 17:00 New York)
+    #[arg(long)]
+    pub day: Option<String>,
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
 /// `pmax scores`.
 #[derive(Debug, clap::Args)]
 pub struct Scores {
@@ -187,6 +207,21 @@ pub enum ScoredBy {
     Horizon,
     /// Whether the layers let it through
     Verdict,
+    /// Which layer refused it
+    Layer,
+}
+
+impl From<ScoredBy> for By {
+    fn from(by: ScoredBy) -> Self {
+        match by {
+            ScoredBy::Source => Self::Source,
+            ScoredBy::Instrument => Self::Instrument,
+            ScoredBy::Regime => Self::Regime,
+            ScoredBy::Horizon => Self::Horizon,
+            ScoredBy::Verdict => Self::Verdict,
+            ScoredBy::Layer => Self::Layer,
+        }
+    }
 }
 
 /// How to test.
@@ -204,6 +239,9 @@ pub struct Backtest {
     /// Write a tear sheet too: one file that a browser opens offline
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Draw the sheet's pictures in the terminal
+    #[arg(long)]
+    pub charts: bool,
     /// For people or for scripts
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -4,13 +4,16 @@ use std::path::Path;
 
 use crate::backtest::{self, Calls, DailyResults, Evidence, Gauged, Plan, Report, Share, Verdict};
 use crate::cli::args::{Args, Backtest, Format};
+use crate::cli::charts::charts;
 use crate::cli::open::{Base, date};
+use crate::cli::scores::as_json;
 use crate::cli::{Done, OK, say};
 use crate::domain::{BrokerKind, InstrumentTable, MarketTime, counted};
 use crate::engine::TapeRef;
 use crate::market::Player;
 use crate::report::{self, GateWords, Sheet};
 use crate::runtime::{RunTerms, Trouble, wall_now};
+use crate::signals::{By, Scores};
 use crate::store::{StoreError, Trial, TrialKind, Trials, Tried};
 
 /// Plays and reports.
@@ -52,7 +55,9 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     if options.format == Format::Json {
         let deflated = report.evidence.account.deflated(&tried.scores);
         let tried = serde_json::json!({"trials": tried.trials, "different": tried.different, "deflated": deflated});
-        let whole = serde_json::json!({"report": report, "gates": gauged, "findings": findings, "tried": tried});
+        let scores = scorecards(&report, &base.instruments);
+        let whole =
+            serde_json::json!({"report": report, "gates": gauged, "findings": findings, "tried": tried, "scorecards": scores});
         say(&whole.to_string());
     } else {
         print(&report, &base.instruments);
@@ -67,8 +72,21 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
         if findings.is_empty() {
             say("  nothing that these checks look for; one good run is still one run");
         }
+        if options.charts {
+            say("");
+            say(charts(&report).trim_end());
+        }
     }
     Ok(OK)
+}
+
+/// Scorecards by every key, as `pmax scores` writes them.
+fn scorecards(report: &Report, instruments: &InstrumentTable) -> serde_json::Value {
+    let scores = Scores::new(report.log.calls().to_vec());
+    let cards = |by: By| -> Vec<serde_json::Value> {
+        scores.cards(by).into_iter().map(|(key, card)| as_json(&key.words(|id| instruments.symbol(id)), &card)).collect()
+    };
+    By::ALL.iter().map(|by| (by.word().to_owned(), cards(*by).into())).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// How much was tried, and what that does to the result.

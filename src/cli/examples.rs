@@ -14,6 +14,11 @@ pub const REPLAY: &str = "Examples:
   pmax replay 1                                   handle run 1 again and compare
   pmax replay 1 --format json                     counts and state hashes for a script";
 
+pub const PARITY: &str = "Examples:
+  pmax parity                                     the latest run, trade by trade
+  pmax parity 1 --day 2020-03-16                  what was opened on that day
+  pmax parity 1 --format json                     every difference, for a script";
+
 pub const JOURNAL: &str = "Examples:
   pmax journal verify                             is the chain whole?
   pmax journal export --run 1                     what happened in run 1, one JSON object a line";
@@ -29,6 +34,7 @@ pub const EXPORT: &str = "Examples:
 pub const BACKTEST: &str = "Examples:
   pmax backtest                                   the configured tape, from its own start to its end
   pmax backtest --last 30d --html sheet.html      its last thirty days, and a page with pictures
+  pmax backtest --charts                          with the same pictures in the terminal
   pmax backtest --from 2020-03-02 --until 2020-04-01   thirty days
   pmax --tape crash-2008 backtest --format json   every day and trade, for a script";
 

@@ -1,4 +1,4 @@
-//! `pmax replay` and `pmax journal`.
+//! `pmax replay` and `pmax journal`; how a run that was lived is found again.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,9 +7,10 @@ use crate::cli::args::{Args, ExportAs, Format};
 use crate::cli::open::Base;
 use crate::cli::{DIFFERENT, Done, OK, ended, say};
 use crate::domain::{RunId, counted};
-use crate::market::Player;
+use crate::engine::Setup;
+use crate::market::{Player, Tape};
 use crate::runtime::{self, Market, ReplayReport, Trouble, complain};
-use crate::store::{self, ExportFormat, LedgerFile, SegmentReader, StoreError};
+use crate::store::{self, ExportFormat, LedgerFile, RunRow, SegmentReader, StoreError};
 
 /// Opens the ledger beside a possibly running workstation.
 pub fn ledger(base: &Base) -> Result<LedgerFile, Trouble> {
@@ -28,32 +29,74 @@ fn existing_ledger(base: &Base) -> Result<PathBuf, Trouble> {
     Ok(path)
 }
 
+/// A run of the ledger with what it was played on.
+pub struct Lived {
+    pub base: Base,
+    pub file: LedgerFile,
+    pub row: RunRow,
+    pub setup: Setup,
+    feed: LivedFeed,
+}
+
+enum LivedFeed {
+    Tape(Box<Tape>),
+    Segment(PathBuf),
+}
+
+impl Lived {
+    /// Opens the ledger to read, and finds the run's tape or segment; the latest run where none is named.
+    pub fn open(args: &Args, run: Option<u64>) -> Result<Self, Trouble> {
+        let base = Base::open(args)?;
+        let file = ledger(&base)?;
+        let row = match run {
+            Some(run) => file.run(RunId(run))?,
+            None => file.latest_run()?.ok_or_else(no_run)?,
+        };
+        let mut base = base.trading_at(runtime::broker_of(&row))?;
+        if row.is_live() {
+            let path = base.home.segment_file(row.run).map_err(|error| {
+                Trouble::new(
+                    format!("The folder of live runs: {error}"),
+                    "The journal was only read",
+                    "Check the folder's rights",
+                )
+            })?;
+            let setup = base.live_setup();
+            return Ok(Self { base, file, row, setup, feed: LivedFeed::Segment(path) });
+        }
+        if args.tape.is_none() {
+            base.config.tape.name.clone_from(&row.tape.name);
+        }
+        let tape = base.tape()?;
+        if tape.sha256 != row.tape.sha256 {
+            return Err(Trouble::new(
+                format!("{} was played on another tape {} (SHA-256 {})", row.run, row.tape.name, row.tape.sha256),
+                "The journal was only read",
+                "Name that file with --tape PATH",
+            ));
+        }
+        let setup = base.setup(&tape);
+        Ok(Self { base, file, row, setup, feed: LivedFeed::Tape(Box::new(tape)) })
+    }
+
+    /// Its market events from the first.
+    pub fn market(&self) -> Result<Market, Trouble> {
+        match &self.feed {
+            LivedFeed::Tape(tape) => Ok(Box::new(Player::new(tape, self.row.tape.seed))),
+            LivedFeed::Segment(path) => Ok(Box::new(SegmentReader::open(path)?)),
+        }
+    }
+}
+
+/// What a command says that needs a run.
+pub fn no_run() -> Trouble {
+    Trouble::new("The ledger holds no run yet", "Nothing was changed", "Start the workstation once and let it play")
+}
+
 /// Replays a run.
 pub fn replay_run(args: &Args, run: u64, format: Format) -> Done {
-    let base = Base::open(args)?;
-    let file = ledger(&base)?;
-    let row = file.run(RunId(run))?;
-    let mut base = base.trading_at(runtime::broker_of(&row))?;
-    if row.is_live() {
-        let path = base.home.segment_file(row.run).map_err(|error| {
-            Trouble::new(format!("The folder of live runs: {error}"), "The journal was only read", "Check the folder's rights")
-        })?;
-        let market = || -> Result<Market, Trouble> { Ok(Box::new(SegmentReader::open(&path)?)) };
-        return report(runtime::replay(&file, row.run, &market, &base.live_setup()), format);
-    }
-    if args.tape.is_none() {
-        base.config.tape.name.clone_from(&row.tape.name);
-    }
-    let tape = base.tape()?;
-    if tape.sha256 != row.tape.sha256 {
-        return Err(Trouble::new(
-            format!("Run {run} was played on another tape {} (SHA-256 {})", row.tape.name, row.tape.sha256),
-            "The journal was only read",
-            "Name that file with --tape PATH",
-        ));
-    }
-    let market = || -> Result<Market, Trouble> { Ok(Box::new(Player::new(&tape, row.tape.seed))) };
-    report(runtime::replay(&file, row.run, &market, &base.setup(&tape)), format)
+    let lived = Lived::open(args, Some(run))?;
+    report(runtime::replay(&lived.file, lived.row.run, &|| lived.market(), &lived.setup), format)
 }
 
 fn report(replayed: Result<ReplayReport, Trouble>, format: Format) -> Done {

@@ -88,6 +88,10 @@ impl Stage {
                     self.state.target.latest = Some(Arc::new(allocated));
                     self.state.target.asked = None;
                 }
+                Effect::Score => {
+                    self.state.scores.latest = Some(Arc::new(self.world.scored()));
+                    self.state.scores.asked = None;
+                }
                 Effect::Tape(_) | Effect::Reconnect | Effect::Show(_) | Effect::Bell | Effect::Quit => {}
             }
         }

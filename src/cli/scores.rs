@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{Args, ScoredBy, Scores as Options};
-use crate::cli::journal::ledger;
+use crate::cli::args::{Args, Scores as Options};
+use crate::cli::journal::{ledger, no_run};
 use crate::cli::open::Base;
 use crate::cli::{Done, OK, say};
-use crate::domain::{InstrumentTable, RunId, counted};
-use crate::runtime::Trouble;
-use crate::signals::{Call, Card, Forecasts, LEARNT_FROM, Part, Scores};
+use crate::domain::{RunId, Verdict, counted};
+use crate::signals::{By, Card, Forecasts, Key, LEARNT_FROM, Part, Scores};
 use crate::stats::Interval;
 
 /// Reads the signals and prints their scorecards.
@@ -17,75 +16,34 @@ pub fn run(args: &Args, options: &Options) -> Done {
     let file = ledger(&base)?;
     let row = match options.run {
         Some(run) => file.run(RunId(run))?,
-        None => file.latest_run()?.ok_or_else(|| {
-            Trouble::new("The ledger holds no run yet", "Nothing was changed", "Start the workstation once and let it play")
-        })?,
+        None => file.latest_run()?.ok_or_else(no_run)?,
     };
     let calls = file.calls(row.run)?;
     let abstained = "a source without a view says nothing and is not counted";
     let scores = Scores::new(calls);
-    let cards = cards(&scores, options.by, &base.instruments);
+    let by = By::from(options.by);
+    let named = |(key, card): (Key, Card)| (key.words(|id| base.instruments.symbol(id)), card);
+    let cards: Vec<(String, Card)> = scores.cards(by).into_iter().map(named).collect();
     if options.format == crate::cli::args::Format::Json {
         let cards: Vec<Value> = cards.iter().map(|(name, card)| as_json(name, card)).collect();
-        say(&json!({"run": row.run.0, "tape": row.tape.name, "by": word(options.by), "cards": cards}).to_string());
+        say(&json!({"run": row.run.0, "tape": row.tape.name, "by": by.word(), "cards": cards}).to_string());
         return Ok(OK);
     }
-    say(&format!("{} on {}, by {}; {abstained}", row.run, row.tape.name, word(options.by)));
+    say(&format!("{} on {}, by {}; {abstained}", row.run, row.tape.name, by.word()));
     for (name, card) in &cards {
         print(name, card);
     }
     say("");
+    say(&format!(
+        "PASS, FAIL: the mean after cost is above or below zero however often one looks, from {LEARNT_FROM} independent on."
+    ));
     say(
-        "right: before cost. always up: what needs no skill. independent: spans that follow one another; intervals of means rest on them.",
+        "right: before cost. always up: what needs no skill. independent: spans that follow one another; the interval after cost rests on them.",
     );
     say(
         "chances: learnt from the strength of signals that had ended by then; Brier score, lower is better, against the share right before.",
     );
     Ok(OK)
-}
-
-const fn word(by: ScoredBy) -> &'static str {
-    match by {
-        ScoredBy::Source => "source",
-        ScoredBy::Instrument => "instrument",
-        ScoredBy::Regime => "regime",
-        ScoredBy::Horizon => "horizon",
-        ScoredBy::Verdict => "verdict",
-    }
-}
-
-/// One card for all, and one for each value of the key.
-fn cards(scores: &Scores, by: ScoredBy, instruments: &InstrumentTable) -> Vec<(String, Card)> {
-    let mut cards = vec![("all".to_owned(), scores.card(|_| true))];
-    let mut add = |name: String, is_meant: &dyn Fn(&Call) -> bool| cards.push((name, scores.card(is_meant)));
-    match by {
-        ScoredBy::Source => {
-            for source in scores.keys(|call| call.source) {
-                add(source.word().to_owned(), &|call| call.source == source);
-            }
-        }
-        ScoredBy::Instrument => {
-            for id in scores.keys(|call| call.instrument) {
-                add(instruments.symbol(id), &|call| call.instrument == id);
-            }
-        }
-        ScoredBy::Regime => {
-            for weather in scores.keys(|call| call.weather) {
-                add(weather.word().to_owned(), &|call| call.weather == weather);
-            }
-        }
-        ScoredBy::Horizon => {
-            for horizon in scores.keys(|call| call.horizon) {
-                add(counted(u64::from(horizon), "bar"), &|call| call.horizon == horizon);
-            }
-        }
-        ScoredBy::Verdict => {
-            for passed in scores.keys(|call| call.passed) {
-                add(if passed { "kept" } else { "refused" }.to_owned(), &|call| call.passed == passed);
-            }
-        }
-    }
-    cards
 }
 
 fn print(name: &str, card: &Card) {
@@ -98,7 +56,8 @@ fn print(name: &str, card: &Card) {
     say(&format!("  right          {:<26} always up {}", part(card.right), part(card.rose)));
     say(&format!("  paid           {}", part(card.paid)));
     let expectancy = card.expectancy.map_or_else(|| "n/a".to_owned(), |mean| format!("{:+.3} %", mean * 100.0));
-    say(&format!("  after cost     {expectancy:<10} 95 % {}", range(card.expectancy_interval, 100.0, 3)));
+    let verdict = verdict(card.verdict);
+    say(&format!("  after cost     {expectancy:<10} 95 % {}  {verdict}", range(card.expectancy_interval, 100.0, 3)));
     let factor = card.profit_factor.map_or_else(|| "n/a".to_owned(), |factor| format!("{factor:.2}"));
     let sharpe = card
         .sharpe
@@ -108,6 +67,14 @@ fn print(name: &str, card: &Card) {
     match &card.forecasts {
         Some(forecasts) => print_forecasts(forecasts),
         None => say(&format!("  chances        none stated: a source needs {LEARNT_FROM} signals that have ended")),
+    }
+}
+
+const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "PASS",
+        Verdict::Fail => "FAIL",
+        Verdict::Warn | Verdict::NotProven => "NOT PROVEN",
     }
 }
 
@@ -137,7 +104,8 @@ fn range(interval: Option<Interval>, scale: f64, digits: usize) -> String {
     )
 }
 
-fn as_json(name: &str, card: &Card) -> Value {
+/// A scorecard for a script.
+pub(super) fn as_json(name: &str, card: &Card) -> Value {
     let interval = |interval: Option<Interval>| interval.map(|interval| [interval.low, interval.high]);
     let part =
         |part: Part| json!({"count": part.count, "of": part.of, "rate": part.rate(), "interval": interval(part.interval())});
@@ -154,6 +122,7 @@ fn as_json(name: &str, card: &Card) -> Value {
     });
     json!({"name": name, "signals": card.signals, "independent": card.independent, "right": part(card.right),
            "rose": part(card.rose), "paid": part(card.paid), "expectancy": card.expectancy,
+           "verdict": verdict(card.verdict),
            "expectancy_interval": interval(card.expectancy_interval), "profit_factor": card.profit_factor,
            "sharpe": card.sharpe.map(|(ratio, _)| ratio),
            "sharpe_interval": card.sharpe.and_then(|(_, of)| interval(of)), "forecasts": forecasts})

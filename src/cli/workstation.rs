@@ -13,7 +13,7 @@ use crate::domain::{BrokerKind, InstrumentTable, MarketTime, PositionSide, Price
 use crate::engine::Snapshot;
 use crate::orders::OrderState;
 use crate::runtime::{
-    self, AllocationDesk, Allocator, Feed, HISTORY, KillLatch, Practice, Session, Speed, Trouble, Wiring, complain,
+    self, AllocationDesk, Allocator, Feed, HISTORY, KillLatch, Practice, ScoresDesk, Session, Speed, Trouble, Wiring, complain,
     install_panic_hook, on_death, open_ledger, open_run, run_to_take_up, wall_now,
 };
 use crate::ui::{self, Context, Ended, Keeper, Overlay, ScreenFile, Start, TerminalProblem, UiState};
@@ -49,8 +49,8 @@ pub fn run(args: &Args) -> Done {
         Trouble::new(format!("The screen's loop cannot start: {error}"), "Nothing was sent", "Free some memory and try again")
     })?;
     let keeper = Keeper::start(base.home.screen_file(), remembered);
-    let desk = allocation_desk(&base)?;
-    let start = Start { state, context, rings: base.config.screen.bell, keeper, desk };
+    let (desk, scores) = (allocation_desk(&base)?, scores_desk(&base)?);
+    let start = Start { state, context, rings: base.config.screen.bell, keeper, desk, scores };
     let ran = executor.block_on(ui::run(start, session));
     executor.shutdown_background();
     finish(&base, ran)
@@ -83,9 +83,16 @@ fn allocation_desk(base: &Base) -> Result<Option<AllocationDesk>, Trouble> {
     }
     let tape = base.tape()?;
     let allocator = Allocator::new(&tape, &base.instruments, runtime::settings_of(&base.config));
-    AllocationDesk::start(allocator, wall_now).map(Some).map_err(|error| {
-        Trouble::new(format!("A thread cannot be started: {error}"), "Nothing was sent", "Free some memory and try again")
-    })
+    runtime::allocation_desk(allocator, wall_now).map(Some).map_err(no_thread)
+}
+
+/// Who reads the signals' record from the ledger.
+fn scores_desk(base: &Base) -> Result<ScoresDesk, Trouble> {
+    runtime::scores_desk(base.home.ledger_file(), wall_now).map_err(no_thread)
+}
+
+fn no_thread(error: std::io::Error) -> Trouble {
+    Trouble::new(format!("A thread cannot be started: {error}"), "Nothing was sent", "Free some memory and try again")
 }
 
 /// Whether prices come from a broker's own market.

@@ -411,8 +411,10 @@ impl Book {
                 let entry = SignalEntry { signal: signal.clone(), validation: validation.clone(), outcome: None };
                 push_bounded(&mut self.signals, Arc::new(entry), KEPT_SIGNALS);
             }
-            SignalRecord::Resolved { signal, source, outcome, is_right } => {
-                self.scorecards.entry(*source).or_default().add(outcome.net_return);
+            SignalRecord::Resolved { signal, source, outcome, is_right, since } => {
+                let known = || self.signals.iter().rev().find(|entry| entry.signal.id == *signal);
+                let since = since.or_else(|| known().map(|entry| entry.signal.view.as_of)).unwrap_or(outcome.at);
+                self.scorecards.entry(*source).or_default().add(outcome.net_return, since, outcome.at);
                 if let Some(is_right) = is_right {
                     self.streaks.end_call(*source, *is_right);
                 }

@@ -23,7 +23,8 @@ impl Engine {
             let (signal, source) = (resolved.signal, resolved.source);
             // A call of the warm-up says how history was, not how the source does.
             let is_right = (resolved.since >= self.book.quiet_until).then_some(resolved.is_right);
-            self.record(Record::Signal(SignalRecord::Resolved { signal, source, outcome: resolved.outcome, is_right }), outcome);
+            let (ended, since) = (resolved.outcome, Some(resolved.since));
+            self.record(Record::Signal(SignalRecord::Resolved { signal, source, outcome: ended, is_right, since }), outcome);
             self.withdraw_opening_of(signal, outcome);
             self.trip_breakers(Moved::Call(source), outcome);
         }

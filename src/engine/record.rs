@@ -168,6 +168,9 @@ pub enum SignalRecord {
         /// Whether the price went its way, for the breaker that counts calls; nothing for a call of the warm-up.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         is_right: Option<bool>,
+        /// When the view was formed; nothing in journals from before that was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<MarketTime>,
     },
 }
 

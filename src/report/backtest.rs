@@ -4,10 +4,13 @@ use jiff::civil::Date;
 
 use crate::backtest::{Calls, DailyResults, Gauged, Report, Verdict};
 use crate::domain::InstrumentTable;
-use crate::report::charts::{Series, pictures};
+use crate::report::charts::pictures;
 use crate::report::gates::gate;
+use crate::report::scorecards::scorecards;
+use crate::report::series::Series;
 use crate::report::words::{chance, number, percent, percents, range, share, signed, size, verdict};
 use crate::report::{Block, Document};
+use crate::signals::Scores;
 
 /// A report with what a reader needs beside it.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +61,8 @@ pub fn tear_sheet(sheet: &Sheet<'_>) -> Document {
     ]);
     blocks.extend(pictures(series));
     blocks.extend([Block::heading("Signals and trades"), signals(report), Block::heading("By instrument"), by_instrument(sheet)]);
+    blocks.push(Block::heading("Scorecards"));
+    blocks.extend(scorecards(&Scores::new(report.log.calls().to_vec()), sheet.instruments));
     blocks.extend([Block::heading("How it was made"), made(sheet)]);
     Document { title: format!("Backtest on {}", report.tape.name), blocks }
 }

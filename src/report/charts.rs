@@ -4,29 +4,16 @@ use jiff::civil::Date;
 
 use crate::report::Block;
 use crate::report::scale::{Axis, Frame};
+use crate::report::series::{Distribution, Rolling, Series, at_the_same_risk, by_month, falls, returns, values};
+use crate::report::words::hundredths;
 use crate::stats;
 
-const INK: &str = "#1f3a5f";
+pub(super) const INK: &str = "#1f3a5f";
 const PALE: &str = "#9aa7b5";
 const GOOD: &str = "#2c7a51";
-const BAD: &str = "#b0413e";
+pub(super) const BAD: &str = "#b0413e";
 /// More points than this on a line are thinned to the lowest and highest of each stretch.
 const MOST_STRETCHES: usize = 800;
-/// Bars of the distribution, with zero in the middle one.
-const BINS: usize = 41;
-
-/// What is drawn.
-#[derive(Debug, Clone, Copy)]
-pub struct Series<'a> {
-    /// Growth of the account from 1, at the end of each day.
-    pub growth: &'a [(Date, f64)],
-    /// Growth of everything held equally.
-    pub held: &'a [(Date, f64)],
-    /// Days in a year of this market.
-    pub days_per_year: Option<f64>,
-    /// When each round trip closed, and its return on the value bought, after cost.
-    pub trips: &'a [(Date, f64)],
-}
 
 /// All drawings, in their order. A line says so where there is nothing to draw.
 pub fn pictures(series: Series<'_>) -> Vec<Block> {
@@ -48,21 +35,6 @@ fn picture(title: &str, caption: String, svg: Option<String>) -> Block {
             Block::Picture { title: title.to_owned(), svg: String::new(), caption: "Too few days to draw anything.".to_owned() }
         }
     }
-}
-
-/// Daily returns of a growth that begins at 1.
-fn returns(growth: &[(Date, f64)]) -> Vec<(Date, f64)> {
-    let mut before = 1.0;
-    let of_day = |(date, value): &(Date, f64)| {
-        let change = value / before - 1.0;
-        before = *value;
-        (*date, change)
-    };
-    growth.iter().map(of_day).collect()
-}
-
-fn values(series: &[(Date, f64)]) -> Vec<f64> {
-    series.iter().map(|(_, value)| *value).collect()
 }
 
 /// The lowest and the highest value of each stretch, in their order.
@@ -89,18 +61,6 @@ fn frame(series: &[&[(Date, f64)]], include: &[f64], axis: Axis) -> Option<Frame
     Frame::new(dates, (low, high), axis)
 }
 
-/// The benchmark at the account's volatility: what the same risk would have earned.
-fn at_the_same_risk(series: Series<'_>, ours: &[(Date, f64)]) -> Option<Vec<(Date, f64)>> {
-    let theirs = returns(series.held);
-    let share =
-        stats::standard_deviation(&values(ours))? / stats::standard_deviation(&values(&theirs)).filter(|spread| *spread > 0.0)?;
-    let grow = |wealth: &mut f64, (date, value): &(Date, f64)| {
-        *wealth *= 1.0 + value * share;
-        Some((*date, *wealth))
-    };
-    Some(theirs.iter().scan(1.0, grow).collect())
-}
-
 fn equity(series: Series<'_>, returns: &[(Date, f64)]) -> Block {
     let held = at_the_same_risk(series, returns).unwrap_or_default();
     let svg = frame(&[series.growth, &held], &[1.0], Axis::Growth).map(|frame| {
@@ -115,58 +75,28 @@ fn equity(series: Series<'_>, returns: &[(Date, f64)]) -> Block {
 }
 
 fn under_water(growth: &[(Date, f64)]) -> Block {
-    let mut peak = 1.0_f64;
-    let fall = |(date, value): &(Date, f64)| {
-        peak = peak.max(*value);
-        (*date, value / peak - 1.0)
-    };
-    let falls: Vec<(Date, f64)> = growth.iter().map(fall).collect();
+    let falls = falls(growth);
     let deepest = falls.iter().map(|(_, fall)| *fall).fold(0.0, f64::min);
     let svg = frame(&[&falls], &[0.0], Axis::Percent).map(|frame| frame.drawn("Under water", &frame.area(&thinned(&falls), BAD)));
     picture("Under water", format!("How far the account stood below its highest day; at worst {:.2} %.", deepest * 100.0), svg)
 }
 
 fn rolling(series: Series<'_>, returns: &[(Date, f64)]) -> Block {
-    let window = match returns.len() {
-        1_000.. => 252,
-        126.. => 63,
-        _ => 20,
-    };
-    let annual = series.days_per_year.map_or(f64::NAN, libm::sqrt);
-    let at = |days: &[(Date, f64)]| {
-        let sharpe = stats::sharpe(&values(days), 0.0, 1.0)? * annual;
-        Some((days.last()?.0, sharpe)).filter(|(_, sharpe)| sharpe.is_finite())
-    };
-    let ratios: Vec<(Date, f64)> = returns.windows(window).filter_map(at).collect();
+    let Rolling { window, swing, ratios } = Rolling::of(returns, series.days_per_year);
     let svg = frame(&[&ratios], &[0.0], Axis::Number).map(|frame| {
         let lines = [frame.level(0.0), frame.line(&thinned(&ratios), INK, "")].concat();
         frame.drawn("Rolling Sharpe ratio", &lines)
     });
     let caption = format!(
         "Of the last {window} days, a year. With so few days it swings by about {:.1} to both sides without any skill.",
-        1.96 * annual / libm::sqrt(window as f64)
+        swing
     );
     picture("Rolling Sharpe ratio", caption, svg)
 }
 
 /// Returns by month, years downwards.
 fn months(growth: &[(Date, f64)]) -> Block {
-    let mut ends: Vec<(i16, i8, f64)> = Vec::new();
-    for (date, value) in growth {
-        match ends.last_mut().filter(|end| (end.0, end.1) == (date.year(), date.month())) {
-            Some(end) => end.2 = *value,
-            None => ends.push((date.year(), date.month(), *value)),
-        }
-    }
-    let mut before = 1.0;
-    let cells: Vec<(i16, i8, f64)> = ends
-        .into_iter()
-        .map(|(year, month, value)| {
-            let change = value / before - 1.0;
-            before = value;
-            (year, month, change)
-        })
-        .collect();
+    let cells = by_month(growth);
     let caption = "Percent a month; the deeper the colour, the further from zero. A minus is a loss.".to_owned();
     picture("Months", caption, (!cells.is_empty()).then(|| heat_map(&cells)))
 }
@@ -209,25 +139,9 @@ fn heat_map(cells: &[(i16, i8, f64)]) -> String {
     )
 }
 
-/// Percent with two digits; what rounds to nothing has no sign.
-fn hundredths(share: f64) -> String {
-    let text = format!("{:+.2}", share * 100.0);
-    if matches!(text.as_str(), "+0.00" | "-0.00") { "0.00".to_owned() } else { text }
-}
-
 fn distribution(returns: &[(Date, f64)]) -> Block {
     let all = values(returns);
-    let most = all.iter().map(|value| value.abs()).fold(0.0, f64::max);
-    let svg = (most > 0.0).then(|| {
-        let mut counts = [0_u32; BINS];
-        for value in &all {
-            let place = libm::floor((value / most + 1.0) / 2.0 * BINS as f64) as usize;
-            if let Some(count) = counts.get_mut(place.min(BINS - 1)) {
-                *count += 1;
-            }
-        }
-        histogram(&counts, most)
-    });
+    let svg = Distribution::of(&all).map(|found| histogram(&found.counts, found.most));
     let still = all.iter().filter(|value| **value == 0.0).count();
     let shape = stats::shape(&all);
     let caption = format!(

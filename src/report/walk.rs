@@ -3,7 +3,8 @@
 use crate::backtest::Verdict;
 use crate::backtest::walk::{Anchor, LEAST_TRADES, Summary, Walk, Walked};
 use crate::domain::RiskDay;
-use crate::report::charts::{Series, pictures};
+use crate::report::charts::pictures;
+use crate::report::series::Series;
 use crate::report::words::{chance, number, percent, range, share, signed, size, verdict};
 use crate::report::{Block, Document};
 

@@ -55,3 +55,9 @@ pub(super) fn share(share: &Share) -> String {
     let Share { count, of, rate, interval } = share;
     or_not(rate.map(|rate| format!("{:.1} % ({count} of {of}), 95 % {}", rate * 100.0, percents(*interval))))
 }
+
+/// Percent with two digits and its sign, without the percent sign; what rounds to nothing has no sign.
+pub fn hundredths(share: f64) -> String {
+    let text = format!("{:+.2}", share * 100.0);
+    if matches!(text.as_str(), "+0.00" | "-0.00") { "0.00".to_owned() } else { text }
+}

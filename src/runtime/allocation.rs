@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use serde::Serialize;
 
@@ -13,7 +12,8 @@ use crate::domain::{Bar, Direction, InstrumentId, InstrumentTable, MarketTime, M
 use crate::engine::{EngineSettings, Snapshot};
 use crate::market::Tape;
 use crate::portfolio::{Advice, Caps, DailyCloses, DailyReturns, NoAllocation, Question, Views, WINDOW};
-use crate::runtime::{Frame, spawn_named};
+use crate::runtime::Frame;
+use crate::runtime::desk::Desk;
 
 /// What an allocation is made of besides bars.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -158,7 +158,7 @@ impl Allocator {
             cost: Ratio::from_nanos(self.settings.terms.round_trip().nanos() / 2),
         };
         rolling.play().map_err(|why| match &why {
-            Unrolled::TooShort { .. } => why.to_string(),
+            Unrolled::TooShort { .. } | Unrolled::Missing => why.to_string(),
             Unrolled::Refused { date, why } => format!("on {date}: {}", self.explain(why, &chosen)),
         })
     }
@@ -181,11 +181,11 @@ impl Allocator {
     }
 
     /// Expected returns a day: the mean net return of the source's signals, spread over the days that a standing signal looks ahead, where the
-    /// 95 % interval of that mean lies above zero after enough outcomes.
+    /// 95 % interval of that mean lies above zero after enough independent outcomes.
     fn expected(&self, book: &Snapshot, history: &DailyReturns) -> Result<Vec<f64>, String> {
         let proven = |source| {
             let card = book.scores.iter().find(|row| row.source == source)?.card;
-            let is_enough = card.outcomes() >= u64::from(self.settings.gates.proven_after);
+            let is_enough = card.independent() >= u64::from(self.settings.gates.proven_after);
             card.expectancy().filter(|_| is_enough && card.expectancy_interval().is_some_and(|interval| interval.low > 0.0))
         };
         let mut sums = BTreeMap::<InstrumentId, f64>::new();
@@ -221,37 +221,10 @@ impl Allocator {
     }
 }
 
-/// Where the screen asks: one question at a time, answered on a thread of its own.
-#[derive(Debug)]
-pub struct AllocationDesk {
-    questions: SyncSender<Arc<Frame>>,
-    answers: Receiver<Allocated>,
-}
+/// Where the screen asks, with the picture whose book it is for.
+pub type AllocationDesk = Desk<Arc<Frame>, Allocated>;
 
-impl AllocationDesk {
-    /// Starts the thread. It ends with this desk.
-    pub fn start(allocator: Allocator, clock: fn() -> WallTime) -> std::io::Result<Self> {
-        let (questions, waiting) = sync_channel::<Arc<Frame>>(1);
-        // One question waits and one is worked on: there are never more answers than that.
-        let (sender, answers) = sync_channel(2);
-        spawn_named("allocation", move || {
-            while let Ok(frame) = waiting.recv() {
-                if sender.send(allocator.beside(&frame.snapshot, clock())).is_err() {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { questions, answers })
-    }
-
-    /// Asks without waiting; `false` where one question already waits.
-    #[must_use]
-    pub fn ask(&self, book: Arc<Frame>) -> bool {
-        !matches!(self.questions.try_send(book), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
-    }
-
-    /// An answer that has come since.
-    pub fn answer(&self) -> Option<Allocated> {
-        self.answers.try_recv().ok()
-    }
+/// Starts the thread that allocates.
+pub fn allocation_desk(allocator: Allocator, clock: fn() -> WallTime) -> std::io::Result<AllocationDesk> {
+    Desk::start("allocation", move |frame: Arc<Frame>| allocator.beside(&frame.snapshot, clock()))
 }

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 
 use crate::broker::{Broker, Paper};
 use crate::domain::{Actor, BrokerReport, Currency, DealId, Duration, LedgerId, MarketTime, Money, OrderId, RunId, WallTime};
-use crate::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Setup, SnapshotRequest, TapeRef};
+use crate::engine::{
+    Command, Effect, Engine, Event, Input, InputBody, Outcome, Record, RunInput, Setup, SignalRecord, SnapshotRequest, TapeRef,
+};
 use crate::market::{Player, Tape};
-use crate::runtime::{Answer, Frame, JournalHealth, Playback, Speed};
-use crate::signals::{Analyst, RuleAnalyst};
+use crate::runtime::{Answer, Frame, JournalHealth, Playback, Scored, Speed};
+use crate::signals::{Analyst, CallLog, RuleAnalyst};
 
 /// An engine on a tape. Its wall clock stands still except where [`Headless::wait`] moves it.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub struct Headless {
     analyst: RuleAnalyst,
     outcome: Outcome,
     records: u64,
+    log: CallLog,
     wall: WallTime,
     heard: Option<WallTime>,
     /// Reports not handled yet: first come, first served, as in the engine thread.
@@ -40,6 +43,7 @@ impl Headless {
             analyst: RuleAnalyst,
             outcome: Outcome::default(),
             records: 0,
+            log: CallLog::default(),
             wall: WallTime(quiet_until.0),
             heard: None,
             waiting: VecDeque::new(),
@@ -74,6 +78,11 @@ impl Headless {
     /// How many records were decided.
     pub const fn records(&self) -> u64 {
         self.records
+    }
+
+    /// Scorecards of all signals so far, as a ledger would give them.
+    pub fn scored(&self) -> Scored {
+        Scored::of(self.log.calls().to_vec(), self.wall)
     }
 
     /// Now, on the stand-in wall clock.
@@ -149,6 +158,14 @@ impl Headless {
 
     fn follow_up(&mut self) {
         self.records += self.outcome.records.len() as u64;
+        for record in &self.outcome.records {
+            match record {
+                Record::Signal(SignalRecord::Judged { signal, validation }) => self.log.judged(signal, validation),
+                Record::Signal(SignalRecord::Resolved { signal, outcome, .. }) => self.log.resolved(*signal, outcome),
+                Record::Run(_) | Record::Trading(_) | Record::Proposal(_) | Record::Order(_) => {}
+                Record::Portfolio(_) | Record::Alert(_) | Record::Commentary(_) => {}
+            }
+        }
         let now = self.engine.market().now();
         let mut comments = Vec::new();
         for effect in std::mem::take(&mut self.outcome.effects) {

@@ -140,7 +140,7 @@ impl Replayer {
     }
 }
 
-fn lacks(run: RunId, script: ScriptRef) -> Trouble {
+pub(super) fn lacks(run: RunId, script: ScriptRef) -> Trouble {
     Trouble::new(
         format!("{run} had the strategy {script}, and no script at hand has that name and text"),
         "The journal was only read",

@@ -2,32 +2,54 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Ratio;
-use crate::stats::{self, Interval};
+use crate::domain::{MarketTime, Ratio};
+use crate::stats::{self, Clusters, Interval};
 
-/// Running record of one source. Mean and variance by Welford's update (Technometrics 4, 1962).
+/// Running record of one source. Horizons overlap and instruments move together, so outcomes are grouped by spans that follow one another:
+/// a span lasts as long as its first signal, and what is made meanwhile belongs to it. Only spans count as independent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scorecard {
     outcomes: u64,
     hits: u64,
-    mean: f64,
-    squares: f64,
+    ended: Clusters,
+    /// The span that may still grow.
+    last: Option<Span>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Span {
+    until: MarketTime,
+    outcomes: u64,
+    sum: f64,
 }
 
 impl Scorecard {
-    /// Adds an outcome.
-    pub fn add(&mut self, net_return: Ratio) {
+    /// Adds the outcome of a signal that was made at `since` and ended at `until`.
+    pub fn add(&mut self, net_return: Ratio, since: MarketTime, until: MarketTime) {
         let value = net_return.to_f64();
         self.outcomes += 1;
         self.hits += u64::from(value > 0.0);
-        let distance = value - self.mean;
-        self.mean += distance / self.outcomes as f64;
-        self.squares += distance * (value - self.mean);
+        match self.last.as_mut().filter(|span| since < span.until) {
+            Some(span) => {
+                span.outcomes += 1;
+                span.sum += value;
+            }
+            None => {
+                if let Some(span) = self.last.replace(Span { until, outcomes: 1, sum: value }) {
+                    self.ended.add(span.sum, span.outcomes);
+                }
+            }
+        }
     }
 
-    /// How many outcomes. Horizons overlap, so they are fewer independent ones.
+    /// How many outcomes, dependent ones too.
     pub const fn outcomes(&self) -> u64 {
         self.outcomes
+    }
+
+    /// Spans that follow one another: so many outcomes are independent at least.
+    pub fn independent(&self) -> u64 {
+        self.spans().groups()
     }
 
     /// Share of outcomes above zero after cost; `None` without outcomes.
@@ -35,25 +57,32 @@ impl Scorecard {
         (self.outcomes > 0).then(|| self.hits as f64 / self.outcomes as f64)
     }
 
-    /// Wilson's 95 % interval of the hit rate.
+    /// Wilson's 95 % interval of the hit rate, as if all outcomes were independent.
     pub fn hit_interval(&self) -> Option<Interval> {
         stats::wilson_95(self.hits, self.outcomes)
     }
 
     /// Mean net return per signal; `None` without outcomes.
     pub fn expectancy(&self) -> Option<f64> {
-        (self.outcomes > 0).then_some(self.mean)
+        self.spans().mean()
     }
 
-    /// 95 % interval of the mean net return by Student's t; too narrow where horizons overlap.
+    /// 95 % interval of the mean net return, for one look at it; `None` below two spans.
     pub fn expectancy_interval(&self) -> Option<Interval> {
-        if self.outcomes < 2 {
-            return None;
+        self.spans().interval_95()
+    }
+
+    /// 95 % interval of the mean net return that holds however often one looks; `None` below two spans.
+    pub fn expectancy_at_every_look(&self) -> Option<Interval> {
+        self.spans().interval_at_every_look(0.05)
+    }
+
+    fn spans(&self) -> Clusters {
+        let mut spans = self.ended;
+        if let Some(span) = self.last {
+            spans.add(span.sum, span.outcomes);
         }
-        let count = self.outcomes as f64;
-        let error = libm::sqrt(self.squares / (count - 1.0) / count);
-        let half = stats::student_t_975(self.outcomes - 1) * error;
-        Some(Interval { low: self.mean - half, high: self.mean + half })
+        spans
     }
 }
 
@@ -61,16 +90,34 @@ impl Scorecard {
 mod tests {
     use super::*;
 
+    const DAY: i64 = 86_400_000_000_000;
+
+    fn day(number: i64) -> MarketTime {
+        MarketTime(number * DAY)
+    }
+
     #[test]
-    fn the_running_interval_equals_the_one_from_all_values() {
+    fn outcomes_that_follow_one_another_are_independent() {
         let values = [0.01, -0.02, 0.005, 0.03, -0.011, 0.0, 0.002];
         let mut card = Scorecard::default();
-        for value in values {
-            card.add(Ratio::from_f64(value).unwrap());
+        for (number, value) in (0..).zip(values) {
+            card.add(Ratio::from_f64(value).unwrap(), day(number), day(number + 1));
         }
-        let whole = stats::mean_interval_95(&values).unwrap();
-        let running = card.expectancy_interval().unwrap();
+        let (whole, running) = (stats::mean_interval_95(&values).unwrap(), card.expectancy_interval().unwrap());
         assert!((whole.low - running.low).abs() < 1e-9 && (whole.high - running.high).abs() < 1e-9);
-        assert_eq!(card.hit_rate(), Some(4.0 / 7.0));
+        assert_eq!((card.hit_rate(), card.outcomes(), card.independent()), (Some(4.0 / 7.0), 7, 7));
+        let always = card.expectancy_at_every_look().unwrap();
+        assert!(always.low < running.low && running.high < always.high, "{always:?} {running:?}");
+    }
+
+    #[test]
+    fn what_is_made_while_a_signal_runs_belongs_to_its_span() {
+        let mut card = Scorecard::default();
+        for start in [0, 5, 10] {
+            for later in 0..5 {
+                card.add(Ratio::from_f64(0.01).unwrap(), day(start + later), day(start + later + 5));
+            }
+        }
+        assert_eq!((card.outcomes(), card.independent()), (15, 3));
     }
 }

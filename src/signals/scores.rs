@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{InstrumentId, MarketTime, SignalSource};
-use crate::stats::{self, Bin, Interval, Logistic, Observed, Tested};
+use crate::domain::{InstrumentId, Layer, MarketTime, SignalSource, Verdict, counted};
+use crate::signals::{Call, Ended, Weather};
+use crate::stats::{self, Bin, Clusters, Interval, Logistic, Observed, Tested};
 
-/// Fewest ended signals of a source before a chance is stated.
+/// Fewest ended signals of a source before a chance is stated, and fewest spans before a verdict is.
 pub const LEARNT_FROM: usize = 30;
 /// Weight of "the strength says nothing", in the units of [`Logistic::fit`].
 const PENALTY: f64 = 1.0;
@@ -18,81 +19,6 @@ const PENALTY: f64 = 1.0;
 const FITTED_AGAIN: f64 = 0.05;
 /// Groups of a calibration curve.
 const GROUPS: usize = 5;
-
-/// How stormy the market was when a signal was made: the rank of its volatility among its own past, in thirds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Weather {
-    /// Lowest third.
-    Calm,
-    /// Middle third.
-    Usual,
-    /// Highest third.
-    Stormy,
-    /// There was too little history to say.
-    Unknown,
-}
-
-impl Weather {
-    /// From a rank of volatility between 0 and 1.
-    pub fn of(rank: Option<f64>) -> Self {
-        match rank {
-            Some(rank) if rank < 1.0 / 3.0 => Self::Calm,
-            Some(rank) if rank < 2.0 / 3.0 => Self::Usual,
-            Some(_) => Self::Stormy,
-            None => Self::Unknown,
-        }
-    }
-
-    /// The word shown.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Calm => "calm",
-            Self::Usual => "usual",
-            Self::Stormy => "stormy",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// How a signal ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ended {
-    /// When.
-    pub at: MarketTime,
-    /// Return of the price over the horizon, whatever the direction and before cost.
-    pub moved: f64,
-    /// Return in the signal's direction after cost.
-    pub net: f64,
-}
-
-/// A signal as a scorecard sees it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Call {
-    /// Whose.
-    pub source: SignalSource,
-    /// About what.
-    pub instrument: InstrumentId,
-    /// Whether a rise was called.
-    pub is_long: bool,
-    /// The source's own measure.
-    pub strength: f64,
-    /// Bars looked ahead.
-    pub horizon: u32,
-    /// The market at that time.
-    pub weather: Weather,
-    /// Whether the layers let it through.
-    pub passed: bool,
-    /// When it was made.
-    pub made: MarketTime,
-    /// How it ended; nothing while its horizon runs.
-    pub ended: Option<Ended>,
-}
-
-impl Call {
-    fn was_right(&self, ended: &Ended) -> bool {
-        if self.is_long { ended.moved > 0.0 } else { ended.moved < 0.0 }
-    }
-}
 
 /// A share of a count, with Wilson's 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -112,6 +38,98 @@ impl Part {
     /// Its interval, as if all were independent.
     pub fn interval(self) -> Option<Interval> {
         stats::wilson_95(self.count as u64, self.of as u64)
+    }
+}
+
+/// What scorecards are kept by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// Who made the signal.
+    Source,
+    /// What it was about.
+    Instrument,
+    /// How stormy the market was.
+    Regime,
+    /// How many bars it looked ahead.
+    Horizon,
+    /// Whether the layers let it through.
+    Verdict,
+    /// The layer that refused it.
+    Layer,
+}
+
+impl By {
+    /// All of them, in the order shown.
+    pub const ALL: [Self; 6] = [Self::Source, Self::Instrument, Self::Regime, Self::Horizon, Self::Verdict, Self::Layer];
+
+    /// The one shown after it.
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Source => Self::Instrument,
+            Self::Instrument => Self::Regime,
+            Self::Regime => Self::Horizon,
+            Self::Horizon => Self::Verdict,
+            Self::Verdict => Self::Layer,
+            Self::Layer => Self::Source,
+        }
+    }
+
+    /// The word shown.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Instrument => "instrument",
+            Self::Regime => "regime",
+            Self::Horizon => "horizon",
+            Self::Verdict => "verdict",
+            Self::Layer => "layer",
+        }
+    }
+
+    const fn key(self, call: &Call) -> Key {
+        match self {
+            Self::Source => Key::Source(call.source),
+            Self::Instrument => Key::Instrument(call.instrument),
+            Self::Regime => Key::Regime(call.weather),
+            Self::Horizon => Key::Horizon(call.horizon),
+            Self::Verdict => Key::Passed(call.passed()),
+            Self::Layer => Key::RefusedBy(call.refused_by),
+        }
+    }
+}
+
+/// What all signals of a scorecard have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// Nothing: it is the scorecard of all.
+    All,
+    /// Whose.
+    Source(SignalSource),
+    /// About what.
+    Instrument(InstrumentId),
+    /// The market.
+    Regime(Weather),
+    /// Bars looked ahead.
+    Horizon(u32),
+    /// Whether the layers let it through.
+    Passed(bool),
+    /// The first layer that refused; nothing for what was kept.
+    RefusedBy(Option<Layer>),
+}
+
+impl Key {
+    /// The words shown; an instrument's are for whoever has the table.
+    pub fn words(self, symbol: impl FnOnce(InstrumentId) -> String) -> String {
+        match self {
+            Self::All => "all".to_owned(),
+            Self::Source(source) => source.word().to_owned(),
+            Self::Instrument(id) => symbol(id),
+            Self::Regime(weather) => weather.word().to_owned(),
+            Self::Horizon(bars) => counted(u64::from(bars), "bar"),
+            Self::Passed(true) | Self::RefusedBy(None) => "kept".to_owned(),
+            Self::Passed(false) => "refused".to_owned(),
+            Self::RefusedBy(Some(layer)) => format!("refused: {}", layer.word()),
+        }
     }
 }
 
@@ -143,13 +161,16 @@ pub struct Card {
     pub paid: Part,
     /// Ended signals whose spans follow one another: so many outcomes are independent at least.
     pub independent: usize,
-    /// Mean return after cost.
+    /// Mean return after cost of a signal.
     pub expectancy: Option<f64>,
-    /// Its 95 % interval, over means of spans that follow one another.
+    /// Its 95 % interval, in which only spans that follow one another are independent.
     pub expectancy_interval: Option<Interval>,
+    /// PASS where the interval that holds at every look lies above zero, FAIL where it lies below, NOT PROVEN else and below
+    /// [`LEARNT_FROM`] spans.
+    pub verdict: Verdict,
     /// Gains over losses after cost; nothing without a loss.
     pub profit_factor: Option<f64>,
-    /// Mean over standard deviation of those spans, and its 95 % interval (Mertens 2002). Per span, not a year.
+    /// Mean over standard deviation of the spans' means, and its 95 % interval (Mertens 2002). Per span, not a year.
     pub sharpe: Option<(f64, Option<Interval>)>,
     /// Stated chances; nothing before [`LEARNT_FROM`] signals of a source had ended.
     pub forecasts: Option<Forecasts>,
@@ -198,6 +219,8 @@ impl Scores {
         };
         let spans = spans(&ended);
         let means: Vec<f64> = spans.iter().filter_map(|span| stats::mean(span)).collect();
+        let mut clusters = Clusters::default();
+        spans.iter().for_each(|span| clusters.add(span.iter().sum(), span.len() as u64));
         let results: Vec<f64> = ended.iter().map(|(_, ended, _)| ended.net).collect();
         Card {
             signals: meant.len(),
@@ -205,20 +228,31 @@ impl Scores {
             rose: part(&|_, ended| ended.moved > 0.0),
             paid: part(&|_, ended| ended.net > 0.0),
             independent: spans.len(),
-            expectancy: stats::mean(&results),
-            expectancy_interval: stats::mean_interval_95(&means),
+            expectancy: clusters.mean(),
+            expectancy_interval: clusters.interval_95(),
+            verdict: verdict(&clusters),
             profit_factor: stats::profit_factor(&results),
             sharpe: Observed::of(&means, 0.0).map(|observed| (observed.sharpe, observed.interval(0.95))),
             forecasts: forecasts(&ended),
         }
     }
 
-    /// Every value of a key that some call has, in order.
-    pub fn keys<K: Ord>(&self, key: impl Fn(&Call) -> K) -> Vec<K> {
-        let mut keys: Vec<K> = self.calls.iter().map(|(call, _)| key(call)).collect();
+    /// One card for all, then one for each value that some call has, in order.
+    pub fn cards(&self, by: By) -> Vec<(Key, Card)> {
+        let mut keys: Vec<Key> = self.calls.iter().map(|(call, _)| by.key(call)).collect();
         keys.sort();
         keys.dedup();
-        keys
+        let all = (Key::All, self.card(|_| true));
+        std::iter::once(all).chain(keys.into_iter().map(|key| (key, self.card(|call| by.key(call) == key)))).collect()
+    }
+}
+
+fn verdict(spans: &Clusters) -> Verdict {
+    let is_enough = usize::try_from(spans.groups()).is_ok_and(|groups| groups >= LEARNT_FROM);
+    match spans.interval_at_every_look(0.05).filter(|_| is_enough) {
+        Some(interval) if interval.low > 0.0 => Verdict::Pass,
+        Some(interval) if interval.high < 0.0 => Verdict::Fail,
+        Some(_) | None => Verdict::NotProven,
     }
 }
 
@@ -310,7 +344,7 @@ mod tests {
                 strength,
                 horizon: 1,
                 weather: Weather::Usual,
-                passed: true,
+                refused_by: None,
                 made: at(day),
                 ended: Some(Ended { at: at(day + 1), moved, net: moved - 0.002 }),
             }

@@ -40,7 +40,7 @@ pub struct Gates {
     pub correlation_warn: Ratio,
     /// Layer 4: and above this refuses.
     pub correlation_fail: Ratio,
-    /// Layer 5: outcomes needed before a record counts at all.
+    /// Layer 5: outcomes that follow one another, needed before a record counts at all.
     pub proven_after: u32,
     /// Distance of the stop, in standard deviations over the horizon.
     pub stop_deviations: Ratio,

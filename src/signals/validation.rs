@@ -8,8 +8,9 @@ use crate::stats;
 
 /// Bars of the current volatility.
 const CURRENT_BARS: usize = 20;
-/// Bars of the history it is ranked in.
-const HISTORY_BARS: usize = 250;
+/// Bars of the history it is ranked in: at least, and at most.
+const HISTORY_LEAST: usize = 250;
+const HISTORY_MOST: usize = 500;
 
 /// What the book says about a new trade.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,16 +84,15 @@ fn statistics(case: &Case<'_>) -> LayerVerdict {
     verdict(Layer::Statistics, outcome, Some(strength), Some(minimum), words)
 }
 
-/// Ranks current volatility in its own history, from disjoint windows so that one storm counts once.
+/// Ranks current volatility in its own history. The newest move counts, also where a view rests on it: a layer that looked away from it
+/// would miss the first day of every storm.
 fn regime(case: &Case<'_>) -> LayerVerdict {
     let gates = case.gates;
-    let rank = case.as_of.last_returns(HISTORY_BARS).and_then(|returns| {
-        let windows: Vec<f64> = returns.rchunks_exact(CURRENT_BARS).filter_map(stats::standard_deviation).collect();
-        let (current, history) = windows.split_first()?;
-        stats::percentile_rank(history, *current)
-    });
+    let history = case.as_of.closes().len().saturating_sub(1).min(HISTORY_MOST);
+    let returns = case.as_of.last_returns(history).filter(|_| history >= HISTORY_LEAST);
+    let rank = returns.and_then(|returns| volatility_rank(&returns));
     let Some(rank) = rank.and_then(Ratio::from_f64) else {
-        let words = format!("fewer than {HISTORY_BARS} bars of history: regime unknown");
+        let words = format!("fewer than {HISTORY_LEAST} bars of history: regime unknown");
         return verdict(Layer::Regime, Verdict::NotProven, None, Some(gates.volatility_percentile_fail), words);
     };
     let (outcome, threshold) = if rank > gates.volatility_percentile_fail {
@@ -102,8 +102,39 @@ fn regime(case: &Case<'_>) -> LayerVerdict {
     } else {
         (Verdict::Pass, gates.volatility_percentile_warn)
     };
-    let words = format!("volatility at percentile {rank:.0} of its last {HISTORY_BARS} bars, line at {threshold:.0}");
+    let words = format!("volatility at percentile {rank:.0} of its last {history} bars, line at {threshold:.0}");
     verdict(Layer::Regime, outcome, Some(rank), Some(threshold), words)
+}
+
+/// Rank of the variance of the last [`CURRENT_BARS`] returns among those of all earlier stretches of that length, which overlap, but
+/// share no return with it. `None` where it is undefined.
+fn volatility_rank(returns: &[f64]) -> Option<f64> {
+    let split = returns.len().checked_sub(CURRENT_BARS)?;
+    let (before, current) = returns.split_at(split);
+    let mut variances = Vec::with_capacity(before.len());
+    let (mut sum, mut squares) = (0.0, 0.0);
+    let size = CURRENT_BARS as f64;
+    for (at, value) in before.iter().enumerate() {
+        sum += value;
+        squares += value * value;
+        if let Some(gone) = at.checked_sub(CURRENT_BARS).and_then(|gone| before.get(gone)) {
+            sum -= gone;
+            squares -= gone * gone;
+        }
+        if at + 1 >= CURRENT_BARS {
+            variances.push((squares - sum * sum / size) / (size - 1.0));
+        }
+    }
+    let deviation = stats::standard_deviation(current)?;
+    let variance = deviation * deviation;
+    // Running sums leave a rest in the last digits: what is that close is the same.
+    let snapped = |other: &mut f64| {
+        if (*other - variance).abs() <= 1e-9 * variance {
+            *other = variance;
+        }
+    };
+    variances.iter_mut().for_each(snapped);
+    stats::percentile_rank(&variances, variance)
 }
 
 fn risk(case: &Case<'_>) -> LayerVerdict {
@@ -160,15 +191,17 @@ fn portfolio(case: &Case<'_>) -> LayerVerdict {
     verdict(Layer::Portfolio, outcome, Some(correlation), Some(threshold), words)
 }
 
+/// Judged anew with every signal, so by an interval that holds however often one looks.
 fn track_record(case: &Case<'_>) -> LayerVerdict {
     let (record, needed) = (&case.record, u64::from(case.gates.proven_after));
     let mean = record.expectancy().and_then(Ratio::from_f64);
-    if record.outcomes() < needed {
-        let words = format!("{} of {needed} outcomes needed: not proven", record.outcomes());
-        return verdict(Layer::TrackRecord, Verdict::NotProven, mean, Some(Ratio::ZERO), words);
+    let said = |outcome, words| verdict(Layer::TrackRecord, outcome, mean, Some(Ratio::ZERO), words);
+    if record.independent() < needed {
+        let words = format!("{} of {needed} independent outcomes needed: not proven", record.independent());
+        return said(Verdict::NotProven, words);
     }
-    let Some(interval) = record.expectancy_interval() else {
-        return verdict(Layer::TrackRecord, Verdict::NotProven, mean, Some(Ratio::ZERO), "no interval yet".to_owned());
+    let Some((mean, interval)) = record.expectancy().zip(record.expectancy_at_every_look()) else {
+        return said(Verdict::NotProven, "no interval yet".to_owned());
     };
     let outcome = if interval.high < 0.0 {
         Verdict::Fail
@@ -178,13 +211,14 @@ fn track_record(case: &Case<'_>) -> LayerVerdict {
         Verdict::NotProven
     };
     let words = format!(
-        "net {:+.2} % a signal after cost, 95 % [{:+.2}, {:+.2}], n = {}",
-        record.expectancy().unwrap_or(0.0) * 100.0,
+        "net {:+.2} % a signal after cost, 95 % at every look [{:+.2}, {:+.2}], n = {} in {} spans",
+        mean * 100.0,
         interval.low * 100.0,
         interval.high * 100.0,
-        record.outcomes()
+        record.outcomes(),
+        record.independent()
     );
-    verdict(Layer::TrackRecord, outcome, mean, Some(Ratio::ZERO), words)
+    said(outcome, words)
 }
 
 impl From<Direction> for OrderSide {

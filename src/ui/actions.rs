@@ -72,6 +72,7 @@ actions! {
     Activity, "log", View, ["l"], "activity log";
     Broker, "broker", View, ["shift-b"], "the broker: link, account, what is held back and why";
     Target, "target", View, ["shift-t"], "target allocation beside the book: information, not an order";
+    Scores, "scores", View, ["shift-s"], "scorecards of the signals: right, after cost, chances";
     NextPane, "next", View, ["tab"], "next pane";
     PreviousPane, "previous", View, ["backtab"], "previous pane";
     Up, "up", View, ["up", "k"], "up";
@@ -81,7 +82,7 @@ actions! {
     Back, "back", View, ["esc"], "back out one level";
     Zoom, "zoom", View, ["z"], "zoom the focused pane";
     Sort, "sort", View, ["o"], "sort quotes: by list, symbol, change";
-    Group, "group", View, ["g"], "next group of quotes";
+    Group, "group", View, ["g"], "next group of quotes; of scorecards";
     Filter, "filter", View, ["/"], "filter quotes";
     Timeframe, "timeframe", View, ["t"], "timeframe of the chart";
     Freeze, "freeze", View, ["f"], "freeze the picture; positions, orders, risk and status go on";

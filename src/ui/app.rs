@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::domain::Duration;
 use crate::engine::SnapshotRequest;
-use crate::runtime::{Allocated, AllocationDesk, Frame, Request, Session, wall_now};
+use crate::runtime::{Allocated, AllocationDesk, Frame, Request, ScoresDesk, Session, wall_now};
 use crate::ui::draw::{Picture, draw};
 use crate::ui::keeper::Keeper;
 use crate::ui::roles::Theme;
@@ -51,6 +51,7 @@ struct App {
     seen: Arc<Frame>,
     keeper: Keeper,
     desk: Option<AllocationDesk>,
+    scores: ScoresDesk,
 }
 
 /// Signals that matter.
@@ -75,11 +76,13 @@ pub struct Start {
     pub keeper: Keeper,
     /// Who computes target allocations; nobody where there is no tape.
     pub desk: Option<AllocationDesk>,
+    /// Who reads the signals' record.
+    pub scores: ScoresDesk,
 }
 
 /// Runs the screen on the current thread until it ends. Returns how, with the state to remember.
 pub async fn run(start: Start, session: Session) -> Result<(Ended, UiState, Session), (TerminalProblem, Session)> {
-    let Start { state, context, rings, keeper, desk } = start;
+    let Start { state, context, rings, keeper, desk, scores } = start;
     let terminal = match Terminal::enter() {
         Ok(terminal) => terminal,
         Err(problem) => return Err((problem, session)),
@@ -88,7 +91,7 @@ pub async fn run(start: Start, session: Session) -> Result<(Ended, UiState, Sess
     let no_colour = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
     let seen = Arc::clone(&session.frames.borrow());
     let shown = SnapshotRequest::default();
-    let mut app = App { state, context, session, terminal, shown, rings, no_colour, size, seen, keeper, desk };
+    let mut app = App { state, context, session, terminal, shown, rings, no_colour, size, seen, keeper, desk, scores };
     let ended = app.run().await;
     restore_now();
     app.keeper.finish();
@@ -187,6 +190,9 @@ impl App {
         if let Some(allocated) = self.desk.as_ref().and_then(AllocationDesk::answer) {
             effects.extend(update(&mut self.state, &Event::Allocated(Arc::new(allocated)), scene));
         }
+        if let Some(scored) = self.scores.answer() {
+            effects.extend(update(&mut self.state, &Event::Scored(Arc::new(scored)), scene));
+        }
         let mut ended = None;
         for effect in effects {
             ended = self.carry_out(effect).or(ended);
@@ -212,6 +218,12 @@ impl App {
             }
             Effect::Allocate => {
                 self.allocate();
+                true
+            }
+            Effect::Score => {
+                if !self.scores.ask(self.seen.snapshot.run) {
+                    tracing::info!(target: "pmax::scores", "scorecards are being read already");
+                }
                 true
             }
             Effect::Bell => {

@@ -10,5 +10,6 @@ pub mod equity;
 pub mod positions;
 pub mod quotes;
 pub mod risk;
+pub mod scores;
 pub mod signals;
 pub mod status;

@@ -7,7 +7,8 @@ use tui_input::Input;
 
 use crate::domain::{InstrumentId, InstrumentTable, OrderId, WallTime};
 use crate::engine::Snapshot;
-use crate::runtime::{Allocated, Frame, Palette};
+use crate::runtime::{Allocated, Frame, Palette, Scored};
+use crate::signals::By;
 use crate::ui::intent::Preview;
 use crate::ui::keys::Keymap;
 use crate::ui::rows::RowKey;
@@ -47,6 +48,8 @@ pub enum View {
     Broker,
     /// The target allocation.
     Allocation,
+    /// The signals' scorecards.
+    Scores,
 }
 
 /// Bars per candle of the detail chart.
@@ -148,6 +151,25 @@ pub struct TargetShown {
     pub row: usize,
 }
 
+/// The scorecards the screen knows.
+#[derive(Debug, Clone)]
+pub struct ScoresShown {
+    /// Since when new ones are being read.
+    pub asked: Option<WallTime>,
+    /// The latest ones.
+    pub latest: Option<Arc<Scored>>,
+    /// What they are shown by.
+    pub by: By,
+    /// The row under the cursor.
+    pub row: usize,
+}
+
+impl Default for ScoresShown {
+    fn default() -> Self {
+        Self { asked: None, latest: None, by: By::Source, row: 0 }
+    }
+}
+
 /// Things that do not change while the program runs.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -186,6 +208,8 @@ pub struct UiState {
     pub activity_row: usize,
     /// The target allocation.
     pub target: TargetShown,
+    /// The signals' scorecards.
+    pub scores: ScoresShown,
     /// Order of quotes.
     pub sort: Sort,
     /// The order fixed when sorting by change.
@@ -227,6 +251,7 @@ impl Default for UiState {
             answered: 0,
             activity_row: 0,
             target: TargetShown::default(),
+            scores: ScoresShown::default(),
             sort: Sort::Listed,
             fixed_order: Vec::new(),
             group: String::new(),

@@ -9,7 +9,7 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 
 use crate::domain::{Duration, Severity, WallTime};
 use crate::engine::{Command, KillPhase, SnapshotRequest};
-use crate::runtime::{Allocated, Frame, Speed, TapeControl};
+use crate::runtime::{Allocated, Frame, Scored, Speed, TapeControl};
 use crate::ui::actions::ActionId;
 use crate::ui::intent::{ANSWER_WITHIN, Intent, Preview, PreviewPhase};
 use crate::ui::layout::{Class, class_of};
@@ -39,6 +39,8 @@ pub enum Event {
     Tick,
     /// A target allocation was computed.
     Allocated(Arc<Allocated>),
+    /// The scorecards were read.
+    Scored(Arc<Scored>),
 }
 
 /// What is to be done outside.
@@ -56,6 +58,8 @@ pub enum Effect {
     Kill,
     /// Compute a target allocation beside this book.
     Allocate,
+    /// Read the scorecards of this run.
+    Score,
     /// Ring the bell.
     Bell,
     /// End the program.
@@ -85,6 +89,7 @@ pub fn update(state: &mut UiState, event: &Event, scene: Scene<'_>) -> Vec<Effec
         Event::Resize(width, height) => resized(state, (*width, *height)),
         Event::Tick => {}
         Event::Allocated(allocated) => (state.target.latest, state.target.asked) = (Some(Arc::clone(allocated)), None),
+        Event::Scored(scored) => (state.scores.latest, state.scores.asked) = (Some(Arc::clone(scored)), None),
     }
     pass_time(state, scene, &mut effects);
     if scene.frame.playback.is_live() && effects.iter().any(|effect| matches!(effect, Effect::Tape(_))) {

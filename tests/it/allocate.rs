@@ -9,7 +9,7 @@ use pmax::backtest::{Rolling, Told, Unrolled};
 use pmax::domain::{Bar, Direction, InstrumentId, MarketTime, Price, Ratio, WallTime};
 use pmax::engine::{ScoreRow, Snapshot, SnapshotRequest};
 use pmax::portfolio::{Caps, DailyCloses, DailyReturns, NoAllocation};
-use pmax::runtime::{AllocationDesk, AllocationTerms, Allocator, Expected};
+use pmax::runtime::{self, AllocationTerms, Allocator, Expected};
 use pmax::signals::Scorecard;
 use pmax::stats::Generator;
 use serde_json::Value;
@@ -241,7 +241,9 @@ fn the_record_supports_expected_returns_or_there_is_no_answer() {
     let view = standing(&book);
     let card = |outcomes: usize, mean: f64| {
         let mut card = Scorecard::default();
-        (0..outcomes).for_each(|index| card.add(share(mean + if index % 2 == 0 { 0.01 } else { -0.01 })));
+        let at = |day: usize| MarketTime(i64::try_from(day).unwrap());
+        let wobble = |day: usize| if day.is_multiple_of(2) { 0.01 } else { -0.01 };
+        (0..outcomes).for_each(|day| card.add(share(mean + wobble(day)), at(day), at(day + 1)));
         card
     };
     let row = |card| ScoreRow { source: view.source, card };
@@ -287,7 +289,7 @@ fn what_is_held_outside_the_choice_counts_against_the_whole() {
 fn the_screen_asks_without_waiting_and_gets_one_answer_a_question() {
     let (tape, setup) = world::setup("crash-2020");
     let allocator = Allocator::new(&tape, &setup.instruments, setup.settings);
-    let desk = AllocationDesk::start(allocator.clone(), || WallTime(7)).unwrap();
+    let desk = runtime::allocation_desk(allocator.clone(), || WallTime(7)).unwrap();
     let frame = Arc::new(lived().frame(&SnapshotRequest::default()));
     assert!(desk.ask(Arc::clone(&frame)));
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);

@@ -223,3 +223,43 @@ fn a_script_gets_everything_and_dates_that_cannot_be_are_refused() {
     assert!(code == Some(1) && error.contains("trial ledger"), "{error}");
     assert!(text.contains("verdict        NOT PROVEN") && text.contains("What speaks against it"), "{text}");
 }
+
+/// The page's pictures in a terminal: every one of them, in plain text of at most a hundred columns.
+#[test]
+fn pictures_go_through_a_pipe() {
+    let home = tempfile::tempdir().unwrap();
+    let output = run(&["backtest", "--charts"], &[], home.path());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let drawn = text.split_once("Equity, from 1").unwrap().1;
+    for title in [
+        "Everything held equally",
+        "Under water",
+        "Sharpe ratio of the last",
+        "Months",
+        "Daily returns",
+        "Round trips",
+        "Calibration",
+    ] {
+        assert!(drawn.contains(title), "{title}");
+    }
+    assert!(drawn.lines().all(|line| line.chars().count() <= 100), "{drawn}");
+    assert!(!text.contains('\u{1b}'), "no colour goes through a pipe");
+}
+
+/// Scorecards of a test are those of its signals: as many kept as the funnel says, each on one card of every key.
+#[test]
+fn scorecards_of_a_test_hold_every_signal_once() {
+    let report = played("crash-2020");
+    let scores = pmax::signals::Scores::new(report.log.calls().to_vec());
+    for by in pmax::signals::By::ALL {
+        let cards = scores.cards(by);
+        let all = cards[0].1.signals;
+        assert_eq!(cards[1..].iter().map(|(_, card)| card.signals).sum::<usize>(), all, "{by:?}");
+        assert_eq!(all as u64, report.signals.judged);
+    }
+    let kept = scores.card(|call| call.passed());
+    assert_eq!(kept.signals as u64, report.signals.passed);
+    assert_eq!(kept.right.of, report.calls.len());
+    let right = report.calls.iter().filter(|call| call.is_right).count();
+    assert_eq!(kept.right.count, right);
+}

@@ -181,7 +181,8 @@ fn each_layer_can_refuse_alone() {
     let mut bad = Scorecard::default();
     for outcome in 0..30 {
         assert_eq!(judge(&good, &market, free_book(), bad), [], "{outcome} outcomes prove nothing");
-        bad.add(Ratio::from_nanos(if outcome % 3 == 0 { 1_000_000 } else { -10_000_000 }));
+        let loss = Ratio::from_nanos(if outcome % 3 == 0 { 1_000_000 } else { -10_000_000 });
+        bad.add(loss, MarketTime(outcome), MarketTime(outcome + 1));
     }
     assert_eq!(judge(&good, &market, free_book(), bad), [Layer::TrackRecord]);
 }

@@ -79,7 +79,8 @@ fn a_tear_sheet_is_one_file_with_everything_in_it() {
     well_formed(&page);
     offline(&page);
     pictured(&page);
-    for section in ["Evidence", "What speaks against it", "Signals and trades", "By instrument", "How it was made"] {
+    for section in ["Evidence", "What speaks against it", "Signals and trades", "By instrument", "Scorecards", "How it was made"]
+    {
         assert!(page.contains(&format!("<h2>{section}</h2>")), "{section}");
     }
     assert!(page.contains("Verdict: NOT PROVEN") && page.contains(&report.tape.sha256));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pmax::domain::{Currency, Duration, Money, TradingState, WallTime};
 use pmax::engine::Command;
-use pmax::runtime::{AccountMoney, Allocated, LinkView, Palette, SocketView};
+use pmax::runtime::{AccountMoney, Allocated, LinkView, Palette, Scored, SocketView};
 use pmax::ui::{self, ActionId, Effect, Event, Overlay, Scene};
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
@@ -116,6 +116,34 @@ fn a_target_allocation_beside_the_book() {
     assert!(text.contains("There is no allocation: 2 daily returns are too few.") && !text.contains("of equity"), "{text}");
     stage.state.target.latest = None;
     assert!(stage.text().contains("Being computed; the screen goes on meanwhile."), "{}", stage.text());
+}
+
+#[test]
+fn scorecards_by_every_key() {
+    for (size, name) in [((120, 40), "scores_120x40"), ((80, 24), "scores_80x24")] {
+        let mut stage = Stage::new(lived(), size, Palette::GreenRed);
+        let records = stage.world.records();
+        stage.press(KeyCode::Char('S'));
+        stage.world.wait(Duration::seconds(12));
+        insta::assert_snapshot!(name, stage.shot());
+        for by in ["instrument", "regime", "horizon", "verdict", "layer", "source"] {
+            stage.press(KeyCode::Char('g'));
+            assert!(stage.text().contains(&format!("Scorecards by {by}")), "{}", stage.text());
+            let cards = stage.state.scores.latest.as_ref().unwrap().cards(stage.state.scores.by).to_vec();
+            let ended = cards.iter().skip(1).map(|(_, card)| card.right.of).sum::<usize>();
+            assert_eq!(ended, cards[0].1.right.of, "every ended signal is on one card by {by}");
+        }
+        assert_eq!(stage.world.records(), records, "looking at it decides nothing");
+        stage.press(KeyCode::Char('S'));
+        assert!(stage.text().contains("1 Quotes"), "{}", stage.text());
+    }
+    let mut stage = Stage::new(lived(), (80, 24), Palette::GreenRed);
+    stage.press(KeyCode::Char('S'));
+    let latest = stage.state.scores.latest.clone().unwrap();
+    stage.event(&Event::Scored(Arc::new(Scored { answer: Err("disk I/O error".to_owned()), ..(*latest).clone() })));
+    assert!(stage.text().contains("The ledger could not be read: disk I/O error."), "{}", stage.text());
+    stage.state.scores.latest = None;
+    assert!(stage.text().contains("Being read from the ledger"), "{}", stage.text());
 }
 
 /// A link as it stands on a good day.

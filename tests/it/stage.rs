@@ -55,6 +55,9 @@ impl Stage {
                 Effect::Ask(number, command) => self.world.ask(*number, command.clone()),
                 Effect::Kill => self.world.command(Command::Kill { why: "kill switch".to_owned() }),
                 Effect::Quit => self.quits = true,
+                Effect::Score => {
+                    ui::update(&mut self.state, &Event::Scored(Arc::new(self.world.scored())), scene);
+                }
                 Effect::Allocate => {
                     let (tape, setup) = world::setup("crash-2020");
                     let allocator = Allocator::new(&tape, &setup.instruments, setup.settings);

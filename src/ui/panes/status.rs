@@ -285,6 +285,7 @@ fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
                 (ActionId::Sell, "sell"),
             ]);
         }
+        (View::Scores, _) => now.extend([(ActionId::Back, "back"), (ActionId::Group, "by another")]),
         (View::Equity | View::Activity | View::Broker | View::Allocation, _) => now.push((ActionId::Back, "back")),
     }
     if !picture.live.snapshot.proposals.is_empty() {

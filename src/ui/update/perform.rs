@@ -44,6 +44,7 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Activity => toggle_view(state, View::Activity),
         ActionId::Broker => toggle_view(state, View::Broker),
         ActionId::Target => target(state, scene, effects),
+        ActionId::Scores => scores(state, scene, effects),
         ActionId::Reconnect => reconnect(state, scene, effects),
         ActionId::NextPane => focus(state, state.focus.next()),
         ActionId::PreviousPane => focus(state, state.focus.previous()),
@@ -54,6 +55,7 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Back => back(state),
         ActionId::Zoom => state.is_zoomed = !state.is_zoomed,
         ActionId::Sort => sort(state, scene),
+        ActionId::Group if state.view == View::Scores => (state.scores.by, state.scores.row) = (state.scores.by.next(), 0),
         ActionId::Group => next_group(state, scene.context),
         ActionId::Filter => state.overlays.push(Overlay::Filter { input: state.filter.clone().into() }),
         ActionId::Timeframe => state.timeframe = state.timeframe.next(),
@@ -136,7 +138,7 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let instrument = match state.view {
         View::Detail(id) => Some(id),
-        View::Panes | View::Equity | View::Activity | View::Broker | View::Allocation => {
+        View::Panes | View::Equity | View::Activity | View::Broker | View::Allocation | View::Scores => {
             state.selected_instrument(snapshot, scene.context)
         }
     };
@@ -253,6 +255,15 @@ fn target(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
     }
 }
 
+/// Opens the view and asks for the scorecards as they are now.
+fn scores(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    toggle_view(state, View::Scores);
+    if state.view == View::Scores {
+        (state.scores.asked, state.scores.row) = (Some(scene.now), 0);
+        effects.push(Effect::Score);
+    }
+}
+
 fn focus(state: &mut UiState, pane: Pane) {
     state.focus = pane;
     state.view = View::Panes;
@@ -286,6 +297,10 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
                 .and_then(|latest| latest.answer.as_ref().ok())
                 .map_or(0, |advised| advised.advice.lines.len());
             state.target.row = moved(state.target.row, lines);
+        }
+        (View::Scores, _) => {
+            let cards = state.scores.latest.as_ref().map_or(0, |latest| latest.cards(state.scores.by).len());
+            state.scores.row = moved(state.scores.row, cards);
         }
         (View::Activity, _) => state.activity_row = moved(state.activity_row, snapshot.activity.len()),
         (View::Panes | View::Detail(_), Pane::Quotes) => {

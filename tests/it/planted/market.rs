@@ -110,7 +110,7 @@ impl<'a> Desk<'a> {
                 let (view, validation): (View, Validation) = Option::take(&mut waiting).unwrap();
                 let net = resolved.outcome.net_return;
                 if self.remembers {
-                    record.add(net);
+                    record.add(net, resolved.since, resolved.outcome.at);
                 }
                 let has_risen = resolved.outcome.exit > resolved.outcome.entry;
                 done.push(Judged { validation, is_right: (view.direction.sign() > 0.0) == has_risen, net: net.to_f64() });
