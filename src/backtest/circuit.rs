@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::domain::{BrokerReport, Currency, DealId, Fill, MarketEvent, WallTime};
 use crate::engine::{Effect, Engine, Event, Input, InputBody, Outcome, Record, Setup};
-use crate::exchange::{Exchange, Terms};
+use crate::exchange::{Exchange, RestoredPosition, Terms};
 
 /// Both, and what was decided and traded since it was last asked for.
 pub(super) struct Circuit {
@@ -40,6 +40,11 @@ impl Circuit {
     /// An empty exchange with these terms in the place of the one there is.
     pub(super) fn begin_anew(&mut self, terms: Terms, currency: Currency) {
         self.exchange = Exchange::new(terms, currency, DealId(1));
+    }
+
+    /// Lets the exchange hold what was opened elsewhere; the engine is told by its own reports.
+    pub(super) fn hold(&mut self, positions: Vec<RestoredPosition>) {
+        self.exchange.restore(Vec::new(), positions, std::iter::empty());
     }
 
     /// Moves the wall clock.

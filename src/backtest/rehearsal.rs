@@ -1,19 +1,16 @@
 //! A rehearsal: a book that somebody else opened is held through a tape, with the breakers and without any, and nobody stands at the screen.
 
-use std::collections::VecDeque;
-
 use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::backtest::circuit::Circuit;
 use crate::domain::{
     AccountId, Actor, BrokerReport, Currency, DealId, Fill, InstrumentId, LedgerId, Liquidity, MarketEvent, MarketTime, Money,
     Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, PositionId, PositionSide, Price, Protection, Quantity, Ratio,
     RiskDay, RunId, TimeInForce, TradingState, WallTime,
 };
-use crate::engine::{
-    Command, Effect, Engine, Event, Input, InputBody, Outcome, PortfolioRecord, Record, RunInput, Setup, TapeRef, TradingRecord,
-};
-use crate::exchange::{Exchange, RestoredPosition};
+use crate::engine::{Command, Engine, InputBody, PortfolioRecord, Record, RunInput, Setup, TapeRef, TradingRecord};
+use crate::exchange::RestoredPosition;
 use crate::risk::{Rules, Trip};
 
 /// What to rehearse.
@@ -74,26 +71,14 @@ pub fn rehearse<E: Iterator<Item = MarketEvent>>(scene: &Scene, events: impl Fn(
 }
 
 struct Play {
-    engine: Engine,
-    exchange: Exchange,
-    outcome: Outcome,
-    wall: WallTime,
-    waiting: VecDeque<BrokerReport>,
+    circuit: Circuit,
     life: Life,
 }
 
 impl Play {
     fn through(scene: &Scene, setup: Setup, events: impl Iterator<Item = MarketEvent>) -> (Life, usize) {
-        let currency = scene.capital.currency();
-        let terms = setup.settings.terms;
-        let mut play = Self {
-            engine: Engine::new(&setup),
-            exchange: Exchange::new(terms, currency, DealId(1)),
-            outcome: Outcome::default(),
-            wall: WallTime(scene.from.0),
-            waiting: VecDeque::new(),
-            life: Life::default(),
-        };
+        let circuit = Circuit::new(&setup, scene.capital.currency(), WallTime(scene.from.0));
+        let mut play = Self { circuit, life: Life::default() };
         play.input(InputBody::Run(RunInput::Opened {
             run: RunId(1),
             ledger: LedgerId(1),
@@ -115,21 +100,21 @@ impl Play {
             }
             play.play(event, positions.is_some());
         }
-        play.life.max_drawdown = play.engine.book().performance().max_drawdown();
+        play.life.max_drawdown = play.engine().book().performance().max_drawdown();
         (play.life, positions.unwrap_or(0))
     }
 
     /// Takes over equal parts of everything that has a price and trades on. Returns how many positions.
     fn take_over(&mut self, capital: Money) -> usize {
-        let now = self.engine.market().now();
+        let now = self.engine().market().now();
         let priced: Vec<(InstrumentId, Price)> = self
-            .engine
+            .engine()
             .market()
             .iter()
             .filter(|series| series.can_fill(now) && !series.is_stale(now))
             .filter_map(|series| Some((series.instrument, series.last()?)))
             .filter(|(id, _)| {
-                let known = self.engine.instruments().get(*id);
+                let known = self.engine().instruments().get(*id);
                 known.is_some_and(|known| known.tradable && known.currency == capital.currency())
             })
             .collect();
@@ -142,7 +127,7 @@ impl Play {
             side: PositionSide::Long,
             quantity: *quantity,
         });
-        self.exchange.restore(Vec::new(), held.collect(), std::iter::empty());
+        self.circuit.hold(held.collect());
         for (id, price, quantity, position) in &parts {
             self.adopt(*id, *price, *quantity, *position, capital.currency());
         }
@@ -151,7 +136,7 @@ impl Play {
     }
 
     fn part_of(&self, id: InstrumentId, price: Price, part: Money) -> Option<(InstrumentId, Price, Quantity, PositionId)> {
-        let lot = self.engine.instruments().get(id)?.lot;
+        let lot = self.engine().instruments().get(id)?.lot;
         let quantity = Quantity::affordable(part, price)?.floored_to(lot);
         let number = OrderId::ADOPTED.0 + u64::from(id.0);
         quantity.is_positive().then_some((id, price, quantity, PositionId(number)))
@@ -159,7 +144,7 @@ impl Play {
 
     /// Tells the engine of a position as a broker does that holds one which was opened elsewhere.
     fn adopt(&mut self, instrument: InstrumentId, price: Price, quantity: Quantity, position: PositionId, currency: Currency) {
-        let (order, at) = (OrderId(position.0), self.engine.market().now());
+        let (order, at) = (OrderId(position.0), self.engine().market().now());
         let request = OrderRequest {
             instrument,
             side: OrderSide::Buy,
@@ -188,13 +173,14 @@ impl Play {
         self.input(InputBody::Broker(BrokerReport::Filled(fill)));
     }
 
+    const fn engine(&self) -> &Engine {
+        self.circuit.engine()
+    }
+
     fn play(&mut self, event: MarketEvent, is_held: bool) {
-        let mut reports = Vec::new();
-        self.exchange.on_market(&event, &mut reports);
-        self.engine.handle(&Event::Market(event), &mut self.outcome);
-        self.waiting.extend(reports);
-        self.follow_up();
-        let Some(day) = self.engine.book().performance().days().back().copied().filter(|_| is_held) else { return };
+        self.circuit.play(event);
+        self.take_note();
+        let Some(day) = self.engine().book().performance().days().back().copied().filter(|_| is_held) else { return };
         match self.life.days.last_mut().filter(|(date, _)| *date == day.date) {
             Some((_, equity)) => *equity = day.closed,
             None => self.life.days.push((day.date, day.closed)),
@@ -202,23 +188,13 @@ impl Play {
     }
 
     fn input(&mut self, body: InputBody) {
-        self.engine.handle(&Event::Input(Input { wall: self.wall, body }), &mut self.outcome);
-        self.follow_up();
+        self.circuit.input(body);
+        self.take_note();
     }
 
-    fn follow_up(&mut self) {
-        self.carry_out();
-        while let Some(report) = self.waiting.pop_front() {
-            let body = InputBody::Broker(report);
-            self.engine.handle(&Event::Input(Input { wall: self.wall, body }), &mut self.outcome);
-            self.carry_out();
-        }
-    }
-
-    fn carry_out(&mut self) {
-        let now = self.engine.market().now();
-        let date = RiskDay::of(now).date;
-        for record in std::mem::take(&mut self.outcome.records) {
+    fn take_note(&mut self) {
+        let date = RiskDay::of(self.engine().market().now()).date;
+        for record in self.circuit.news().0 {
             match record {
                 Record::Trading(TradingRecord::BreakerTripped(trip)) => self.life.trips.push((date, trip)),
                 Record::Trading(TradingRecord::StateChanged { state, .. }) => self.life.states.push((date, state)),
@@ -227,17 +203,6 @@ impl Play {
                 Record::Proposal(_) | Record::Order(_) | Record::Alert(_) | Record::Commentary(_) => {}
             }
         }
-        let mut reports = Vec::new();
-        for effect in std::mem::take(&mut self.outcome.effects) {
-            match effect {
-                Effect::Submit(order) => self.exchange.submit(order.into_inner(), now, &mut reports),
-                Effect::Cancel(order) => self.exchange.cancel(order, &mut reports),
-                // Nobody changes anything here, and there is no line on which an order could wait.
-                Effect::Modify { .. } | Effect::Protect { .. } | Effect::Withdraw(_) => {}
-                Effect::QueryBroker | Effect::Comment(_) => {}
-            }
-        }
-        self.waiting.extend(reports);
     }
 }
 

@@ -68,6 +68,7 @@ pub enum Verb {
     #[command(after_help = examples::REPLAY)]
     Replay {
         /// Number of the run; `pmax status` lists them
+        #[arg(value_parser = run_number)]
         run: u64,
         /// For people or for scripts
         #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -171,6 +172,7 @@ pub enum Verb {
 #[derive(Debug, clap::Args)]
 pub struct Parity {
     /// Number of the run; the latest where none is named
+    #[arg(value_parser = run_number)]
     pub run: Option<u64>,
     /// Only positions that were opened on this day (a day ends at 17:00 New York)
     #[arg(long)]
@@ -184,7 +186,7 @@ pub struct Parity {
 #[derive(Debug, clap::Args)]
 pub struct Scores {
     /// Number of the run; the latest where none is named
-    #[arg(long)]
+    #[arg(long, value_parser = run_number)]
     pub run: Option<u64>,
     /// One scorecard for each of these
     #[arg(long, value_enum, default_value_t = ScoredBy::Source)]
@@ -495,7 +497,7 @@ pub enum JournalVerb {
     #[command(after_help = examples::EXPORT)]
     Export {
         /// Only this run
-        #[arg(long)]
+        #[arg(long, value_parser = run_number)]
         run: Option<u64>,
         /// Layout
         #[arg(long, value_enum, default_value_t = ExportAs::Jsonl)]
@@ -561,4 +563,9 @@ pub enum RenderAs {
     Ansi,
     /// A picture.
     Svg,
+}
+
+/// A run as it is written here and there: `1` or `run-1`.
+fn run_number(text: &str) -> Result<u64, String> {
+    text.strip_prefix("run-").unwrap_or(text).parse().map_err(|_| "write the number of a run such as 1 or run-1".to_owned())
 }

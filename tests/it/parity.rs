@@ -59,7 +59,7 @@ fn a_paper_run_is_its_own_test_to_the_last_digit() {
 fn what_a_broker_did_otherwise_is_told_trade_by_trade() {
     let home = tempfile::tempdir().unwrap();
     drill(home.path(), 80, &["--broker", "xapi"]);
-    let (code, said) = parity(home.path(), &["1"]);
+    let (code, said) = parity(home.path(), &["run-1"]);
     assert_eq!((code, &said["parity"]["agrees"]), (Some(3), &false.into()), "{said}");
     assert!(count(&said, "different") > 0, "{said}");
     assert!(said["parity"]["shortfall"]["entries"].as_u64().unwrap() > 0, "{said}");
