@@ -27,6 +27,7 @@ mod gates;
 mod house;
 mod journal;
 mod keys;
+mod limits;
 mod lookahead;
 mod oracles;
 mod parity;

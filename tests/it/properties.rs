@@ -68,11 +68,16 @@ impl World {
 
     /// A world whose settings are changed first.
     pub fn with(change: impl FnOnce(&mut EngineSettings)) -> Self {
+        Self::with_setup(|setup| change(&mut setup.settings))
+    }
+
+    /// A world whose settings or series are changed first.
+    pub fn with_setup(change: impl FnOnce(&mut Setup)) -> Self {
         let (tape, mut setup) = world::setup("crash-2020");
         setup.settings.limits.trades_per_day = 1_000;
         setup.series = tape.series().into_iter().filter(|series| [2, 3, 10].contains(&series.instrument.0)).collect();
         setup.series.iter_mut().for_each(|series| series.last_print = None);
-        change(&mut setup.settings);
+        change(&mut setup);
         let engine = Engine::new(&setup);
         let broker = Paper::new(setup.settings.terms, Currency::USD);
         let price = BTreeMap::from([(2, 50), (3, 100), (10, 200)].map(|(id, price)| (id, price * 1_000_000_000)));
