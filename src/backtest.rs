@@ -7,6 +7,7 @@
 //! A lived run can be held against a test of its own decisions ([`Again`]). [`walk`] chooses parameters on the past only, window after window.
 
 mod allocation;
+mod alone;
 mod circuit;
 mod critic;
 mod evidence;
@@ -18,6 +19,7 @@ mod trades;
 pub mod walk;
 
 pub use allocation::{Against, Difference, EVERY, Played, Rolled, Rolling, Told, Unrolled};
+pub use alone::speak_alone;
 pub use critic::{Finding, criticise};
 pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share, Verdict};
 pub use gates::{Call, Gauged, PlanGate, gauge};

@@ -27,4 +27,4 @@ pub use script::{Script, ScriptError, ScriptRef, Scripts};
 pub use settings::{Gates, PlanGates, StrategySettings};
 pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines, strategies};
 pub use tracker::{Resolved, Tracker};
-pub use validation::{BookFacts, Case, exit_levels, judge, risk_level};
+pub use validation::{BookFacts, Case, HISTORY_MOST, exit_levels, judge, risk_level};

@@ -40,7 +40,7 @@ pub use forecasts::{Coverage, christoffersen, diebold_mariano, kupiec, mcnemar_c
 pub use hypotheses::{
     Centre, Tested, benjamini_hochberg, f_test, levene, newey_west, newey_west_lags, paired_t_test, t_test, welch_t_test,
 };
-pub use inference::{Interval, mean_interval_95, student_t_975, t_statistic, wilson_95};
+pub use inference::{Interval, mean_interval_95, student_t_975, t_statistic, wilson_95, wilson_95_of};
 pub use metrics::{
     AlphaBeta, Drawdown, Shape, alpha_beta, annual_growth, calmar, drawdown, expected_shortfall, hit_rate, information_ratio,
     omega, percentile_interval, profit_factor, quantile_of_sorted, shape, sharpe, sortino, value_at_risk,

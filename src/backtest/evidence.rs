@@ -237,6 +237,13 @@ impl Calls {
 }
 
 impl Evidence {
+    /// The verdict where this is one of so many different tests: what passes alone must also be better, with 95 %, than the luckiest of so
+    /// many without skill would look.
+    pub fn among(&self, tests: u64) -> Verdict {
+        let is_better = tests < 2 || self.account.deflated_by_count(tests).is_some_and(|chance| chance >= 0.95);
+        if self.verdict == Verdict::Pass && !is_better { Verdict::NotProven } else { self.verdict }
+    }
+
     pub(super) fn of(
         capital: Money,
         days: &[(Date, Money)],

@@ -101,6 +101,8 @@ pub struct Parity {
     pub shortfall: Option<Shortfall>,
     /// How often the process was started again meanwhile: the paper exchange forgets then how much of a bar's volume is used.
     pub restarts: u32,
+    /// Orders that the broker refused or that never reached it; the test has none of them.
+    pub refused: u32,
     /// Whether no position differs.
     pub agrees: bool,
 }
@@ -114,6 +116,7 @@ pub struct Again {
     told: BTreeSet<DealId>,
     elsewhere: BTreeSet<OrderId>,
     restarts: u32,
+    refused: u32,
     /// The first amount that money could not hold.
     beyond: Option<ArithmeticError>,
 }
@@ -153,6 +156,7 @@ impl Again {
             told: BTreeSet::new(),
             elsewhere: BTreeSet::new(),
             restarts: 0,
+            refused: 0,
             beyond: None,
         }
     }
@@ -213,8 +217,13 @@ impl Again {
             BrokerReport::LegPlaced { order } if order.request.origin == Origin::External => {
                 self.elsewhere.insert(order.id);
             }
+            BrokerReport::NotSent { order, .. } | BrokerReport::Rejected { order, .. } => {
+                if let Course::Orders(orders) = &mut self.course {
+                    self.refused += u32::from(orders.take_back(*order));
+                }
+            }
             BrokerReport::Filled(_) | BrokerReport::LegPlaced { .. } | BrokerReport::State(_) => {}
-            BrokerReport::Accepted { .. } | BrokerReport::Rejected { .. } | BrokerReport::NotSent { .. } => {}
+            BrokerReport::Accepted { .. } => {}
             BrokerReport::ReplyLost { .. } | BrokerReport::Triggered { .. } | BrokerReport::Cancelled { .. } => {}
             BrokerReport::Expired { .. } | BrokerReport::Modified { .. } | BrokerReport::ModifyRefused { .. } => {}
             BrokerReport::CancelRefused { .. } | BrokerReport::ProtectRefused { .. } => {}
@@ -261,6 +270,7 @@ impl Again {
             adopted: Vec::new(),
             shortfall: None,
             restarts: self.restarts,
+            refused: self.refused,
             agrees: false,
         };
         let mut apart = Vec::new();
@@ -291,6 +301,13 @@ impl Orders {
         self.now = event.known_at();
         self.exchange.on_market(event, &mut reports);
         reports
+    }
+
+    /// Takes an order back that never was at the broker, or not for long; whether it could still be.
+    fn take_back(&mut self, order: OrderId) -> bool {
+        let mut reports = Vec::new();
+        self.exchange.cancel(order, &mut reports);
+        reports.iter().any(|report| matches!(report, BrokerReport::Cancelled { .. }))
     }
 
     /// Sends what was sent then. What the exchange does not know, because it has not come that far, it refuses.

@@ -302,7 +302,7 @@ impl Desk {
         }
         let is_long = signal.view.direction == Direction::Long;
         self.running.insert(signal.id, (validation.passed(), is_long));
-        self.log.judged(signal, validation);
+        self.log.judged(signal, validation, self.circuit.engine().book().quiet_until());
     }
 
     fn report(self, plan: &Plan, last: MarketTime, bars: u64, benchmark: &Benchmark) -> Report {

@@ -16,7 +16,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-pub use grid::{Candidate, Rule, small_grid};
+pub use grid::{Candidate, Rule, own_rules, small_grid};
 pub use summary::{Efficiency, Gauge, Stability, Summary};
 pub use windows::{Anchor, Geometry, Length, NoWindows, Stretch, Window};
 
@@ -249,7 +249,7 @@ impl Walk {
         let Task { part, candidate, since, stretch } = task;
         let mut plan = self.plan.clone();
         if let Some(known) = self.grid.get(candidate) {
-            plan.setup.settings.strategies = known.settings();
+            known.apply(&mut plan.setup);
         }
         plan.from = stretch.from;
         (plan.since, plan.opens_until, plan.until) = (Some(since), Some(stretch.opens_until), Some(stretch.until));

@@ -124,7 +124,7 @@ pub enum Verb {
     Rehearse(Rehearse),
     /// Choose parameters on the past, test them on what came after, window after window, and say what that shows
     ///
-    /// Rules and parameters are 24, fixed before anything was looked at. What ends in a window after it began is kept apart from the next
+    /// Rules and parameters are 24, fixed before anything was looked at, and each strategy of your own as it is. What ends in a window after it began is kept apart from the next
     /// by purge and embargo. Every fit is counted in the trial ledger.
     #[command(after_help = examples::WALKFORWARD)]
     Walkforward(Walkforward),
@@ -211,6 +211,8 @@ pub enum ScoredBy {
     Verdict,
     /// Which layer refused it
     Layer,
+    /// Whether it was made before the run began, while history warmed up, or since
+    Start,
 }
 
 impl From<ScoredBy> for By {
@@ -222,6 +224,7 @@ impl From<ScoredBy> for By {
             ScoredBy::Horizon => Self::Horizon,
             ScoredBy::Verdict => Self::Verdict,
             ScoredBy::Layer => Self::Layer,
+            ScoredBy::Start => Self::Start,
         }
     }
 }
@@ -244,6 +247,9 @@ pub struct Backtest {
     /// Draw the sheet's pictures in the terminal
     #[arg(long)]
     pub charts: bool,
+    /// Only this strategy speaks: momentum, reversal, or the name of one of yours
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
     /// For people or for scripts
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

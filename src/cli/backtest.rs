@@ -8,12 +8,12 @@ use crate::cli::charts::charts;
 use crate::cli::open::{Base, date};
 use crate::cli::scores::as_json;
 use crate::cli::{Done, OK, say};
-use crate::domain::{BrokerKind, InstrumentTable, MarketTime, counted};
-use crate::engine::TapeRef;
+use crate::domain::{BrokerKind, InstrumentTable, MarketTime, SignalSource, counted};
+use crate::engine::{Setup, TapeRef};
 use crate::market::Player;
 use crate::report::{self, GateWords, Sheet};
 use crate::runtime::{RunTerms, Trouble, wall_now};
-use crate::signals::{By, Scores};
+use crate::signals::{By, Card, Scores, Strategy, strategies};
 use crate::store::{StoreError, Trial, TrialKind, Trials, Tried};
 
 /// Plays and reports.
@@ -28,14 +28,23 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     let from = options.from.as_deref().map(date).transpose()?.or(last).or_else(|| tape.start()).unwrap_or_default();
     check(from, until, player.ends_at())?;
     let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed };
-    let (setup, version) = (base.setup(&tape), env!("CARGO_PKG_VERSION"));
+    let (mut setup, version) = (base.setup(&tape), env!("CARGO_PKG_VERSION"));
+    if let Some(name) = &options.only {
+        let source = named(&setup, name)?;
+        backtest::speak_alone(&mut setup, source);
+    }
+    let sources = match &options.only {
+        Some(name) => vec![format!("{name} alone")],
+        None => all_strategies(&setup).iter().map(|strategy| strategy.source().word().to_owned()).collect(),
+    };
     let plan = Plan { setup, tape: tape_ref, version, capital, from, until, since: None, opens_until: None };
     // A test that is not counted would make all others look better than they are.
     let mut trials = Trials::open(&base.home.trials_file()).map_err(uncounted)?;
-    let report = backtest::run(&plan, player).map_err(|error| unplayable(&error))?;
+    let mut report = backtest::run(&plan, player).map_err(|error| unplayable(&error))?;
     let settings = plan.settings_hash().map_err(|error| unplayable(&error))?;
     trials.append(&trial(&plan, settings.clone(), &report)).map_err(uncounted)?;
     let tried = trials.on_tape(&plan.tape.sha256).map_err(uncounted)?;
+    report.evidence.verdict = report.evidence.among(tried.different);
     let gauged = backtest::gauge(&report, &base.config.evidence);
     let findings = backtest::criticise(&report, &base.instruments);
     if let Some(file) = &options.html {
@@ -44,7 +53,7 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
             report: &report,
             instruments: &base.instruments,
             findings: &against,
-            tried: &so_far(&tried, report.evidence.account.deflated(&tried.scores)),
+            tried: &so_far(&tried, report.evidence.account.deflated_by_count(tried.different)),
             gates: &gauged,
             tests: tried.different,
             description: &tape.meta.description,
@@ -53,15 +62,15 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
         write(file, &report::tear_sheet(&sheet).html())?;
     }
     if options.format == Format::Json {
-        let deflated = report.evidence.account.deflated(&tried.scores);
+        let deflated = report.evidence.account.deflated_by_count(tried.different);
         let tried = serde_json::json!({"trials": tried.trials, "different": tried.different, "deflated": deflated});
         let scores = scorecards(&report, &base.instruments);
         let whole =
             serde_json::json!({"report": report, "gates": gauged, "findings": findings, "tried": tried, "scorecards": scores});
         say(&whole.to_string());
     } else {
-        print(&report, &base.instruments);
-        say(&so_far(&tried, report.evidence.account.deflated(&tried.scores)));
+        print(&report, &base.instruments, &sources);
+        say(&so_far(&tried, report.evidence.account.deflated_by_count(tried.different)));
         say("");
         print_gates(&gauged, tried.different);
         say("");
@@ -78,6 +87,25 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
         }
     }
     Ok(OK)
+}
+
+/// Every strategy of a setup.
+pub(super) fn all_strategies(setup: &Setup) -> Vec<Box<dyn Strategy>> {
+    strategies(&setup.settings.strategies, &setup.settings.scripts, &setup.library)
+}
+
+/// The source that is called so, with or without its first word.
+fn named(setup: &Setup, name: &str) -> Result<SignalSource, Trouble> {
+    let known: Vec<SignalSource> = all_strategies(setup).iter().map(|strategy| strategy.source()).collect();
+    let is_meant = |source: &&SignalSource| source.word() == name || source.word().strip_prefix("baseline ") == Some(name);
+    known.iter().find(is_meant).copied().ok_or_else(|| {
+        let words: Vec<String> = known.iter().map(|source| source.word().to_owned()).collect();
+        Trouble::new(
+            format!("There is no strategy «{name}»; there are {}", words.join(", ")),
+            "Nothing was played and nothing was counted",
+            "Name one of them, or list the file of yours under strategies.scripts",
+        )
+    })
 }
 
 /// Scorecards by every key, as `pmax scores` writes them.
@@ -97,8 +125,15 @@ fn so_far(tried: &Tried, deflated: Option<f64>) -> String {
             chance * 100.0
         )
     });
-    let (all, different) = (counted(tried.trials, "test"), tried.different);
-    format!("{deflated}tried          {all} on this tape so far, {different} of them different; the best of many is lucky")
+    format!("{deflated}tried          {}; the best of many is lucky", so_many(tried))
+}
+
+/// How many tests, of what kind, and since when they are counted.
+pub(super) fn so_many(tried: &Tried) -> String {
+    let Tried { trials, different, walked, since, .. } = tried;
+    let since = since.map_or_else(String::new, |since| format!(" since {}", since.timestamp().strftime("%Y-%m-%d")));
+    let (all, walked) = (counted(*trials, "test"), counted(*walked, "fit"));
+    format!("{all} on this tape{since}, {walked} of walk-forwards among them; {different} are different")
 }
 
 /// Writes a page where it was asked for.
@@ -148,15 +183,15 @@ fn check(from: MarketTime, until: Option<MarketTime>, ends_at: Option<MarketTime
     }
 }
 
-fn print(report: &Report, instruments: &InstrumentTable) {
+fn print(report: &Report, instruments: &InstrumentTable, sources: &[String]) {
     let evidence = &report.evidence;
     let verdict = match evidence.verdict {
-        Verdict::Pass => "PASS — the Sharpe ratio's interval lies above zero",
+        Verdict::Pass => "PASS — the Sharpe ratio's interval lies above zero, also as one of all tests so far",
         Verdict::Fail => "FAIL — the Sharpe ratio's interval lies below zero",
-        Verdict::NotProven => "NOT PROVEN — too little to say, or it could be chance",
+        Verdict::NotProven => "NOT PROVEN — too little to say, or it could be chance or the luckiest of many tests",
     };
     say(&format!("{} · {} to {} · {}", report.tape.name, report.from, report.until, counted(report.bars, "closed bar")));
-    say(&format!("every proposal confirmed, costs on; baseline strategies as configured (seed {})", report.tape.seed));
+    say(&format!("every proposal confirmed, costs on; strategies: {} (seed {})", sources.join(", "), report.tape.seed));
     say("");
     say(&format!("verdict        {verdict}"));
     say("");
@@ -194,6 +229,9 @@ fn print_trades(report: &Report, instruments: &InstrumentTable) {
     let stopped: Vec<String> = report.signals.stopped.iter().map(|(code, count)| format!("{code} {count}")).collect();
     let stopped = if stopped.is_empty() { "none".to_owned() } else { stopped.join(", ") };
     say(&format!("proposals      {}; orders stopped by checks: {stopped}", report.signals.proposed));
+    for (key, card) in Scores::new(report.log.calls().to_vec()).cards(By::Source).into_iter().skip(1) {
+        say(&format!("  {}", by_source(&key.words(|id| instruments.symbol(id)), &card)));
+    }
     say(&format!("  kept         {}", calls(&evidence.kept)));
     say(&format!("  refused      {}", calls(&evidence.refused)));
     let mut sums: Vec<_> = report.by_instrument().into_iter().collect();
@@ -202,6 +240,13 @@ fn print_trades(report: &Report, instruments: &InstrumentTable) {
     if !shown.is_empty() {
         say(&format!("by instrument  {}", shown.join(", ")));
     }
+}
+
+fn by_source(name: &str, card: &Card) -> String {
+    let ended =
+        counted(card.right.of as u64, "signal that has ended").replace("signal that has endeds", "signals that have ended");
+    let right = card.right.rate().map_or_else(|| "n/a".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
+    format!("{name:<21}{ended} in {} spans: right {right}, after cost {} each", card.independent, percent(card.expectancy))
 }
 
 fn print_gates(gauged: &[Gauged], tests: u64) {
@@ -220,10 +265,11 @@ fn calls(calls: &Calls) -> String {
         return "no signal has ended".to_owned();
     }
     format!(
-        "{} right {}, \"always up\" {}; after cost {} each, 95 % {}",
+        "right {} of {} = {}; always up would be right {}; to the horizon, after cost {} each, 95 % {}",
+        calls.right.count,
         calls.right.of,
         share(&calls.right),
-        percent(calls.rose.rate),
+        calls.rose.rate.map_or_else(|| "n/a".to_owned(), |rate| format!("{:.1} %", rate * 100.0)),
         percent(calls.mean_net),
         range(calls.mean_net_interval, 100.0)
     )

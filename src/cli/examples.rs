@@ -34,6 +34,7 @@ pub const EXPORT: &str = "Examples:
 pub const BACKTEST: &str = "Examples:
   pmax backtest                                   the configured tape, from its own start to its end
   pmax backtest --last 30d --html sheet.html      its last thirty days, and a page with pictures
+  pmax backtest --only momentum                   one strategy alone
   pmax backtest --charts                          with the same pictures in the terminal
   pmax backtest --from 2020-03-02 --until 2020-04-01   thirty days
   pmax --tape crash-2008 backtest --format json   every day and trade, for a script";
@@ -52,7 +53,7 @@ pub const REHEARSE: &str = "Examples:
 pub const WALKFORWARD: &str = "Examples:
   pmax --tape us20-1990-2022 walkforward          three years of training, one of test, year after year
   pmax --tape us20-1990-2022 walkforward --anchored --train 5y --format markdown
-  pmax walkforward --train 4m --test 1m --html walk.html   a short tape, shorter windows, a page with pictures";
+  pmax walkforward --train 3m --test 2m --html walk.html   a short tape, shorter windows, a page with pictures";
 
 pub const ALLOCATE: &str = "Examples:
   pmax --tape us20-1990-2022 allocate             twenty stocks: target weights, and 30 years out of sample

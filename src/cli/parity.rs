@@ -27,7 +27,7 @@ pub fn run(args: &Args, options: &Options) -> Done {
         let same = if broker == BrokerKind::Paper { "decisions" } else { "orders" };
         let (tape, word) = (&lived.row.tape.name, broker.word());
         say(&format!("{run} on {tape}, {word}{of_day}: as lived against a test of the same {same}"));
-        print(&parity, &lived.base.instruments);
+        print(&parity, broker, &lived.base.instruments);
     }
     Ok(if parity.agrees { OK } else { DIFFERENT })
 }
@@ -38,8 +38,8 @@ fn read_day(text: &str) -> Result<Date, Trouble> {
     })
 }
 
-fn print(parity: &Parity, instruments: &InstrumentTable) {
-    let Parity { same, different, only_lived, only_tested, adopted, shortfall, restarts, agrees } = parity;
+fn print(parity: &Parity, broker: BrokerKind, instruments: &InstrumentTable) {
+    let Parity { same, different, only_lived, only_tested, adopted, shortfall, restarts, refused, agrees } = parity;
     let all = same + different.len() + only_lived.len() + only_tested.len() + adopted.len();
     if all == 0 {
         return say("nothing was opened, and nothing would have been");
@@ -57,7 +57,13 @@ fn print(parity: &Parity, instruments: &InstrumentTable) {
     if let Some(shortfall) = shortfall {
         say(&format!("entries             {}", worse(shortfall)));
     }
-    if *restarts > 0 && !agrees {
+    if *refused > 0 {
+        say(&format!(
+            "left out            {}: the broker refused it, or it never got there",
+            counted(u64::from(*refused), "order")
+        ));
+    }
+    if *restarts > 0 && !agrees && broker == BrokerKind::Paper {
         let times = counted(u64::from(*restarts), "restart");
         say(&format!("{times} in between: the paper exchange forgets then how much of the running bar's volume it has used"));
     }

@@ -49,7 +49,12 @@ pub fn run(args: &Args, options: &Options) -> Done {
 fn print(name: &str, card: &Card) {
     say("");
     let running = card.signals - card.right.of;
-    say(&format!("{name}: {}, {running} still running, {} independent", counted(card.signals, "signal"), card.independent));
+    let before = match card.warm_up {
+        0 => String::new(),
+        count => format!(", {count} from before the run began"),
+    };
+    let signals = counted(card.signals, "signal");
+    say(&format!("{name}: {signals}{before}, {running} still running, {} independent spans", card.independent));
     if card.right.of == 0 {
         return say("  none has ended yet");
     }
@@ -63,7 +68,7 @@ fn print(name: &str, card: &Card) {
         .sharpe
         .as_ref()
         .map_or_else(|| "n/a".to_owned(), |(ratio, interval)| format!("{ratio:.2} {}", range(*interval, 1.0, 2)));
-    say(&format!("  profit factor  {factor:<10} Sharpe a span {sharpe}"));
+    say(&format!("  profit factor  {factor:<10} Sharpe of span means {sharpe}"));
     match &card.forecasts {
         Some(forecasts) => print_forecasts(forecasts),
         None => say(&format!("  chances        none stated: a source needs {LEARNT_FROM} signals that have ended")),
@@ -120,7 +125,7 @@ pub(super) fn as_json(name: &str, card: &Card) -> Value {
         json!({"signals": forecasts.calls, "brier": forecasts.brier, "base": forecasts.base,
                "p": forecasts.difference.map(|test| test.p), "curve": curve})
     });
-    json!({"name": name, "signals": card.signals, "independent": card.independent, "right": part(card.right),
+    json!({"name": name, "signals": card.signals, "before_the_run": card.warm_up, "independent": card.independent, "right": part(card.right),
            "rose": part(card.rose), "paid": part(card.paid), "expectancy": card.expectancy,
            "verdict": verdict(card.verdict),
            "expectancy_interval": interval(card.expectancy_interval), "profit_factor": card.profit_factor,

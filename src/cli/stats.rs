@@ -82,7 +82,8 @@ fn print(options: &Stats, series: &Series, report: &Report, resampled: Option<&R
     say(&format!("{span}taken as {taken_as}"));
     say(&format!("{} periods a year ({})", report.periods_per_year, series.periods_from));
     if series.skipped > 0 {
-        say(&format!("left out: {} without a value; the return after it spans the gap", counted(series.skipped, "row")));
+        let spans = if series.are_prices { "; the return after it spans the gap" } else { "" };
+        say(&format!("left out: {} without a value{spans}", counted(series.skipped, "row")));
     }
     say("");
     say(&format!("verdict   {}", verdict(sign)));
@@ -125,8 +126,8 @@ fn print_metrics(report: &Report, resampled: Option<&Resampled>) {
     line("volatility a year", &percent(report.volatility), "");
     line("Sharpe ratio", &number(report.sharpe), &range(report.sharpe_interval, "Lo, Mertens"));
     line("", "", &range(resampled.and_then(|resampled| resampled.sharpe_interval), "bootstrap"));
-    line("  chance that it is above 0", &percent(report.above_zero), "");
-    line("  returns needed to say so", &report.returns_needed.map_or_else(nothing, |count| format!("{count:.0}")), {
+    line("  chance that it is above 0", &percent(report.above_zero), "one-sided; the interval is two-sided");
+    line("  returns for that to be 95 %", &report.returns_needed.map_or_else(nothing, |count| format!("{count:.0}")), {
         if report.sharpe.is_some() && report.returns_needed.is_none() { "no record is long enough" } else { "" }
     });
     line("Sortino ratio", &number(report.sortino), "");
@@ -195,8 +196,11 @@ fn times(range: Interval, by: f64) -> Interval {
     Interval { low: range.low * by, high: range.high * by }
 }
 
+/// What is larger says nothing and has no room.
+const LARGEST: f64 = 1e9;
+
 fn percent(value: Option<f64>) -> String {
-    value.map_or_else(nothing, |value| format!("{:.2} %", value * 100.0))
+    value.map(|value| value * 100.0).filter(|value| value.abs() < LARGEST).map_or_else(nothing, |value| format!("{value:.2} %"))
 }
 
 fn number(value: Option<f64>) -> String {

@@ -30,9 +30,9 @@ pub fn run(args: &Args, options: &Validate) -> Done {
         .map(|(index, strategy)| proven(&setup, index, strategy, &histories))
         .collect();
     let canary = prove(&|closes| Box::new(Cheat::new(closes)), &histories);
-    let is_caught = [Proof::Truncation, Proof::Mutation, Proof::Edge]
+    let is_caught = [(Proof::Truncation, Ruling::Broken), (Proof::Mutation, Ruling::Broken), (Proof::Edge, Ruling::Fades)]
         .iter()
-        .all(|proof| canary.iter().any(|finding| finding.proof == *proof && finding.ruling == Ruling::Broken));
+        .all(|(proof, ruling)| canary.iter().any(|finding| finding.proof == *proof && finding.ruling == *ruling));
     if options.format == Format::Json {
         let whole = serde_json::json!({"tape": tape.meta.name, "strategies": proven, "canary_caught": is_caught});
         say(&whole.to_string());
@@ -98,6 +98,14 @@ fn histories(tape: &Tape, seed: u64, instruments: &InstrumentTable) -> Vec<Histo
     histories
 }
 
+const fn words(finding: &Finding) -> &'static str {
+    match (finding.proof, finding.ruling) {
+        (Proof::Edge, Ruling::Fades) => "half or more of what it knows is gone one bar later: it could not be traded",
+        (Proof::Edge, Ruling::Unproven) => "nothing it knows is more than chance, so nothing can fade",
+        (proof, _) => proof.words(),
+    }
+}
+
 fn print(proven: &Proven, instruments: &InstrumentTable) {
     say("");
     say(&proven.strategy);
@@ -105,17 +113,22 @@ fn print(proven: &Proven, instruments: &InstrumentTable) {
         let ruling = match finding.ruling {
             Ruling::Holds => "holds",
             Ruling::Broken => "BROKEN",
+            Ruling::Fades => "FADES",
             Ruling::Unproven => "NOT PROVEN",
         };
         let (compared, views) = (finding.compared, finding.views);
         let measured = match (finding.proof, finding.edge) {
             (Proof::Edge, Some((now, then))) => {
-                format!("{compared} calls: {:+.2} % from the close, {:+.2} % from one bar later", now * 100.0, then * 100.0)
+                format!(
+                    "{compared} calls that do not overlap: {:+.2} % from the close, {:+.2} % from one bar later",
+                    now * 100.0,
+                    then * 100.0
+                )
             }
             (Proof::Edge, None) => "no calls".to_owned(),
             _ => format!("{compared} closes, {views} with a view"),
         };
-        say(&format!("  {:<11} {ruling:<11} {} ({measured})", finding.proof.word(), finding.proof.words()));
+        say(&format!("  {:<11} {ruling:<11} {} ({measured})", finding.proof.word(), words(finding)));
         if let Some(found) = &finding.counter_example {
             let symbol = instruments.symbol(found.instrument);
             say(&format!(

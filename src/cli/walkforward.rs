@@ -5,9 +5,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use crate::backtest::Plan;
-use crate::backtest::walk::{Anchor, Done, Fit, Geometry, NoWindows, Part, Unplayable, Walk, least_purge, small_grid};
+use crate::backtest::walk::{Anchor, Done, Fit, Geometry, NoWindows, Part, Unplayable, Walk, least_purge, own_rules, small_grid};
 use crate::cli::args::{Args, Walkforward, WrittenAs};
-use crate::cli::backtest::{uncounted, unplayable, write};
+use crate::cli::backtest::{so_many, uncounted, unplayable, write};
 use crate::cli::open::{Base, date};
 use crate::cli::{Done as Ended, OK, say};
 use crate::domain::{BrokerKind, counted};
@@ -25,12 +25,14 @@ pub fn run(args: &Args, options: &Walkforward) -> Ended {
     let base = Base::open(args)?.trading_at(BrokerKind::Paper)?;
     let tape = base.tape()?;
     let walk = prepare(args, options, &base, &tape)?;
+    complain(format_args!("{} at most; each is counted in the trial ledger", counted(walk.fits(), "fit")));
     let mut trials = Trials::open(&base.home.trials_file()).map_err(uncounted)?;
     let done = work(&walk, &tape, options.threads, &mut trials)?;
     let (walked, summary) = walk.summarise(done);
     let settings = walk.settings_hash().map_err(|error| unplayable(&error))?;
     let command = command(args, options);
     let setting = Setting { command: &command, description: &tape.meta.description, settings: &settings };
+    let tried = trials.on_tape(&walk.plan().tape.sha256).map_err(uncounted)?;
     let document = report::walk_forward(setting, &walk, &walked, &summary);
     if let Some(file) = &options.html {
         write(file, &document.html())?;
@@ -39,15 +41,14 @@ pub fn run(args: &Args, options: &Walkforward) -> Ended {
         WrittenAs::Json => {
             let about = serde_json::json!({
                 "command": command, "tape": walk.plan().tape, "settings": settings, "geometry": walk.geometry(), "grid": walk.grid(),
+                "tried": {"trials": tried.trials, "different": tried.different},
             });
             say(&serde_json::json!({"about": about, "summary": summary, "windows": walked}).to_string());
         }
         WrittenAs::Markdown => say(document.markdown().trim_end()),
         WrittenAs::Table => {
             say(&document.text());
-            let tried = trials.on_tape(&walk.plan().tape.sha256).map_err(uncounted)?;
-            let (all, different) = (counted(tried.trials, "test"), tried.different);
-            say(&format!("Counted: {all} on this tape so far, {different} of them different; the best of many is lucky."));
+            say(&format!("Counted: {}; the best of many is lucky.", so_many(&tried)));
         }
     }
     Ok(OK)
@@ -60,7 +61,7 @@ fn prepare(args: &Args, options: &Walkforward, base: &Base, tape: &Tape) -> Resu
     let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed };
     let version = env!("CARGO_PKG_VERSION");
     let plan = Plan { setup: base.setup(tape), tape: tape_ref, version, capital, from, until, since: None, opens_until: None };
-    let grid = small_grid();
+    let grid: Vec<_> = small_grid().into_iter().chain(own_rules(&base.library)).collect();
     let geometry = Geometry {
         train: options.train,
         test: options.test,
@@ -78,7 +79,7 @@ fn uncut(error: &NoWindows) -> Trouble {
         NoWindows::Overlap { .. } => "Choose a step as long as the test, or longer",
         NoWindows::Purge { .. } => "Leave --purge out, or make it longer",
         NoWindows::Short { .. } => "Choose shorter windows, or a longer tape such as us20-1990-2022",
-        NoWindows::Eaten(_) => "Choose longer windows, or a tape with more bars",
+        NoWindows::Eaten(..) => "Choose longer windows, or a tape with more bars",
     };
     Trouble::new(format!("There is nothing to walk through: {error}"), "Nothing was played and nothing was counted", hint)
 }

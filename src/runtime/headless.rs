@@ -158,9 +158,10 @@ impl Headless {
 
     fn follow_up(&mut self) {
         self.records += self.outcome.records.len() as u64;
+        let began = self.engine.book().quiet_until();
         for record in &self.outcome.records {
             match record {
-                Record::Signal(SignalRecord::Judged { signal, validation }) => self.log.judged(signal, validation),
+                Record::Signal(SignalRecord::Judged { signal, validation }) => self.log.judged(signal, validation, began),
                 Record::Signal(SignalRecord::Resolved { signal, outcome, .. }) => self.log.resolved(*signal, outcome),
                 Record::Run(_) | Record::Trading(_) | Record::Proposal(_) | Record::Order(_) => {}
                 Record::Portfolio(_) | Record::Alert(_) | Record::Commentary(_) => {}

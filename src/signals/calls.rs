@@ -69,6 +69,8 @@ pub struct Call {
     pub refused_by: Option<Layer>,
     /// When it was made.
     pub made: MarketTime,
+    /// Whether that was before the run began, while history only warmed up: nobody could have traded it.
+    pub is_warm_up: bool,
     /// How it ended; nothing while its horizon runs.
     pub ended: Option<Ended>,
 }
@@ -93,8 +95,8 @@ pub struct CallLog {
 }
 
 impl CallLog {
-    /// A signal was judged.
-    pub fn judged(&mut self, signal: &Signal, validation: &Validation) {
+    /// A signal was judged in a run that began, after its warm-up, at `began`.
+    pub fn judged(&mut self, signal: &Signal, validation: &Validation, began: MarketTime) {
         let view = &signal.view;
         let regime = validation.layers.iter().find(|layer| layer.layer == Layer::Regime);
         self.running.insert(signal.id, self.calls.len());
@@ -107,6 +109,7 @@ impl CallLog {
             weather: Weather::of(regime.and_then(|layer| layer.value).map(Ratio::to_f64)),
             refused_by: validation.first_failure().map(|layer| layer.layer),
             made: view.as_of,
+            is_warm_up: view.as_of < began,
             ended: None,
         });
     }

@@ -6,11 +6,13 @@
 //! knows does not vanish one bar later, where it can be traded at the earliest. Warm-up: older history than it asks for changes nothing.
 //! Twice: asked again, it thinks the same.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{InstrumentId, MarketTime};
 use crate::signals::{AsOf, Strategy, Thought};
-use crate::stats;
+use crate::stats::{self, Clusters};
 
 /// Closes the engine keeps at most.
 const MOST_CLOSES: usize = 1_280;
@@ -48,7 +50,9 @@ pub enum Ruling {
     Holds,
     /// Not as it must: results of this strategy mean nothing.
     Broken,
-    /// No view to prove anything on, or too few.
+    /// An edge that is gone one bar later, where it can be traded at the earliest: it cannot be earned, or it is not honest.
+    Fades,
+    /// No view to prove anything on, too few, or no edge that chance could not make.
     Unproven,
 }
 
@@ -221,7 +225,7 @@ fn scrambled_after(closes: &[f64], at: usize) -> Vec<f64> {
 
 /// Calls that do not overlap, each over its own horizon: from its close, and from one bar later.
 fn edge(make: Make<'_>, histories: &[History]) -> Finding {
-    let (mut at_once, mut later, mut first) = (Vec::new(), Vec::new(), None);
+    let (mut at_once, mut later, mut first, mut by_time) = (Vec::new(), Vec::new(), None, ByTime::default());
     for history in histories {
         let (closes, whole) = (&history.closes, make(&history.closes));
         let mut at = 0;
@@ -245,6 +249,7 @@ fn edge(make: Make<'_>, histories: &[History]) -> Finding {
                         instead: format!("{:+.2} % from one bar later", then * 100.0),
                     })
                 });
+                by_time.add(history.times.get(at).copied().unwrap_or_default(), now);
                 at_once.push(now);
                 later.push(then);
             }
@@ -252,14 +257,37 @@ fn edge(make: Make<'_>, histories: &[History]) -> Finding {
         }
     }
     let edge = stats::mean(&at_once).zip(stats::mean(&later));
-    let statistic = stats::t_statistic(&at_once).filter(|_| at_once.len() >= EDGE_CALLS);
+    let statistic = by_time.statistic().filter(|_| at_once.len() >= EDGE_CALLS);
     let ruling = match (statistic, edge) {
-        (Some(statistic), Some((now, then))) if statistic >= EDGE_STATISTIC && then < EDGE_KEPT * now => Ruling::Broken,
-        (Some(_), Some(_)) => Ruling::Holds,
+        (Some(statistic), Some((now, then))) if statistic >= EDGE_STATISTIC => {
+            if then < EDGE_KEPT * now {
+                Ruling::Fades
+            } else {
+                Ruling::Holds
+            }
+        }
         _ => Ruling::Unproven,
     };
-    let counter_example = first.filter(|_| ruling == Ruling::Broken);
+    let counter_example = first.filter(|_| ruling == Ruling::Fades);
     Finding { proof: Proof::Edge, ruling, compared: at_once.len(), views: at_once.len(), counter_example, edge }
+}
+
+/// What calls earned, by the close they were made at: instruments move together, so those of one close are one piece of evidence.
+#[derive(Default)]
+struct ByTime(BTreeMap<MarketTime, (f64, u64)>);
+
+impl ByTime {
+    fn add(&mut self, at: MarketTime, earned: f64) {
+        let (sum, count) = self.0.entry(at).or_default();
+        (*sum, *count) = (*sum + earned, *count + 1);
+    }
+
+    /// The mean in standard errors.
+    fn statistic(&self) -> Option<f64> {
+        let mut clusters = Clusters::default();
+        self.0.values().for_each(|(sum, count)| clusters.add(*sum, *count));
+        Some(clusters.mean()? / clusters.error_with_neighbours().filter(|error| *error > 0.0)?)
+    }
 }
 
 fn told(thought: Option<&Thought>) -> String {

@@ -6,7 +6,8 @@ use crate::domain::{MarketTime, Ratio};
 use crate::stats::{self, Clusters, Interval};
 
 /// Running record of one source. Horizons overlap and instruments move together, so outcomes are grouped by spans that follow one another:
-/// a span lasts as long as its first signal, and what is made meanwhile belongs to it. Only spans count as independent.
+/// a span lasts as long as its first signal, and what is made meanwhile belongs to it. A signal of its last days runs on into the next span,
+/// so intervals allow for neighbours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scorecard {
     outcomes: u64,
@@ -47,7 +48,7 @@ impl Scorecard {
         self.outcomes
     }
 
-    /// Spans that follow one another: so many outcomes are independent at least.
+    /// Spans that follow one another: about so many outcomes are independent.
     pub fn independent(&self) -> u64 {
         self.spans().groups()
     }
@@ -57,9 +58,9 @@ impl Scorecard {
         (self.outcomes > 0).then(|| self.hits as f64 / self.outcomes as f64)
     }
 
-    /// Wilson's 95 % interval of the hit rate, as if all outcomes were independent.
+    /// Wilson's 95 % interval of the hit rate, from as many outcomes as there are spans.
     pub fn hit_interval(&self) -> Option<Interval> {
-        stats::wilson_95(self.hits, self.outcomes)
+        stats::wilson_95_of(self.hit_rate()?, self.independent() as f64)
     }
 
     /// Mean net return per signal; `None` without outcomes.

@@ -27,6 +27,8 @@ pub struct Part {
     pub count: usize,
     /// Of how many.
     pub of: usize,
+    /// About so many of them are independent.
+    pub independent: usize,
 }
 
 impl Part {
@@ -35,9 +37,9 @@ impl Part {
         (self.of > 0).then(|| self.count as f64 / self.of as f64)
     }
 
-    /// Its interval, as if all were independent.
+    /// Its interval, from as many as are independent.
     pub fn interval(self) -> Option<Interval> {
-        stats::wilson_95(self.count as u64, self.of as u64)
+        stats::wilson_95_of(self.rate()?, self.independent as f64)
     }
 }
 
@@ -56,11 +58,14 @@ pub enum By {
     Verdict,
     /// The layer that refused it.
     Layer,
+    /// Whether it was made before the run began or since.
+    Start,
 }
 
 impl By {
     /// All of them, in the order shown.
-    pub const ALL: [Self; 6] = [Self::Source, Self::Instrument, Self::Regime, Self::Horizon, Self::Verdict, Self::Layer];
+    pub const ALL: [Self; 7] =
+        [Self::Source, Self::Instrument, Self::Regime, Self::Horizon, Self::Verdict, Self::Layer, Self::Start];
 
     /// The one shown after it.
     pub const fn next(self) -> Self {
@@ -70,7 +75,8 @@ impl By {
             Self::Regime => Self::Horizon,
             Self::Horizon => Self::Verdict,
             Self::Verdict => Self::Layer,
-            Self::Layer => Self::Source,
+            Self::Layer => Self::Start,
+            Self::Start => Self::Source,
         }
     }
 
@@ -83,6 +89,7 @@ impl By {
             Self::Horizon => "horizon",
             Self::Verdict => "verdict",
             Self::Layer => "layer",
+            Self::Start => "start",
         }
     }
 
@@ -94,6 +101,7 @@ impl By {
             Self::Horizon => Key::Horizon(call.horizon),
             Self::Verdict => Key::Passed(call.passed()),
             Self::Layer => Key::RefusedBy(call.refused_by),
+            Self::Start => Key::WarmUp(call.is_warm_up),
         }
     }
 }
@@ -115,6 +123,8 @@ pub enum Key {
     Passed(bool),
     /// The first layer that refused; nothing for what was kept.
     RefusedBy(Option<Layer>),
+    /// Whether it was made before the run began.
+    WarmUp(bool),
 }
 
 impl Key {
@@ -129,6 +139,8 @@ impl Key {
             Self::Passed(true) | Self::RefusedBy(None) => "kept".to_owned(),
             Self::Passed(false) => "refused".to_owned(),
             Self::RefusedBy(Some(layer)) => format!("refused: {}", layer.word()),
+            Self::WarmUp(true) => "before the run".to_owned(),
+            Self::WarmUp(false) => "since it began".to_owned(),
         }
     }
 }
@@ -153,13 +165,15 @@ pub struct Forecasts {
 pub struct Card {
     /// Signals, ended or not.
     pub signals: usize,
+    /// Those among them from before the run began: nobody could have traded them.
+    pub warm_up: usize,
     /// Those whose direction was right before cost, of those that ended.
     pub right: Part,
     /// Those after which the price rose: what "always up" had right.
     pub rose: Part,
     /// Those that earned something after cost.
     pub paid: Part,
-    /// Ended signals whose spans follow one another: so many outcomes are independent at least.
+    /// Spans that follow one another: about so many outcomes are independent.
     pub independent: usize,
     /// Mean return after cost of a signal.
     pub expectancy: Option<f64>,
@@ -213,17 +227,19 @@ impl Scores {
         let meant: Vec<&(Call, Option<Stated>)> = self.calls.iter().filter(|(call, _)| is_meant(call)).collect();
         let ended: Vec<(&Call, Ended, Option<Stated>)> =
             meant.iter().filter_map(|(call, stated)| Some((call, call.ended?, *stated))).collect();
+        let spans = spans(&ended);
         let part = |is_it: &dyn Fn(&Call, &Ended) -> bool| Part {
             count: ended.iter().filter(|(call, ended, _)| is_it(call, ended)).count(),
             of: ended.len(),
+            independent: spans.len(),
         };
-        let spans = spans(&ended);
         let means: Vec<f64> = spans.iter().filter_map(|span| stats::mean(span)).collect();
         let mut clusters = Clusters::default();
         spans.iter().for_each(|span| clusters.add(span.iter().sum(), span.len() as u64));
         let results: Vec<f64> = ended.iter().map(|(_, ended, _)| ended.net).collect();
         Card {
             signals: meant.len(),
+            warm_up: meant.iter().filter(|(call, _)| call.is_warm_up).count(),
             right: part(&Call::was_right),
             rose: part(&|_, ended| ended.moved > 0.0),
             paid: part(&|_, ended| ended.net > 0.0),
@@ -345,6 +361,7 @@ mod tests {
                 horizon: 1,
                 weather: Weather::Usual,
                 refused_by: None,
+                is_warm_up: false,
                 made: at(day),
                 ended: Some(Ended { at: at(day + 1), moved, net: moved - 0.002 }),
             }

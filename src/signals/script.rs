@@ -93,6 +93,11 @@ impl Script {
         Ok(script)
     }
 
+    /// Bars it looks ahead.
+    pub const fn horizon(&self) -> u32 {
+        self.horizon
+    }
+
     /// Its name and the hash of its text.
     pub const fn reference(&self) -> ScriptRef {
         self.reference

@@ -10,7 +10,8 @@ use crate::stats;
 const CURRENT_BARS: usize = 20;
 /// Bars of the history it is ranked in: at least, and at most.
 const HISTORY_LEAST: usize = 250;
-const HISTORY_MOST: usize = 500;
+/// Bars of history that a verdict depends on at most.
+pub const HISTORY_MOST: usize = 500;
 
 /// What the book says about a new trade.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -22,11 +22,19 @@ pub fn wilson_95(successes: u64, trials: u64) -> Option<Interval> {
     if trials == 0 || successes > trials {
         return None;
     }
-    let (count, share) = (trials as f64, successes as f64 / trials as f64);
+    wilson_95_of(successes as f64 / trials as f64, trials as f64)
+}
+
+/// The same for a share found in so many trials, where they are fewer than were counted because they depend on each other. `None` for a share
+/// outside 0 to 1, and without trials.
+pub fn wilson_95_of(share: f64, trials: f64) -> Option<Interval> {
+    if !(0.0..=1.0).contains(&share) || trials.is_nan() || trials <= 0.0 {
+        return None;
+    }
     let z_squared = NORMAL_975 * NORMAL_975;
-    let scale = 1.0 + z_squared / count;
-    let centre = share + z_squared / (2.0 * count);
-    let spread = NORMAL_975 * libm::sqrt(share * (1.0 - share) / count + z_squared / (4.0 * count * count));
+    let scale = 1.0 + z_squared / trials;
+    let centre = share + z_squared / (2.0 * trials);
+    let spread = NORMAL_975 * libm::sqrt(share * (1.0 - share) / trials + z_squared / (4.0 * trials * trials));
     Some(Interval { low: ((centre - spread) / scale).max(0.0), high: ((centre + spread) / scale).min(1.0) })
 }
 

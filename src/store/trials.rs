@@ -70,6 +70,10 @@ pub struct Tried {
     pub trials: u64,
     /// Tests of different settings.
     pub different: u64,
+    /// Those of all that were fits of a walk-forward.
+    pub walked: u64,
+    /// When the first of them was made.
+    pub since: Option<WallTime>,
     /// Sharpe ratios of the latest test of each of the different settings in standard errors of one without skill (times √years), where
     /// they are defined: so tests of different lengths compare.
     pub scores: Vec<f64>,
@@ -134,8 +138,10 @@ impl Trials {
 
     /// What was tried on a tape so far.
     pub fn on_tape(&self, tape_sha256: &str) -> Result<Tried, StoreError> {
-        let trials: i64 =
-            self.connection.query_row("SELECT count(*) FROM trials WHERE tape_sha256 = ?1", [tape_sha256], |row| row.get(0))?;
+        let sql = "SELECT count(*), count(*) FILTER (WHERE kind <> ?2), min(made_at) FROM trials WHERE tape_sha256 = ?1";
+        let (trials, walked, since): (i64, i64, Option<i64>) =
+            self.connection
+                .query_row(sql, [tape_sha256, TrialKind::Backtest.word()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let mut latest = self.connection.prepare(
             "SELECT sharpe, ends - begins FROM trials WHERE trial IN
              (SELECT max(trial) FROM trials WHERE tape_sha256 = ?1 GROUP BY settings, begins, ends) ORDER BY trial",
@@ -147,6 +153,8 @@ impl Trials {
         let scores = latest.query_map([tape_sha256], score)?.collect::<Result<Vec<_>, _>>()?;
         Ok(Tried {
             trials: trials.unsigned_abs(),
+            walked: walked.unsigned_abs(),
+            since: since.map(WallTime),
             different: scores.len() as u64,
             scores: scores.into_iter().flatten().collect(),
         })
@@ -183,7 +191,7 @@ mod tests {
         }
         drop(trials);
         let trials = Trials::open(&path).unwrap();
-        assert_eq!(of(&trials), Tried { trials: 4, different: 3, scores: vec![-2.0, 1.5] });
+        assert_eq!(of(&trials), Tried { trials: 4, different: 3, walked: 0, since: Some(WallTime(1)), scores: vec![-2.0, 1.5] });
         assert_eq!(trials.on_tape(&"e".repeat(64)).unwrap(), Tried::default());
         for attack in [
             "DELETE FROM trials",

@@ -45,6 +45,7 @@ fn means_of_groups_are_statsmodels() {
         let name = |what: &str| format!("{what} of groups {number}");
         close(clusters.mean().unwrap(), &row["mean"], 1e-9, &name("mean"));
         close(clusters.standard_error().unwrap(), &row["error"], 1e-9, &name("error"));
+        close(clusters.error_with_neighbours().unwrap(), &row["error_with_neighbours"], 1e-9, &name("error with neighbours"));
         let (once, always) = (clusters.interval_95().unwrap(), clusters.interval_at_every_look(0.05).unwrap());
         // Student's quantile is an expansion, good to 1e-4.
         close(once.low, &row["interval"][0], 1e-4, &name("lower end"));

@@ -4,23 +4,23 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::domain::Ratio;
-use crate::signals::StrategySettings;
-
-/// No move reaches it: the rule that is not tried says nothing.
-const SILENT: Ratio = Ratio::from_nanos(1_000_000_000_000_000);
+use crate::backtest::alone::speak_alone;
+use crate::domain::{Ratio, ScriptName, SignalSource};
+use crate::engine::Setup;
+use crate::signals::{Script, Strategy};
 
 /// Which rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// Follows its own mean return.
     Momentum,
     /// Fades a large move.
     Reversal,
+    /// A strategy of one's own, as its file has it.
+    Script(ScriptName),
 }
 
-/// One rule with its parameters; the other rule is silent.
+/// One rule with its parameters; every other rule is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
     /// Which.
@@ -34,38 +34,44 @@ pub struct Candidate {
 }
 
 impl Rule {
-    /// In a word.
-    pub const fn word(self) -> &'static str {
+    /// Who speaks.
+    pub const fn source(self) -> SignalSource {
         match self {
-            Self::Momentum => "momentum",
-            Self::Reversal => "reversal",
+            Self::Momentum => SignalSource::BaselineMomentum,
+            Self::Reversal => SignalSource::BaselineReversal,
+            Self::Script(name) => SignalSource::Script(name),
         }
     }
 }
 
 impl Candidate {
-    /// The settings that make the engine speak with this rule only.
-    pub fn settings(self) -> StrategySettings {
+    /// Lets the engine speak with this rule only.
+    pub fn apply(self, setup: &mut Setup) {
         let Self { rule, bars, threshold, horizon } = self;
-        let (momentum, reversal) = match rule {
-            Rule::Momentum => (threshold, SILENT),
-            Rule::Reversal => (SILENT, threshold),
-        };
-        StrategySettings {
-            momentum_bars: bars,
-            momentum_threshold: momentum,
-            momentum_horizon: horizon,
-            reversal_bars: bars,
-            reversal_threshold: reversal,
-            reversal_horizon: horizon,
+        let strategies = &mut setup.settings.strategies;
+        match rule {
+            Rule::Momentum => {
+                (strategies.momentum_bars, strategies.momentum_threshold, strategies.momentum_horizon) =
+                    (bars, threshold, horizon);
+            }
+            Rule::Reversal => {
+                (strategies.reversal_bars, strategies.reversal_threshold, strategies.reversal_horizon) =
+                    (bars, threshold, horizon);
+            }
+            Rule::Script(_) => {}
         }
+        speak_alone(setup, rule.source());
     }
 }
 
 impl fmt::Display for Candidate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule, bars, threshold, horizon } = self;
-        formatter.pad(&format!("{} {bars}/{:.1}/{horizon}", rule.word(), threshold.to_f64()))
+        match rule {
+            Rule::Momentum => formatter.pad(&format!("momentum {bars}/{:.1}/{horizon}", threshold.to_f64())),
+            Rule::Reversal => formatter.pad(&format!("reversal {bars}/{:.1}/{horizon}", threshold.to_f64())),
+            Rule::Script(name) => formatter.pad(&format!("script {name} {bars}/{horizon}")),
+        }
     }
 }
 
@@ -90,4 +96,15 @@ pub fn small_grid() -> Vec<Candidate> {
         }
     }
     grid
+}
+
+/// One candidate for each strategy of one's own: it has no parameters that could be tried.
+pub fn own_rules(library: &[Script]) -> Vec<Candidate> {
+    let of = |script: &Script| Candidate {
+        rule: Rule::Script(script.reference().name),
+        bars: script.warm_up(),
+        threshold: Ratio::ZERO,
+        horizon: script.horizon(),
+    };
+    library.iter().map(of).collect()
 }

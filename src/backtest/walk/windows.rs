@@ -19,9 +19,10 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 use crate::domain::{Bar, InstrumentId, MarketTime, RiskDay, new_york};
+use crate::signals::HISTORY_MOST;
 
 /// Bars of every instrument that are played before a window to warm up: what the regime layer looks back on, and some more.
-const WARM_UP_BARS: usize = 320;
+const WARM_UP_BARS: usize = HISTORY_MOST + 20;
 /// An instrument without a bar for so long before an instant has ended or has not begun.
 const SILENT_NANOS: i64 = 7 * 86_400_000_000_000;
 
@@ -118,8 +119,10 @@ pub enum NoWindows {
         test: Length,
     },
     /// A window is too short for what lies between.
-    #[error("in the window that begins {0}, purge and embargo leave no bar to trade on; choose longer windows")]
-    Eaten(Date),
+    #[error(
+        "in the window that begins {0}, purge and embargo leave no bar to trade on: training takes more than {1} bars, the test more than {2}"
+    )]
+    Eaten(Date, u32, u32),
 }
 
 impl Length {
@@ -264,7 +267,7 @@ fn window(closes: &Closes, geometry: &Geometry, begin: Date, dates: (Date, Date)
     let trained = closes.before(tested, usize::try_from(geometry.embargo).unwrap_or(usize::MAX));
     let (train, test) = (closes.stretch(from, trained, geometry.purge), closes.stretch(tested, until, geometry.purge));
     if train.opens_until <= train.from || test.opens_until <= test.from {
-        return Err(NoWindows::Eaten(begin));
+        return Err(NoWindows::Eaten(begin, geometry.purge + geometry.embargo, geometry.purge));
     }
     Ok(Some(Window { since: closes.before(from, WARM_UP_BARS).min(from), train, test, dates }))
 }

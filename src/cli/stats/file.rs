@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::cli::args::Stats;
-use crate::cli::stats::dates::{Stamp, periods_per_year};
+use crate::cli::stats::dates::{Stamp, Unclear, periods_per_year};
 use crate::domain::CleanText;
 use crate::runtime::Trouble;
 use crate::stats;
@@ -417,11 +417,17 @@ impl Values {
         if self.stamps.is_empty() {
             return Err(complaint.of_all("without dates nobody can say how many returns make a year", todo));
         }
-        periods_per_year(&self.stamps).ok_or_else(|| {
-            complaint.of_all(
+        periods_per_year(&self.stamps).map_err(|unclear| match unclear {
+            Unclear::Gap => complaint.of_all(
                 "its rows are neither days, weeks, months, quarters nor years apart, so how many make a year is open",
                 todo,
-            )
+            ),
+            Unclear::Sparse(periods, came) => {
+                let what = format!(
+                    "its rows are mostly as far apart as {periods:.0} a year, but {came:.0} a year came: rows are missing, or left out"
+                );
+                complaint.of_all(&what, todo)
+            }
         })
     }
 

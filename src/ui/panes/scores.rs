@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::domain::{Verdict, counted};
 use crate::runtime::Scored;
-use crate::signals::{Card, Key, LEARNT_FROM, Part};
+use crate::signals::{Card, Forecasts, Key, LEARNT_FROM, Part};
 use crate::stats::Interval;
 use crate::ui::actions::ActionId;
 use crate::ui::draw::{Picture, boxed, key_of};
@@ -16,16 +16,16 @@ use crate::ui::table::{Cell, Column, Table, left, offset_for, right};
 const COLUMNS: [Column; 9] = [
     left("signals", 17, 0),
     right("ended", 6, 0),
-    right("spans", 5, 2),
+    right("spans", 5, 4),
     right("right", 6, 0),
-    right("95 %", 8, 3),
-    right("always up", 9, 4),
+    right("95 %", 8, 2),
+    right("always up", 9, 1),
     right("after cost", 10, 0),
-    right("95 %", 16, 1),
+    right("95 %", 16, 3),
     left("verdict", 10, 0),
 ];
 /// Lines about the row under the cursor.
-const DETAIL: u16 = 3;
+const DETAIL: u16 = 7;
 
 /// Draws the view.
 pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
@@ -102,7 +102,7 @@ fn range(interval: Option<Interval>, scale: f64, digits: usize) -> String {
     interval.map_or_else(|| format::NOT_AVAILABLE.to_owned(), shown)
 }
 
-/// What more is known of one scorecard.
+/// What more is known of one scorecard, and what the words mean.
 fn detail(picture: &Picture<'_>, key: Key, card: &Card, area: Rect, buffer: &mut Buffer) {
     let number = |value: Option<f64>| value.map_or_else(|| format::NOT_AVAILABLE.to_owned(), |value| format!("{value:.2}"));
     let running = card.signals.saturating_sub(card.right.of);
@@ -110,35 +110,52 @@ fn detail(picture: &Picture<'_>, key: Key, card: &Card, area: Rect, buffer: &mut
         || format::NOT_AVAILABLE.to_owned(),
         |(ratio, interval)| format!("{ratio:.2} [{}]", range(*interval, 1.0, 2)),
     );
-    let first = [
-        (0, format!("{}: {running} still running", name(picture, key))),
-        (1, format!("paid after cost {}", rate(card.paid))),
-        (2, format!("profit factor {}", number(card.profit_factor))),
-        (3, format!("Sharpe a span {sharpe}")),
+    let mut lines = vec![
+        (
+            format!(
+                "{}: {}, {running} still running, {} from before the run began; {} independent spans; paid after cost {}; profit factor {}; \
+                 Sharpe of span means {sharpe}.",
+                name(picture, key),
+                counted(card.signals, "signal"),
+                card.warm_up,
+                card.independent,
+                rate(card.paid),
+                number(card.profit_factor)
+            ),
+            Role::Text,
+        ),
+        match &card.forecasts {
+            Some(forecasts) => (chances(forecasts), Role::Text),
+            None => (format!("No chance stated: a source needs {LEARNT_FROM} signals that have ended."), Role::Muted),
+        },
     ];
+    lines.push((
+        "Right: before cost, at the horizon, without stop and target. Spans follow one another; intervals count only them."
+            .to_owned(),
+        Role::Muted,
+    ));
     let width = usize::from(area.width.saturating_sub(2));
-    picture.text(buffer, area, 0, &format!(" {}", format::phrases(&first, " · ", width)), Role::Text);
-    let Some(forecasts) = &card.forecasts else {
-        let words = format!(" No chance stated: a source needs {LEARNT_FROM} signals that have ended.");
-        return picture.text(buffer, area, 1, &words, Role::Muted);
-    };
+    let wrapped = lines.iter().flat_map(|(text, role)| format::wrap(text, width).into_iter().map(|line| (line, *role)));
+    for (line, (text, role)) in (0..area.height).zip(wrapped) {
+        picture.text(buffer, area, line, &format!(" {text}"), role);
+    }
+}
+
+/// How good the chances are that were stated.
+fn chances(forecasts: &Forecasts) -> String {
     let says = match &forecasts.difference {
         Some(test) if test.p < 0.05 && forecasts.brier < forecasts.base => format!("better, p = {:.3}", test.p),
         Some(test) if test.p < 0.05 => format!("worse, p = {:.3}", test.p),
         Some(test) => format!("not significant, p = {:.2}", test.p),
         None => "no test possible".to_owned(),
     };
-    let against = format!("{:.4} of the share right before", forecasts.base);
-    let second = [
-        (0, format!("{}: Brier {:.4}", counted(forecasts.calls, "chance"), forecasts.brier)),
-        (2, format!("against {against}")),
-        (1, says),
-    ];
-    picture.text(buffer, area, 1, &format!(" {}", format::phrases(&second, " · ", width)), Role::Text);
-    let points: Vec<(u8, String)> = (0..)
-        .zip(&forecasts.curve)
-        .map(|(place, bin)| (place, format!("{:.0}→{:.0}% ({})", bin.stated * 100.0, bin.happened * 100.0, bin.calls)))
-        .collect();
-    let room = usize::from(area.width.saturating_sub(18));
-    picture.text(buffer, area, 2, &format!(" said→happened  {}", format::phrases(&points, "  ", room)), Role::Muted);
+    let point = |bin: &crate::stats::Bin| format!("{:.0}→{:.0}% ({})", bin.stated * 100.0, bin.happened * 100.0, bin.calls);
+    let points: Vec<String> = forecasts.curve.iter().map(point).collect();
+    format!(
+        "{}: Brier {:.4} against {:.4} of the share right before: {says}; said→happened {}.",
+        counted(forecasts.calls, "chance"),
+        forecasts.brier,
+        forecasts.base,
+        points.join(", ")
+    )
 }

@@ -193,11 +193,11 @@ fn score_line(picture: &Picture<'_>, entry: &SignalEntry) -> String {
     };
     let card = &score.card;
     let percent = |share: f64| share * 100.0;
-    let hits = match (card.hit_rate(), card.hit_interval()) {
+    let paid = match (card.hit_rate(), card.hit_interval()) {
         (Some(rate), Some(interval)) => {
-            format!("hits {:.0} % [{:.0}, {:.0}]", percent(rate), percent(interval.low), percent(interval.high))
+            format!("paid {:.0} % [{:.0}, {:.0}]", percent(rate), percent(interval.low), percent(interval.high))
         }
-        _ => "hits n/a".to_owned(),
+        _ => "paid n/a".to_owned(),
     };
     let net = match (card.expectancy(), card.expectancy_interval()) {
         (Some(mean), Some(interval)) => {
@@ -205,5 +205,5 @@ fn score_line(picture: &Picture<'_>, entry: &SignalEntry) -> String {
         }
         _ => "net n/a".to_owned(),
     };
-    format!(" {}: n = {} · {hits} · {net}, after cost", source.word(), card.outcomes())
+    format!(" {}: n = {} in {} spans · {paid} · {net}, after cost", source.word(), card.outcomes(), card.independent())
 }
