@@ -16,8 +16,10 @@ pub mod walk;
 
 pub use allocation::{Against, Difference, EVERY, Played, Rolled, Rolling, Told, Unrolled};
 pub use critic::{Finding, criticise};
-pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share, Verdict};
+pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share};
 pub use gates::{Call, Gauged, PlanGate, gauge};
 pub use rehearsal::{Life, Rehearsal, Scene, rehearse};
 pub use run::{Plan, Report, run};
 pub use trades::{Trade, TradeResults};
+
+pub use crate::signals::GateVerdict as Verdict;

@@ -7,6 +7,7 @@
 
 mod analyst;
 mod cheat;
+mod gate;
 mod lookahead;
 mod scorecard;
 mod scores;
@@ -18,6 +19,7 @@ mod validation;
 
 pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst};
 pub use cheat::Cheat;
+pub use gate::{COIN, CountedCall, GateVerdict, Standing, Tally, base_rate, fewest_above};
 pub use lookahead::{CounterExample, Finding, History, Make, Proof, Ruling, prove};
 pub use scorecard::Scorecard;
 pub use scores::{Call, Card, Ended, Forecasts, LEARNT_FROM, Part, Scores, Weather};
