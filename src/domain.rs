@@ -32,7 +32,7 @@ pub use position::{Position, PositionSide};
 pub use ratio::Ratio;
 pub use report::{BrokerReport, BrokerState, Evidence};
 pub use script::ScriptName;
-pub use signal::{Direction, Layer, LayerVerdict, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
+pub use signal::{Direction, Layer, LayerVerdict, Learnt, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
 pub use text::{CleanText, counted};
 pub use time::{Duration, MarketTime, RiskDay, WallTime, new_york};
 pub use trading::{Actor, BrokerKind, Mode, RiskLevel, TradingState};

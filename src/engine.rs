@@ -25,10 +25,12 @@ mod reconcile;
 mod record;
 mod run_inputs;
 mod situation;
+mod sizing;
 mod snapshot;
 mod snapshot_build;
 mod sources;
 mod spikes;
+mod standings;
 mod streaks;
 mod wording;
 
@@ -38,7 +40,9 @@ pub use effect::Effect;
 pub use event::{Command, Event, GateChange, Input, InputBody, LinkStands, RunInput, Seen, TapeRef, Ticket, WasClean};
 pub use history::{BarHistory, MarketState, Series};
 pub use proposal::Proposal;
-pub use record::{AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord};
+pub use record::{
+    AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
+};
 pub use snapshot::{
     AccountView, BreakerRow, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot,
     SnapshotRequest,

@@ -6,6 +6,7 @@
 //! bar that has just closed; abstaining is `None`, never a "hold"; the horizon of a view is how long a trade on it is held.
 
 mod analyst;
+mod chances;
 mod cheat;
 mod gate;
 mod lookahead;
@@ -18,13 +19,14 @@ mod tracker;
 mod validation;
 
 pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst};
+pub use chances::{Chances, LEARNT_FROM, Lesson, Stated};
 pub use cheat::Cheat;
 pub use gate::{COIN, CountedCall, GateVerdict, Standing, Tally, base_rate, fewest_above};
 pub use lookahead::{CounterExample, Finding, History, Make, Proof, Ruling, prove};
 pub use scorecard::Scorecard;
-pub use scores::{Call, Card, Ended, Forecasts, LEARNT_FROM, Part, Scores, Weather};
+pub use scores::{Call, Card, Ended, Forecasts, Part, Scores, Weather};
 pub use script::{Script, ScriptError, ScriptRef, Scripts};
 pub use settings::{Gates, PlanGates, StrategySettings};
 pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines, strategies};
-pub use tracker::{Resolved, Tracker};
-pub use validation::{BookFacts, Case, exit_levels, judge, risk_level};
+pub use tracker::{EndedCall, Resolved, Traced, Tracker};
+pub use validation::{BookFacts, Case, current_volatility, exit_levels, judge, risk_level};

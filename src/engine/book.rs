@@ -12,14 +12,15 @@ use crate::domain::{
 };
 use crate::engine::doubts::Doubts;
 use crate::engine::record::{
-    AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
+    AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
 };
+use crate::engine::standings::Standings;
 use crate::engine::streaks::Streaks;
 use crate::engine::{Proposal, TapeRef, wording};
 use crate::orders::{Confirmation, OpenState, OrderManager, OrderState, OrderStep, TrackedOrder};
 use crate::portfolio::{Ledger, Performance, Valuation};
 use crate::risk::{Breakers, Metric, RuleName, Subject, Trip};
-use crate::signals::{Commentary, Scorecard, Tracker};
+use crate::signals::{Chances, Commentary, EndedCall, Lesson, Scorecard, Traced, Tracker};
 
 /// The one account of a paper run.
 const ACCOUNT: AccountId = AccountId(1);
@@ -111,6 +112,13 @@ pub struct Book {
     pub(super) trades_today: u32,
     pub(super) signals: VecDeque<Arc<SignalEntry>>,
     pub(super) scorecards: BTreeMap<SignalSource, Scorecard>,
+    /// Whether outcomes are learnt from.
+    #[serde(default, skip_serializing_if = "Learns::is_no")]
+    pub(super) learns: Learns,
+    #[serde(default, skip_serializing_if = "Chances::is_empty")]
+    pub(super) chances: Chances,
+    #[serde(default, skip_serializing_if = "Standings::is_empty")]
+    pub(super) standings: Standings,
     pub(super) tracker: Tracker,
     pub(super) proposals: BTreeMap<ProposalId, Proposal>,
     pub(super) position_signals: BTreeMap<PositionId, SignalId>,
@@ -131,6 +139,11 @@ pub struct Book {
     pub(super) next_alert: AlertId,
     pub(super) next_deal: DealId,
     next_activity: u64,
+}
+
+fn lesson(signal: SignalId, call: &EndedCall, outcome: &Outcome) -> Lesson {
+    let (strength, is_right, earned) = (call.strength.to_f64(), call.is_right(outcome), outcome.net_return.to_f64());
+    Lesson { signal, made: call.made, ended: outcome.at, strength, is_right, earned }
 }
 
 fn push_bounded<T>(ring: &mut VecDeque<T>, item: T, most: usize) {
@@ -178,6 +191,9 @@ impl Default for Book {
             trades_today: 0,
             signals: VecDeque::new(),
             scorecards: BTreeMap::new(),
+            learns: Learns::No,
+            chances: Chances::default(),
+            standings: Standings::default(),
             tracker: Tracker::default(),
             proposals: BTreeMap::new(),
             position_signals: BTreeMap::new(),
@@ -336,13 +352,14 @@ impl Book {
 
     fn apply_run(&mut self, record: &RunRecord) {
         match record {
-            RunRecord::Opened { run, ledger, tape, capital, first_order, first_deal, quiet_until } => {
-                (self.run, self.ledger_id, self.quiet_until) = (*run, *ledger, *quiet_until);
+            RunRecord::Opened { run, ledger, tape, capital, first_order, first_deal, quiet_until, learns } => {
+                (self.run, self.ledger_id, self.quiet_until, self.learns) = (*run, *ledger, *quiet_until, *learns);
                 self.tape = Some(tape.clone());
                 (self.first_order, self.next_order, self.next_deal) = (*first_order, *first_order, *first_deal);
                 self.begin_account(*capital);
             }
-            RunRecord::Resumed { .. } => {
+            RunRecord::Resumed { learns, .. } => {
+                self.learns = *learns;
                 self.mode = Mode::ReadOnly;
                 self.rearm_requested = None;
             }
@@ -356,6 +373,7 @@ impl Book {
         self.valuation.clear_holdings();
         self.breakers = Breakers::default();
         self.streaks = Streaks::default();
+        self.standings.begin_account();
         self.position_signals.clear();
         self.trades_today = 0;
     }
@@ -407,12 +425,20 @@ impl Book {
         match record {
             SignalRecord::Judged { signal, validation } => {
                 self.next_signal = SignalId(signal.id.0 + 1);
-                self.tracker.follow(signal);
+                let traced = Traced { strength: signal.view.strength, has_passed: validation.passed() };
+                self.tracker.follow(signal, (self.learns == Learns::Yes).then_some(traced));
                 let entry = SignalEntry { signal: signal.clone(), validation: validation.clone(), outcome: None };
                 push_bounded(&mut self.signals, Arc::new(entry), KEPT_SIGNALS);
             }
-            SignalRecord::Resolved { signal, source, outcome, is_right } => {
+            SignalRecord::Resolved { signal, source, outcome, is_right, call } => {
                 self.scorecards.entry(*source).or_default().add(outcome.net_return);
+                if let Some(call) = call {
+                    self.chances.add(*source, lesson(*signal, call, outcome));
+                    // The gates ask what a backtest's ask: of what the layers kept, since history has warmed up.
+                    if is_right.is_some() && call.has_passed {
+                        self.standings.add(*source, call.counted(outcome));
+                    }
+                }
                 if let Some(is_right) = is_right {
                     self.streaks.end_call(*source, *is_right);
                 }

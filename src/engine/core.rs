@@ -10,8 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, SignalSource, WallTime};
 use crate::engine::breaking::Moved;
+use crate::engine::record::Learns;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, Record, RunInput};
 use crate::exchange::Terms;
+use crate::portfolio::SizingSettings;
 use crate::risk::{Limits, Rules};
 use crate::signals::{Gates, PlanGates, Resolved, Script, ScriptRef, Scripts, Strategy, StrategySettings, strategies};
 
@@ -42,6 +44,19 @@ pub struct EngineSettings {
     /// Which broker the run trades with.
     #[serde(default)]
     pub broker: BrokerKind,
+    /// How a chance becomes a size. Older runs recorded none: they state no chances and size every trade exploratory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizing: Option<SizingSettings>,
+}
+
+impl EngineSettings {
+    /// Whether a run with these settings learns chances.
+    pub const fn learns(&self) -> Learns {
+        match self.sizing {
+            Some(_) => Learns::Yes,
+            None => Learns::No,
+        }
+    }
 }
 
 /// What an engine is made of.

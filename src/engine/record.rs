@@ -11,7 +11,7 @@ use crate::engine::Proposal;
 use crate::engine::event::{Seen, TapeRef, WasClean};
 use crate::orders::{OrderState, OrderStep};
 use crate::risk::{Refusal, RuleName, Subject, Trip};
-use crate::signals::Commentary;
+use crate::signals::{Commentary, EndedCall};
 
 /// A decision. Applying all of them in order gives the book.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub enum RunRecord {
         first_deal: DealId,
         /// End of the warm-up.
         quiet_until: MarketTime,
+        /// Whether chances are learnt.
+        #[serde(default, skip_serializing_if = "Learns::is_no")]
+        learns: Learns,
     },
     /// A process took the run up again.
     Resumed {
@@ -62,12 +65,33 @@ pub enum RunRecord {
         was_clean: WasClean,
         /// When.
         wall: WallTime,
+        /// Whether chances are learnt from now on.
+        #[serde(default, skip_serializing_if = "Learns::is_no")]
+        learns: Learns,
     },
     /// The tape runs ahead.
     Jumped {
         /// Where to.
         until: MarketTime,
     },
+}
+
+/// Whether a run learns chances from its outcomes. Runs of before that was possible recorded nothing, and go on without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Learns {
+    /// Every chance is uncalibrated.
+    #[default]
+    No,
+    /// A source with enough ended signals states calibrated chances.
+    Yes,
+}
+
+impl Learns {
+    /// Whether nothing is learnt.
+    pub const fn is_no(&self) -> bool {
+        matches!(self, Self::No)
+    }
 }
 
 /// About mode, trading state, breakers and the kill switch.
@@ -168,6 +192,9 @@ pub enum SignalRecord {
         /// Whether the price went its way, for the breaker that counts calls; nothing for a call of the warm-up.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         is_right: Option<bool>,
+        /// What is learnt from it; nothing in runs that learn nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<EndedCall>,
     },
 }
 

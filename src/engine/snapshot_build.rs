@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Money, OrderRequest, OrderSide, Origin, Position, PositionId, Protection, ProtectiveReason, Ratio};
+use crate::domain::{Money, OrderRequest, OrderSide, Origin, Position, PositionId, Protection, ProtectiveReason};
 use crate::engine::history::Series;
 use crate::engine::judging::closing_request;
 use crate::engine::snapshot::{
@@ -177,9 +177,8 @@ impl Engine {
             OrderSide::Sell => quote.bid,
         });
         let price = request.named_price().or(side).or(last);
-        let equity = self.book.performance.equity();
+        let equity = self.counted_equity();
         let notional = price.and_then(|price| Money::notional(price, request.quantity, equity.currency()).ok());
-        let allowance = Ratio::from_nanos(self.settings.terms.round_trip().nanos() / 2);
         Some(OrderPreview {
             subject: *subject,
             request,
@@ -187,7 +186,7 @@ impl Engine {
             last,
             notional,
             share_of_equity: notional.and_then(|value| value.ratio_to(equity)),
-            estimated_cost: notional.and_then(|value| value.times(allowance).ok()),
+            estimated_cost: notional.and_then(|value| value.times(self.cost_allowance()).ok()),
             loss_at_stop: price.and_then(|price| loss_at_stop(&request, price, equity)),
             checks: self.checks_of(subject, &request),
         })

@@ -15,6 +15,7 @@ use toml::{Table, Value};
 use crate::domain::{BrokerKind, Ratio};
 use crate::engine::EngineSettings;
 use crate::exchange::Terms;
+use crate::portfolio::SizingSettings;
 use crate::risk::{Limits, Rules};
 use crate::runtime::Trouble;
 use crate::runtime::config::layers::Origins;
@@ -51,6 +52,8 @@ pub struct Config {
     pub gates: Gates,
     /// What a record must reach.
     pub evidence: PlanGates,
+    /// How a chance becomes a size.
+    pub sizing: SizingSettings,
     /// Tolerances.
     pub trading: TradingSettings,
     /// Looks.
@@ -203,6 +206,7 @@ pub fn settings_of(config: &Config) -> EngineSettings {
         alert_deviations: config.trading.alert_deviations,
         evidence: Some(config.evidence),
         broker: config.broker.kind,
+        sizing: Some(config.sizing),
     }
 }
 
