@@ -28,8 +28,10 @@ mod situation;
 mod sizing;
 mod snapshot;
 mod snapshot_build;
+mod snapshot_standing;
 mod sources;
 mod spikes;
+mod stages;
 mod standings;
 mod streaks;
 mod wording;
@@ -41,9 +43,12 @@ pub use event::{Command, Event, GateChange, Input, InputBody, LinkStands, RunInp
 pub use history::{BarHistory, MarketState, Series};
 pub use proposal::Proposal;
 pub use record::{
-    AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
+    AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, StageRecord,
+    TradingRecord,
 };
 pub use snapshot::{
     AccountView, BreakerRow, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot,
     SnapshotRequest,
 };
+pub use snapshot_standing::{StageView, StandingRow, StandingView, StopRow};
+pub use stages::Shown;

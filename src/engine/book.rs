@@ -12,8 +12,10 @@ use crate::domain::{
 };
 use crate::engine::doubts::Doubts;
 use crate::engine::record::{
-    AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
+    AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, StageRecord,
+    TradingRecord,
 };
+use crate::engine::stages::Staged;
 use crate::engine::standings::Standings;
 use crate::engine::streaks::Streaks;
 use crate::engine::{Proposal, TapeRef, wording};
@@ -119,6 +121,9 @@ pub struct Book {
     pub(super) chances: Chances,
     #[serde(default, skip_serializing_if = "Standings::is_empty")]
     pub(super) standings: Standings,
+    /// The account's stage; nothing where the whole account counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) staged: Option<Staged>,
     pub(super) tracker: Tracker,
     pub(super) proposals: BTreeMap<ProposalId, Proposal>,
     pub(super) position_signals: BTreeMap<PositionId, SignalId>,
@@ -194,6 +199,7 @@ impl Default for Book {
             learns: Learns::No,
             chances: Chances::default(),
             standings: Standings::default(),
+            staged: None,
             tracker: Tracker::default(),
             proposals: BTreeMap::new(),
             position_signals: BTreeMap::new(),
@@ -360,6 +366,9 @@ impl Book {
             }
             RunRecord::Resumed { learns, .. } => {
                 self.learns = *learns;
+                if let Some(staged) = &mut self.staged {
+                    staged.asked = None;
+                }
                 self.mode = Mode::ReadOnly;
                 self.rearm_requested = None;
             }
@@ -401,8 +410,23 @@ impl Book {
             }
             TradingRecord::RearmLapsed => self.rearm_requested = None,
             TradingRecord::PositionsDiffer { since } => self.doubts.positions_differ = *since,
+            TradingRecord::Stage(record) => self.apply_stage(record),
             TradingRecord::FlattenAsked => self.kill = KillPhase::Flattening,
             TradingRecord::KillFinished => self.kill = KillPhase::Finished,
+        }
+    }
+
+    fn apply_stage(&mut self, record: &StageRecord) {
+        if let StageRecord::Entered { stage, at, .. } = record {
+            self.staged = stage.map(|stage| Staged::begin(stage, *at));
+        }
+        let Some(staged) = &mut self.staged else { return };
+        match record {
+            StageRecord::Entered { .. } => {}
+            StageRecord::Offered { .. } => staged.is_offered = true,
+            StageRecord::Closed { .. } => (staged.is_offered, staged.asked) = (false, None),
+            StageRecord::Asked { wall } => staged.asked = Some(*wall),
+            StageRecord::Lapsed => staged.asked = None,
         }
     }
 
@@ -415,6 +439,10 @@ impl Book {
                 self.streaks.forget_calls(Some(source));
             }
             Some(Trip { metric: Some(Metric::ModelDecay), .. }) => self.streaks.forget_calls(None),
+            Some(Trip { metric: Some(Metric::CallsRight), subject: Subject::Source(source), .. }) => {
+                self.streaks.forget_dated(Some(source));
+            }
+            Some(Trip { metric: Some(Metric::CallsRight), .. }) => self.streaks.forget_dated(None),
             Some(Trip { metric: Some(Metric::Slippage), .. }) => self.streaks.forget_slips(),
             Some(Trip { metric: Some(Metric::Latency), .. }) => self.streaks.forget_waits(),
             Some(_) | None => {}
@@ -437,10 +465,16 @@ impl Book {
                     // The gates ask what a backtest's ask: of what the layers kept, since history has warmed up.
                     if is_right.is_some() && call.has_passed {
                         self.standings.add(*source, call.counted(outcome));
+                        if let Some(staged) = &mut self.staged {
+                            staged.add(call.counted(outcome));
+                        }
                     }
                 }
                 if let Some(is_right) = is_right {
                     self.streaks.end_call(*source, *is_right);
+                    if call.is_some() {
+                        self.streaks.date_call(*source, outcome.at, *is_right);
+                    }
                 }
                 if let Some(entry) = self.signals.iter_mut().rev().find(|entry| entry.signal.id == *signal) {
                     Arc::make_mut(entry).outcome = Some(*outcome);

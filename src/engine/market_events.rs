@@ -27,6 +27,7 @@ impl Engine {
             self.record(Record::Signal(ended), outcome);
             self.withdraw_opening_of(signal, outcome);
             self.trip_breakers(Moved::Call(source), outcome);
+            self.judge_stage(outcome);
         }
         if self.book.kill == KillPhase::Flattening && !matches!(event, MarketEvent::Quoted { .. }) {
             self.advance_kill(Again::Later, outcome);

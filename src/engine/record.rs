@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     Actor, Alert, AlertId, BrokerRef, DealId, Duration, Fill, InstrumentId, LedgerId, MarketTime, Mode, Money, Order, OrderId,
     OrderKind, OrderRequest, Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource,
-    TradingState, Validation, WallTime,
+    Stage, TradingState, Validation, WallTime,
 };
-use crate::engine::Proposal;
 use crate::engine::event::{Seen, TapeRef, WasClean};
+use crate::engine::{Proposal, Shown};
 use crate::orders::{OrderState, OrderStep};
 use crate::risk::{Refusal, RuleName, Subject, Trip};
 use crate::signals::{Commentary, EndedCall};
@@ -164,6 +164,44 @@ pub enum TradingRecord {
         /// When the first answer that differs was asked for.
         since: Option<WallTime>,
     },
+    /// About the stages of the account.
+    Stage(StageRecord),
+}
+
+/// About the stages of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageRecord {
+    /// Another stage began, or stages were switched off.
+    Entered {
+        /// Which; nothing where the whole account counts.
+        stage: Option<Stage>,
+        /// Who.
+        who: Actor,
+        /// When, in market time: calls made from here on count.
+        at: MarketTime,
+        /// When, on the wall clock.
+        wall: WallTime,
+    },
+    /// The gate to the next stage is passed.
+    Offered {
+        /// The next stage.
+        next: Stage,
+        /// The record that passed it.
+        shown: Shown,
+    },
+    /// It is not passed any more.
+    Closed {
+        /// The next stage.
+        next: Stage,
+    },
+    /// The first step of stepping up.
+    Asked {
+        /// When, on the wall clock.
+        wall: WallTime,
+    },
+    /// The second step did not come in time.
+    Lapsed,
 }
 
 const fn engine() -> Actor {

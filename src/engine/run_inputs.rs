@@ -21,6 +21,7 @@ impl Engine {
                     learns: settings.learns(),
                 };
                 self.record(Record::Run(opened), outcome);
+                self.switch_stages(outcome);
             }
             RunInput::Resumed { was_clean, settings, .. } => self.resume(*was_clean, settings.learns(), outcome),
             RunInput::GatesChanged { by, since, changes } => self.say_gates_changed(*by, *since, changes, outcome),
@@ -44,6 +45,7 @@ impl Engine {
     fn resume(&mut self, was_clean: WasClean, learns: Learns, outcome: &mut Outcome) {
         let wall = self.wall;
         self.record(Record::Run(RunRecord::Resumed { was_clean, wall, learns }), outcome);
+        self.switch_stages(outcome);
         for proposal in self.book.proposals.keys().copied().collect::<Vec<_>>() {
             let why = "the workstation was restarted".to_owned();
             self.record(Record::Proposal(ProposalRecord::Withdrawn { proposal, why }), outcome);

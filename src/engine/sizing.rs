@@ -28,11 +28,6 @@ impl Engine {
         })
     }
 
-    /// The equity that sizes and limits of openings count.
-    pub(super) fn counted_equity(&self) -> Money {
-        self.book.performance.equity()
-    }
-
     /// Whether a source's record on this account has passed the gate in force: only then does a chance size a trade.
     fn gate_of(&self, source: SignalSource) -> Gate {
         let passed = self.standing_of(source).is_some_and(|standing| standing.verdict() == GateVerdict::Pass);
@@ -42,11 +37,6 @@ impl Engine {
     /// A source's calls held against the gate in force; `None` where the run knows no gates.
     pub(super) fn standing_of(&self, source: SignalSource) -> Option<Standing> {
         Some(self.book.standings.of(source).against(self.gate_in_force()?.to_f64()))
-    }
-
-    /// The share of calls that must be right now.
-    pub(super) fn gate_in_force(&self) -> Option<Ratio> {
-        self.settings.evidence.map(|gates| gates.stage_first)
     }
 
     /// What each limit leaves for an order on a view. Prices may move within the tolerance of a confirmation before it is checked, so that

@@ -30,6 +30,16 @@ impl Standings {
         self.sources.get(&source).copied().unwrap_or_default()
     }
 
+    /// The record of all sources.
+    pub(super) const fn account(&self) -> Tally {
+        self.account
+    }
+
+    /// Sources with a record.
+    pub(super) fn sources(&self) -> impl Iterator<Item = SignalSource> + '_ {
+        self.sources.keys().copied()
+    }
+
     /// The account begins anew; what its sources were worth stays known.
     pub(super) fn begin_account(&mut self) {
         self.account = Tally::default();

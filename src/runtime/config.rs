@@ -16,7 +16,7 @@ use crate::domain::{BrokerKind, Ratio};
 use crate::engine::EngineSettings;
 use crate::exchange::Terms;
 use crate::portfolio::SizingSettings;
-use crate::risk::{Limits, Rules};
+use crate::risk::{Limits, Rules, StageSettings};
 use crate::runtime::Trouble;
 use crate::runtime::config::layers::Origins;
 use crate::runtime::config::rules::Misfit;
@@ -54,6 +54,8 @@ pub struct Config {
     pub evidence: PlanGates,
     /// How a chance becomes a size.
     pub sizing: SizingSettings,
+    /// How much of the account counts.
+    pub stages: StageConfig,
     /// Tolerances.
     pub trading: TradingSettings,
     /// Looks.
@@ -158,6 +160,30 @@ impl XapiSettings {
     }
 }
 
+/// `[stages]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageConfig {
+    /// Whether stages are enforced.
+    pub enforced: bool,
+    /// Capital that counts at the first stage, in whole units of the account's currency.
+    pub first: u32,
+    /// At the second.
+    pub second: u32,
+    /// At the third.
+    pub third: u32,
+    /// At the fourth.
+    pub fourth: u32,
+}
+
+impl StageConfig {
+    /// What the engine enforces; nothing where stages are off.
+    fn settings(self) -> Option<StageSettings> {
+        let Self { enforced, first, second, third, fourth } = self;
+        enforced.then_some(StageSettings { first, second, third, fourth })
+    }
+}
+
 /// `[trading]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -207,6 +233,7 @@ pub fn settings_of(config: &Config) -> EngineSettings {
         evidence: Some(config.evidence),
         broker: config.broker.kind,
         sizing: Some(config.sizing),
+        stages: config.stages.settings(),
     }
 }
 

@@ -109,6 +109,7 @@ fn body(picture: &Picture<'_>, area: Rect, class: Class, buffer: &mut Buffer) {
         View::Activity => panes::activity::draw(picture, area, buffer),
         View::Broker => panes::broker::draw(picture, area, buffer),
         View::Allocation => panes::allocation::draw(picture, area, buffer),
+        View::Gates => panes::gates::draw(picture, area, buffer),
     }
 }
 

@@ -47,6 +47,8 @@ pub enum View {
     Broker,
     /// The target allocation.
     Allocation,
+    /// Gates and stages.
+    Gates,
 }
 
 /// Bars per candle of the detail chart.
@@ -113,6 +115,13 @@ pub enum Overlay {
     Preview(Preview),
     /// The second step of re-arming: the word is typed.
     Rearm {
+        /// What is typed.
+        input: Input,
+        /// Number of the request it belongs to; a refusal of that closes it.
+        asked: u64,
+    },
+    /// The second step to the next stage: the word is typed.
+    StageUp {
         /// What is typed.
         input: Input,
         /// Number of the request it belongs to; a refusal of that closes it.

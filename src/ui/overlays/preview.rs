@@ -359,3 +359,28 @@ fn footer(picture: &Picture<'_>, preview: &Preview, inner: Rect, buffer: &mut Bu
         picture.text(buffer, inner, line, &format!("{text:<width$}"), role);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Ratio;
+
+    #[test]
+    fn a_size_says_every_factor_and_what_bound() {
+        let share = |value: f64| Ratio::from_f64(value).unwrap();
+        let terms = SizeTerms {
+            kelly: share(0.144),
+            shrinkage: share(0.8),
+            fraction: share(0.25),
+            confidence: share(0.9),
+            volatility: share(0.7),
+            wanted: share(0.018_144),
+            granted: share(0.018_144),
+            bound: Bound::Kelly,
+        };
+        let whole = "Kelly 14.40% ×0.80 uncertainty ×0.25 fraction ×0.90 confidence ×0.70 volatility = 1.81%";
+        assert_eq!(sizing(&terms), whole);
+        let capped = SizeTerms { bound: Bound::Position, granted: share(0.015), ..terms };
+        assert_eq!(sizing(&capped), format!("{whole}, capped by the position limit to 1.50%"));
+    }
+}

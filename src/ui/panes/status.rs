@@ -285,7 +285,7 @@ fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
                 (ActionId::Sell, "sell"),
             ]);
         }
-        (View::Equity | View::Activity | View::Broker | View::Allocation, _) => now.push((ActionId::Back, "back")),
+        (View::Equity | View::Activity | View::Broker | View::Allocation | View::Gates, _) => now.push((ActionId::Back, "back")),
     }
     if !picture.live.snapshot.proposals.is_empty() {
         now.push((ActionId::NextProposal, "proposal"));
