@@ -21,9 +21,11 @@ pub mod walk;
 pub use allocation::{Against, Difference, EVERY, Played, Rolled, Rolling, Told, Unrolled};
 pub use alone::speak_alone;
 pub use critic::{Finding, criticise};
-pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share, Verdict};
+pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share};
 pub use gates::{Call, Gauged, PlanGate, gauge};
 pub use parity::{Again, Parity, Part, Shortfall, Trip};
 pub use rehearsal::{Life, Rehearsal, Scene, rehearse};
 pub use run::{Plan, Report, run};
 pub use trades::{Trade, TradeResults};
+
+pub use crate::signals::GateVerdict as Verdict;

@@ -25,10 +25,14 @@ mod reconcile;
 mod record;
 mod run_inputs;
 mod situation;
+mod sizing;
 mod snapshot;
 mod snapshot_build;
+mod snapshot_standing;
 mod sources;
 mod spikes;
+mod stages;
+mod standings;
 mod streaks;
 mod wording;
 
@@ -38,8 +42,13 @@ pub use effect::Effect;
 pub use event::{Command, Event, GateChange, Input, InputBody, LinkStands, RunInput, Seen, TapeRef, Ticket, WasClean};
 pub use history::{BarHistory, MarketState, Series};
 pub use proposal::Proposal;
-pub use record::{AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord};
+pub use record::{
+    AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, StageRecord,
+    TradingRecord,
+};
 pub use snapshot::{
     AccountView, BreakerRow, OrderPreview, PositionRow, PreviewSubject, ProposalRow, QuoteRow, ScoreRow, Snapshot,
     SnapshotRequest,
 };
+pub use snapshot_standing::{StageView, StandingRow, StandingView, StopRow};
+pub use stages::Shown;

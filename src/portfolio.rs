@@ -18,5 +18,7 @@ pub use allocation::{Aim, Caps, Holds, LEAST_OBSERVATIONS, NoAllocation, Target,
 pub use history::{DailyCloses, DailyReturns};
 pub use ledger::{FillResult, Ledger, LedgerError};
 pub use performance::{DayResult, Performance};
-pub use sizing::{Sized, SizingRule, exploratory};
+pub use sizing::{
+    Bound, Gate, Lots, NotSized, Odds, Room, SizeTerms, Sized, SizingCase, SizingRule, SizingSettings, exploratory, size,
+};
 pub use valuation::{Exposure, Valuation};

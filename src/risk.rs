@@ -12,6 +12,7 @@ mod limits;
 mod metrics;
 mod pretrade;
 mod rules;
+mod stages;
 
 pub use breakers::{Breakers, Hold, Subject, Target, Trip};
 pub use checks::{Check, CheckOutcome, CheckResult};
@@ -20,3 +21,4 @@ pub use limits::Limits;
 pub use metrics::{Metric, Unit, Wakes};
 pub use pretrade::{Acknowledged, Approved, Refusal, Situation, assess, check};
 pub use rules::{Action, Limit, LimitName, Rule, RuleName, Rules, Scope, Unlock};
+pub use stages::StageSettings;

@@ -7,7 +7,9 @@
 
 mod analyst;
 mod calls;
+mod chances;
 mod cheat;
+mod gate;
 mod lookahead;
 mod scorecard;
 mod scores;
@@ -19,12 +21,14 @@ mod validation;
 
 pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst};
 pub use calls::{Call, CallLog, Ended, Weather};
+pub use chances::{Chances, LEARNT_FROM, Lesson, Stated};
 pub use cheat::Cheat;
+pub use gate::{COIN, CountedCall, GateVerdict, Standing, Tally, base_rate, fewest_above};
 pub use lookahead::{CounterExample, Finding, History, Make, Proof, Ruling, prove};
 pub use scorecard::Scorecard;
-pub use scores::{By, Card, Forecasts, Key, LEARNT_FROM, Part, Scores};
+pub use scores::{By, Card, Forecasts, Key, Part, Scores};
 pub use script::{Script, ScriptError, ScriptRef, Scripts};
 pub use settings::{Gates, PlanGates, StrategySettings};
 pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines, strategies};
-pub use tracker::{Resolved, Tracker};
-pub use validation::{BookFacts, Case, HISTORY_MOST, exit_levels, judge, risk_level};
+pub use tracker::{EndedCall, Resolved, Traced, Tracker};
+pub use validation::{BookFacts, Case, HISTORY_MOST, current_volatility, exit_levels, judge, risk_level};

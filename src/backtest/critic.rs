@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::backtest::evidence::{COIN, LEAST_DAYS};
+use crate::backtest::evidence::LEAST_DAYS;
 use crate::backtest::{Evidence, Report, Verdict};
 use crate::domain::InstrumentTable;
+use crate::signals::COIN;
 
 /// Fewer round trips say little.
 const FEW_TRADES: u64 = 30;

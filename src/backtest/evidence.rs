@@ -5,18 +5,17 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::backtest::gates::fewest_above;
+use crate::backtest::Verdict;
 use crate::backtest::run::Resolved;
 use crate::backtest::trades::{Trade, TradeResults};
 use crate::domain::{Bar, InstrumentId, Money, Ratio, RiskDay};
+use crate::signals::{Standing, fewest_above};
 use crate::stats::{self, Contrast, Interval, Observed};
 
 /// Days in a year, to turn a span into years.
 const DAYS_PER_YEAR: f64 = 365.25;
 /// The share of calls that must be right.
 const GATE: f64 = 0.55;
-/// What takes no skill.
-pub(super) const COIN: f64 = 0.5;
 /// With fewer days nothing is said about a Sharpe ratio's sign.
 pub(super) const LEAST_DAYS: u64 = 30;
 
@@ -74,18 +73,6 @@ pub struct Calls {
     pub mean_net_interval: Option<(f64, f64)>,
 }
 
-/// What can be said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// The Sharpe ratio's interval lies above zero.
-    Pass,
-    /// It lies below zero.
-    Fail,
-    /// It holds zero, or there is too little to say.
-    NotProven,
-}
-
 /// The plan's gate on calls, more than 55 % right, with what it can decide.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Gate {
@@ -132,6 +119,11 @@ impl Share {
     pub fn of(count: u64, of: u64) -> Self {
         let rate = (of > 0).then(|| count as f64 / of as f64);
         Self { count, of, rate, interval: stats::wilson_95(count, of).map(ends) }
+    }
+
+    /// Calls held against a gate, each as if it were independent of all others.
+    pub(super) const fn against(&self, limit: f64, base: f64) -> Standing {
+        Standing { limit, right: self.count, of: self.of, independent: self.of, interval: self.interval, base }
     }
 }
 
@@ -190,15 +182,9 @@ impl DailyResults {
 impl Gate {
     /// Holds calls against the gate, and against what takes no skill.
     pub fn of(calls: &Share, base: f64) -> Self {
-        let passed = calls.count >= fewest_above(GATE, calls.of);
-        let verdict = match calls.interval {
-            Some((low, _)) if passed && low > base => Verdict::Pass,
-            Some((_, high)) if !passed && high < GATE => Verdict::Fail,
-            Some(_) | None => Verdict::NotProven,
-        };
         let contrast = Contrast { base, skilled: GATE, false_alarm: 0.05 };
         Self {
-            verdict,
+            verdict: calls.against(GATE, base).verdict(),
             base,
             unskilled_passes: (calls.of > 0)
                 .then(|| stats::binomial_at_least(fewest_above(GATE, calls.of), calls.of, base))
@@ -207,11 +193,6 @@ impl Gate {
             calls_needed: stats::sample_size(contrast, 0.8),
         }
     }
-}
-
-/// The share of calls that takes no skill where so many prices rose: the better of "always up" and "always down".
-pub(super) fn base_rate(rose: &Share) -> f64 {
-    rose.rate.map_or(COIN, |rate| rate.max(1.0 - rate))
 }
 
 impl Calls {
@@ -320,6 +301,7 @@ pub(super) const fn ends(interval: Interval) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signals::COIN;
 
     fn day(number: i8) -> Date {
         jiff::civil::date(2020, 1, number)

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::backtest::evidence::{COIN, DailyResults, LEAST_DAYS, Share, Verdict, base_rate};
+use crate::backtest::Verdict;
+use crate::backtest::evidence::{DailyResults, LEAST_DAYS, Share};
 use crate::backtest::run::Report;
 use crate::domain::{Duration, MarketTime};
-use crate::signals::PlanGates;
+use crate::signals::{COIN, PlanGates, base_rate, fewest_above};
 use crate::stats::{self, Contrast, Resampler, Scheme};
 
 /// Replications of the drawdown's interval, and their seed.
@@ -111,7 +112,7 @@ impl Calls {
         let count = |is: fn(&Call) -> bool| ended.iter().filter(|call| is(call)).count() as u64;
         let all = ended.len() as u64;
         let rose = Share::of(count(|call| call.has_risen), all);
-        Self { right: Share::of(count(|call| call.is_right), all), base: base_rate(&rose) }
+        Self { right: Share::of(count(|call| call.is_right), all), base: base_rate(rose.rate) }
     }
 
     fn gauged(&self, gate: PlanGate, limit: f64) -> Gauged {
@@ -135,11 +136,6 @@ impl Calls {
     /// More than so many are right.
     fn above(&self, gate: PlanGate, limit: f64) -> Gauged {
         let fewest = fewest_above(limit, self.right.of);
-        let verdict = match self.right.interval {
-            Some((low, _)) if self.right.count >= fewest && low > self.base => Verdict::Pass,
-            Some((_, high)) if self.right.count < fewest && high < limit => Verdict::Fail,
-            Some(_) | None => Verdict::NotProven,
-        };
         // Nothing tells a source from the base rate that is no better than it.
         let contrast = Contrast { base: self.base, skilled: limit, false_alarm: FALSE_ALARM };
         let told = (limit > self.base && self.right.of > 0).then_some(self.right.of);
@@ -147,7 +143,7 @@ impl Calls {
             unskilled_passes: stats::binomial_at_least(fewest, self.right.of, self.base).filter(|_| self.right.of > 0),
             power: told.and_then(|of| stats::exact_power(contrast, of)).map(|(_, power)| power),
             needed: stats::sample_size(contrast, ENOUGH).filter(|_| limit > self.base),
-            verdict,
+            verdict: self.right.against(limit, self.base).verdict(),
             ..self.gauged(gate, limit)
         }
     }
@@ -165,11 +161,6 @@ impl Calls {
         let passes = stats::binomial_at_least(fewest, of, COIN).filter(|_| of > 0);
         Gauged { base: Some(COIN), unskilled_passes: passes, verdict, ..self.gauged(PlanGate::StopBelow, limit) }
     }
-}
-
-/// The fewest of so many that are more than a share; a billionth keeps 0.55 × 20 from being more than 11.
-pub(super) fn fewest_above(share: f64, of: u64) -> u64 {
-    libm::floor(share * of as f64 + 1e-9) as u64 + 1
 }
 
 /// Above, below or neither, by an interval that must lie on one side.

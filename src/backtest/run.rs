@@ -46,10 +46,11 @@ impl Plan {
     pub fn settings_hash(&self) -> Result<String, serde_json::Error> {
         let instruments: Vec<_> = self.setup.instruments.iter().collect();
         let bounds = (self.since, self.opens_until);
-        // The plan's gates change no result.
+        // Of the plan's gates those of the stages size trades; the others change no result.
         let settings = &self.setup.settings;
+        let gates = settings.evidence.map(|gates| (gates.stage_first, gates.stage_second, gates.stage_third));
         let settings = EngineSettings { evidence: None, breakers: settings.breakers.without_words(), ..settings.clone() };
-        let whole = serde_json::to_vec(&(&settings, self.capital, self.tape.seed, instruments, self.version, bounds))?;
+        let whole = serde_json::to_vec(&(&settings, self.capital, self.tape.seed, instruments, self.version, bounds, gates))?;
         Ok(Sha256::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }

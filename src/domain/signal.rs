@@ -61,6 +61,21 @@ pub struct View {
     pub rationale: String,
 }
 
+/// What a calibrated chance rests on, and what being right and being wrong were worth in the very outcomes that it was learnt from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learnt {
+    /// Ended signals of the source.
+    pub outcomes: u32,
+    /// How many of them followed one another without an overlap.
+    pub independent: u32,
+    /// The share that was right, whatever the strength.
+    pub base: Ratio,
+    /// Mean return after cost of those that were right; nothing where none was.
+    pub mean_right: Option<Ratio>,
+    /// Mean return after cost of those that were wrong, below zero as a rule; nothing where none was.
+    pub mean_wrong: Option<Ratio>,
+}
+
 /// A view with an identity, tracked to its outcome whether or not it is traded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
@@ -70,6 +85,9 @@ pub struct Signal {
     pub view: View,
     /// How risky.
     pub risk: RiskLevel,
+    /// What the chance was learnt from; nothing where it is uncalibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learnt: Option<Learnt>,
 }
 
 /// The five layers a signal passes through.

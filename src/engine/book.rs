@@ -12,14 +12,17 @@ use crate::domain::{
 };
 use crate::engine::doubts::Doubts;
 use crate::engine::record::{
-    AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, TradingRecord,
+    AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, StageRecord,
+    TradingRecord,
 };
+use crate::engine::stages::Staged;
+use crate::engine::standings::Standings;
 use crate::engine::streaks::Streaks;
 use crate::engine::{Proposal, TapeRef, wording};
 use crate::orders::{Confirmation, OpenState, OrderManager, OrderState, OrderStep, TrackedOrder};
 use crate::portfolio::{Ledger, Performance, Valuation};
 use crate::risk::{Breakers, Metric, RuleName, Subject, Trip};
-use crate::signals::{Commentary, Scorecard, Tracker};
+use crate::signals::{Chances, Commentary, EndedCall, Lesson, Scorecard, Traced, Tracker};
 
 /// The one account of a paper run.
 const ACCOUNT: AccountId = AccountId(1);
@@ -111,6 +114,16 @@ pub struct Book {
     pub(super) trades_today: u32,
     pub(super) signals: VecDeque<Arc<SignalEntry>>,
     pub(super) scorecards: BTreeMap<SignalSource, Scorecard>,
+    /// Whether outcomes are learnt from.
+    #[serde(default, skip_serializing_if = "Learns::is_no")]
+    pub(super) learns: Learns,
+    #[serde(default, skip_serializing_if = "Chances::is_empty")]
+    pub(super) chances: Chances,
+    #[serde(default, skip_serializing_if = "Standings::is_empty")]
+    pub(super) standings: Standings,
+    /// The account's stage; nothing where the whole account counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) staged: Option<Staged>,
     pub(super) tracker: Tracker,
     pub(super) proposals: BTreeMap<ProposalId, Proposal>,
     pub(super) position_signals: BTreeMap<PositionId, SignalId>,
@@ -131,6 +144,11 @@ pub struct Book {
     pub(super) next_alert: AlertId,
     pub(super) next_deal: DealId,
     next_activity: u64,
+}
+
+fn lesson(signal: SignalId, call: &EndedCall, outcome: &Outcome) -> Lesson {
+    let (strength, is_right, earned) = (call.strength.to_f64(), call.is_right(outcome), outcome.net_return.to_f64());
+    Lesson { signal, made: call.made, ended: outcome.at, strength, is_right, earned }
 }
 
 fn push_bounded<T>(ring: &mut VecDeque<T>, item: T, most: usize) {
@@ -178,6 +196,10 @@ impl Default for Book {
             trades_today: 0,
             signals: VecDeque::new(),
             scorecards: BTreeMap::new(),
+            learns: Learns::No,
+            chances: Chances::default(),
+            standings: Standings::default(),
+            staged: None,
             tracker: Tracker::default(),
             proposals: BTreeMap::new(),
             position_signals: BTreeMap::new(),
@@ -336,13 +358,17 @@ impl Book {
 
     fn apply_run(&mut self, record: &RunRecord) {
         match record {
-            RunRecord::Opened { run, ledger, tape, capital, first_order, first_deal, quiet_until } => {
-                (self.run, self.ledger_id, self.quiet_until) = (*run, *ledger, *quiet_until);
+            RunRecord::Opened { run, ledger, tape, capital, first_order, first_deal, quiet_until, learns } => {
+                (self.run, self.ledger_id, self.quiet_until, self.learns) = (*run, *ledger, *quiet_until, *learns);
                 self.tape = Some(tape.clone());
                 (self.first_order, self.next_order, self.next_deal) = (*first_order, *first_order, *first_deal);
                 self.begin_account(*capital);
             }
-            RunRecord::Resumed { .. } => {
+            RunRecord::Resumed { learns, .. } => {
+                self.learns = *learns;
+                if let Some(staged) = &mut self.staged {
+                    staged.asked = None;
+                }
                 self.mode = Mode::ReadOnly;
                 self.rearm_requested = None;
             }
@@ -356,6 +382,7 @@ impl Book {
         self.valuation.clear_holdings();
         self.breakers = Breakers::default();
         self.streaks = Streaks::default();
+        self.standings.begin_account();
         self.position_signals.clear();
         self.trades_today = 0;
     }
@@ -383,8 +410,23 @@ impl Book {
             }
             TradingRecord::RearmLapsed => self.rearm_requested = None,
             TradingRecord::PositionsDiffer { since } => self.doubts.positions_differ = *since,
+            TradingRecord::Stage(record) => self.apply_stage(record),
             TradingRecord::FlattenAsked => self.kill = KillPhase::Flattening,
             TradingRecord::KillFinished => self.kill = KillPhase::Finished,
+        }
+    }
+
+    fn apply_stage(&mut self, record: &StageRecord) {
+        if let StageRecord::Entered { stage, at, .. } = record {
+            self.staged = stage.map(|stage| Staged::begin(stage, *at));
+        }
+        let Some(staged) = &mut self.staged else { return };
+        match record {
+            StageRecord::Entered { .. } => {}
+            StageRecord::Offered { .. } => staged.is_offered = true,
+            StageRecord::Closed { .. } => (staged.is_offered, staged.asked) = (false, None),
+            StageRecord::Asked { wall } => staged.asked = Some(*wall),
+            StageRecord::Lapsed => staged.asked = None,
         }
     }
 
@@ -397,6 +439,10 @@ impl Book {
                 self.streaks.forget_calls(Some(source));
             }
             Some(Trip { metric: Some(Metric::ModelDecay), .. }) => self.streaks.forget_calls(None),
+            Some(Trip { metric: Some(Metric::CallsRight), subject: Subject::Source(source), .. }) => {
+                self.streaks.forget_dated(Some(source));
+            }
+            Some(Trip { metric: Some(Metric::CallsRight), .. }) => self.streaks.forget_dated(None),
             Some(Trip { metric: Some(Metric::Slippage), .. }) => self.streaks.forget_slips(),
             Some(Trip { metric: Some(Metric::Latency), .. }) => self.streaks.forget_waits(),
             Some(_) | None => {}
@@ -407,16 +453,30 @@ impl Book {
         match record {
             SignalRecord::Judged { signal, validation } => {
                 self.next_signal = SignalId(signal.id.0 + 1);
-                self.tracker.follow(signal);
+                let traced = Traced { strength: signal.view.strength, has_passed: validation.passed() };
+                self.tracker.follow(signal, (self.learns == Learns::Yes).then_some(traced));
                 let entry = SignalEntry { signal: signal.clone(), validation: validation.clone(), outcome: None };
                 push_bounded(&mut self.signals, Arc::new(entry), KEPT_SIGNALS);
             }
-            SignalRecord::Resolved { signal, source, outcome, is_right, since } => {
+            SignalRecord::Resolved { signal, source, outcome, is_right, since, call } => {
                 let known = || self.signals.iter().rev().find(|entry| entry.signal.id == *signal);
                 let since = since.or_else(|| known().map(|entry| entry.signal.view.as_of)).unwrap_or(outcome.at);
                 self.scorecards.entry(*source).or_default().add(outcome.net_return, since, outcome.at);
+                if let Some(call) = call {
+                    self.chances.add(*source, lesson(*signal, call, outcome));
+                    // The gates ask what a backtest's ask: of what the layers kept, since history has warmed up.
+                    if is_right.is_some() && call.has_passed {
+                        self.standings.add(*source, call.counted(outcome));
+                        if let Some(staged) = &mut self.staged {
+                            staged.add(call.counted(outcome));
+                        }
+                    }
+                }
                 if let Some(is_right) = is_right {
                     self.streaks.end_call(*source, *is_right);
+                    if call.is_some() {
+                        self.streaks.date_call(*source, outcome.at, *is_right);
+                    }
                 }
                 if let Some(entry) = self.signals.iter_mut().rev().find(|entry| entry.signal.id == *signal) {
                     Arc::make_mut(entry).outcome = Some(*outcome);

@@ -1,7 +1,8 @@
 //! Breakers at work: what trips, what follows from it, and how it lets go. The table is `risk/rules.rs`, what is latched `risk/breakers.rs`.
 
 use crate::domain::{
-    Actor, AlertTopic, InstrumentId, Origin, PositionId, ProtectiveReason, Quantity, Ratio, Severity, SignalSource, TradingState,
+    Actor, AlertTopic, Duration, InstrumentId, MarketTime, Origin, PositionId, ProtectiveReason, Quantity, Ratio, Severity,
+    SignalSource, TradingState,
 };
 use crate::engine::judging::closing_request;
 use crate::engine::record::{ProposalRecord, Record, TradingRecord};
@@ -109,7 +110,17 @@ impl Engine {
                 let window = rule.window.filter(|_| !self.is_quiet())?;
                 streaks.right_at_most(source, window).and_then(Ratio::from_f64)
             }
+            Metric::CallsRight => {
+                let Moved::Call(source) = moved else { return None };
+                self.right_lately((rule.scope == Scope::Source).then_some(source), rule.window?).filter(|_| !self.is_quiet())
+            }
         }
+    }
+
+    /// The share of the calls of so many days that were right, of one source or of all together; `None` below 30 calls.
+    pub(super) fn right_lately(&self, source: Option<SignalSource>, days: u32) -> Option<Ratio> {
+        let days = Duration::seconds(86_400 * i64::from(days));
+        self.book.streaks.right_since(source, MarketTime(self.market.now().0.saturating_sub(days.0)))
     }
 
     fn holds(&self, instrument: InstrumentId) -> bool {
@@ -128,6 +139,9 @@ impl Engine {
             Metric::VolatilitySpike => {
                 let held = self.book.ledger.positions().values().map(|position| Moved::Bar(position.instrument));
                 held.filter_map(|moved| self.measure(rule, moved)).max()
+            }
+            Metric::CallsRight => {
+                self.book.streaks.dated_sources().filter_map(|source| self.measure(rule, Moved::Call(source))).min()
             }
             Metric::ModelDecay => self.book.streaks.sources().filter_map(|source| self.measure(rule, Moved::Call(source))).min(),
             Metric::Drawdown | Metric::DailyLoss | Metric::WeeklyLoss | Metric::AccountVolatility => {

@@ -34,9 +34,11 @@ impl Engine {
             Command::Flatten => self.flatten(outcome),
             Command::RequestRearm => self.request_rearm(outcome),
             Command::ConfirmRearm => self.confirm_rearm(actor, outcome),
+            Command::RequestStageUp => self.request_stage_up(outcome),
+            Command::ConfirmStageUp => self.confirm_stage_up(actor, outcome),
             Command::AcknowledgeAlert { alert } => self.acknowledge(*alert, *alert, outcome),
             Command::AcknowledgeAll => self.acknowledge(AlertId(0), AlertId(u64::MAX), outcome),
-            Command::ResetPaper { capital } => self.reset(*capital, outcome),
+            Command::ResetPaper { capital } => self.reset(actor, *capital, outcome),
             Command::JumpTo { until } => self.jump(*until, outcome),
         }
     }
@@ -53,6 +55,7 @@ impl Engine {
         if self.book.rearm_requested.is_some_and(|asked| wall >= asked.plus(REARM_WINDOW)) {
             self.record(Record::Trading(TradingRecord::RearmLapsed), outcome);
         }
+        self.lapse_stage_up(outcome);
     }
 
     /// Tells the person that a wish came to nothing.
@@ -196,7 +199,7 @@ impl Engine {
         self.record(Record::Alert(AlertRecord::Acknowledged { from: first, to: last }), outcome);
     }
 
-    fn reset(&mut self, capital: Money, outcome: &mut Outcome) {
+    fn reset(&mut self, actor: Actor, capital: Money, outcome: &mut Outcome) {
         if self.settings.broker != BrokerKind::Paper {
             let text = "not reset: the broker keeps this account; `pmax --new` begins a new run with it".to_owned();
             return self.tell(text, outcome);
@@ -208,6 +211,7 @@ impl Engine {
         }
         self.withdraw_openings("the paper account begins anew", outcome);
         self.record(Record::Portfolio(PortfolioRecord::Reset { capital }), outcome);
+        self.restart_stages(actor, outcome);
     }
 
     fn jump(&mut self, until: crate::domain::MarketTime, outcome: &mut Outcome) {

@@ -10,9 +10,11 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, SignalSource, WallTime};
 use crate::engine::breaking::Moved;
+use crate::engine::record::Learns;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, Record, RunInput};
 use crate::exchange::Terms;
-use crate::risk::{Limits, Rules};
+use crate::portfolio::SizingSettings;
+use crate::risk::{Limits, Rules, StageSettings};
 use crate::signals::{Gates, PlanGates, Resolved, Script, ScriptRef, Scripts, Strategy, StrategySettings, strategies};
 
 /// The settings decisions depend on. They are part of a run's first input and of every restart, so that a replay uses the same.
@@ -36,12 +38,28 @@ pub struct EngineSettings {
     pub confirm_tolerance: Ratio,
     /// A bar's move, in usual deviations, from which an alert is raised.
     pub alert_deviations: Ratio,
-    /// The plan's gates: no decision depends on them, but a change of one is journalled against them. Older runs recorded none.
+    /// The plan's gates: those of the stages size trades and open stages; a change of one is journalled. Older runs recorded none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<PlanGates>,
     /// Which broker the run trades with.
     #[serde(default)]
     pub broker: BrokerKind,
+    /// How a chance becomes a size. Older runs recorded none: they state no chances and size every trade exploratory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizing: Option<SizingSettings>,
+    /// How much of the account counts at each stage; nothing where stages are not enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<StageSettings>,
+}
+
+impl EngineSettings {
+    /// Whether a run with these settings learns chances.
+    pub const fn learns(&self) -> Learns {
+        match self.sizing {
+            Some(_) => Learns::Yes,
+            None => Learns::No,
+        }
+    }
 }
 
 /// What an engine is made of.
@@ -172,8 +190,9 @@ impl Engine {
     /// The earliest wall time at which something lapses, if anything waits; the runtime sends [`InputBody::Timer`] then.
     pub fn next_deadline(&self) -> Option<WallTime> {
         let proposals = self.book.proposals.values().map(|proposal| proposal.expires);
-        let rearm = self.book.rearm_requested.map(|asked| asked.plus(super::commands::REARM_WINDOW));
-        proposals.chain(rearm).min()
+        let stage_up = self.book.staged.and_then(|staged| staged.asked);
+        let asked = [self.book.rearm_requested, stage_up].into_iter().flatten();
+        proposals.chain(asked.map(|asked| asked.plus(super::commands::REARM_WINDOW))).min()
     }
 
     /// The decided half of the state.

@@ -265,6 +265,10 @@ pub enum Command {
     RequestRearm,
     /// Second step, within a minute of the first.
     ConfirmRearm,
+    /// First step to the next stage of the account.
+    RequestStageUp,
+    /// Second step, within a minute of the first.
+    ConfirmStageUp,
     /// Mark one alert as seen.
     AcknowledgeAlert {
         /// Its number.

@@ -1,16 +1,18 @@
 //! From a closed bar to a proposal: views, verdicts, size, and the proposal's later revisions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::{
-    AlertTopic, Bar, Direction, InstrumentId, OrderKind, OrderRequest, OrderSide, Origin, Position, PositionId, PositionSide,
-    Probability, ProposalId, Protection, Quantity, Ratio, RiskLevel, Severity, Signal, SignalId, SignalSource, TimeInForce,
-    TradingState, Validation, View,
+    AlertTopic, Bar, Direction, InstrumentId, Learnt, MarketTime, OrderKind, OrderRequest, OrderSide, Origin, Position,
+    PositionId, PositionSide, Probability, ProposalId, Protection, Quantity, Ratio, RiskLevel, Severity, Signal, SignalId,
+    SignalSource, TimeInForce, TradingState, Validation, View,
 };
 use crate::domain::{Duration, Money};
 use crate::engine::record::{ProposalRecord, Record, SignalRecord};
-use crate::engine::{Engine, Outcome, Proposal, Series};
-use crate::portfolio::{self, SizingRule};
+use crate::engine::sizing::confidence;
+use crate::engine::{Engine, Outcome, Proposal, Series, SignalEntry};
+use crate::portfolio::Sized;
 use crate::signals::{self, BookFacts, Case, Thought};
 use crate::stats;
 
@@ -72,35 +74,59 @@ impl Engine {
     fn judge_one(&self, (source, thought): (SignalSource, Thought), bar: &Bar) -> Option<(Signal, Validation)> {
         let series = self.market.get(bar.instrument)?;
         let as_of = series.as_of();
+        let strength = Ratio::from_f64(thought.strength)?;
+        let (probability, learnt) = self.chance_of(source, strength, bar.close_at);
         let view = View {
             source,
             instrument: bar.instrument,
             direction: thought.direction,
-            strength: Ratio::from_f64(thought.strength)?,
+            strength,
             horizon_bars: thought.horizon_bars,
-            probability: Probability::Uncalibrated,
+            probability,
             as_of: bar.close_at,
             reference: bar.close,
             rationale: thought.rationale,
         };
-        let validation = self.validate(&view)?;
         let risk = signals::risk_level(&as_of, series.bars_per_year()).unwrap_or(RiskLevel::Extreme);
-        Some((Signal { id: self.book.next_signal, view, risk }, validation))
+        let signal = Signal { id: self.book.next_signal, view, risk, learnt };
+        let validation = self.validate(&signal)?;
+        Some((signal, validation))
     }
 
-    /// What the layers say of a view now.
-    fn validate(&self, view: &View) -> Option<Validation> {
+    /// The chance of a view made now, and what it rests on; uncalibrated before enough of its source's signals have ended.
+    fn chance_of(&self, source: SignalSource, strength: Ratio, made: MarketTime) -> (Probability, Option<Learnt>) {
+        let none = (Probability::Uncalibrated, None);
+        if self.book.learns.is_no() {
+            return none;
+        }
+        let Some(stated) = self.book.chances.state(source, strength.to_f64(), made) else { return none };
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let Some((chance, base)) = Ratio::from_f64(stated.chance).zip(Ratio::from_f64(stated.base)) else { return none };
+        let learnt = Learnt {
+            outcomes: number(stated.outcomes),
+            independent: number(stated.independent),
+            base,
+            mean_right: stated.mean_right.and_then(Ratio::from_f64),
+            mean_wrong: stated.mean_wrong.and_then(Ratio::from_f64),
+        };
+        (Probability::Calibrated(chance), Some(learnt))
+    }
+
+    /// What the layers say of a signal now.
+    fn validate(&self, signal: &Signal) -> Option<Validation> {
+        let view = &signal.view;
         let series = self.market.get(view.instrument)?;
         let record = self.book.scorecards.get(&view.source).copied().unwrap_or_default();
-        let (as_of, book, gates) = (series.as_of(), self.book_facts(view), &self.settings.gates);
+        let (as_of, book, gates) = (series.as_of(), self.book_facts(signal), &self.settings.gates);
         Some(signals::judge(&Case { view, as_of, bars_per_year: series.bars_per_year(), book, record, gates }))
     }
 
-    fn book_facts(&self, view: &View) -> BookFacts {
-        let equity = self.book.performance.equity();
+    fn book_facts(&self, signal: &Signal) -> BookFacts {
+        let (view, equity) = (&signal.view, self.counted_equity());
+        // The layers look at the largest trade that it could become: what they doubt makes it smaller.
         let trade_value = self
-            .exploratory_quantity(view.instrument, view.reference)
-            .and_then(|quantity| Money::notional(view.reference, quantity, equity.currency()).ok());
+            .sized(signal, Ratio::ONE, view.reference)
+            .and_then(|sized| Money::notional(view.reference, sized.quantity, equity.currency()).ok());
         let sector = self.sector_exposure(view.instrument);
         let with_trade = trade_value.and_then(|value| sector.plus(value).ok());
         BookFacts {
@@ -124,12 +150,6 @@ impl Engine {
         self.book.ledger.positions().values().filter_map(with).reduce(f64::max)
     }
 
-    fn exploratory_quantity(&self, instrument: InstrumentId, price: crate::domain::Price) -> Option<Quantity> {
-        let known = self.instruments.get(instrument)?;
-        let (equity, share) = (self.book.performance.equity(), self.settings.gates.exploratory_size);
-        portfolio::exploratory(equity, share, price, known.lot, known.min_quantity).map(|sized| sized.quantity)
-    }
-
     /// Turns a signal that passed into a proposal, if there is room and trading is allowed.
     fn propose(&mut self, signal: &Signal, validation: &Validation, outcome: &mut Outcome) {
         let waiting = u32::try_from(self.book.proposals.len()).unwrap_or(u32::MAX);
@@ -141,26 +161,29 @@ impl Engine {
             return;
         }
         let id = self.book.next_proposal;
-        if let Some(request) = self.opening_request(&signal.view, id, signal.id) {
-            self.make(id, 1, signal.id, request, Some(SizingRule::Exploratory), outcome);
+        if let Some((request, sized)) = self.opening_request(signal, validation, id) {
+            self.make(id, 1, signal.id, (request, Some(sized)), outcome);
         }
     }
 
-    fn opening_request(&self, view: &View, proposal: ProposalId, signal: SignalId) -> Option<OrderRequest> {
+    fn opening_request(&self, signal: &Signal, validation: &Validation, proposal: ProposalId) -> Option<(OrderRequest, Sized)> {
+        let view = &signal.view;
         let series = self.market.get(view.instrument)?;
         let price = series.last()?;
         let known = self.instruments.get(view.instrument)?;
         let protection = signals::exit_levels(view, &series.as_of(), &self.settings.gates, price, known.tick)?;
-        Some(OrderRequest {
+        let sized = self.sized(signal, confidence(validation), price)?;
+        let request = OrderRequest {
             instrument: view.instrument,
             side: OrderSide::from(view.direction),
-            quantity: self.exploratory_quantity(view.instrument, price)?,
+            quantity: sized.quantity,
             kind: OrderKind::Market,
             time_in_force: TimeInForce::GoodTillCancelled,
             protection,
             closes: None,
-            origin: Origin::Proposal { proposal, signal },
-        })
+            origin: Origin::Proposal { proposal, signal: signal.id },
+        };
+        Some((request, sized))
     }
 
     /// A signal whose horizon has ended opens nothing any more.
@@ -199,7 +222,7 @@ impl Engine {
     fn propose_close(&mut self, signal: SignalId, position: &Position, outcome: &mut Outcome) {
         let id = self.book.next_proposal;
         let request = closing_request(position, position.quantity, Origin::Proposal { proposal: id, signal });
-        self.make(id, 1, signal, request, None, outcome);
+        self.make(id, 1, signal, (request, None), outcome);
     }
 
     fn make(
@@ -207,8 +230,7 @@ impl Engine {
         id: ProposalId,
         revision: u32,
         signal: SignalId,
-        request: OrderRequest,
-        sizing: Option<SizingRule>,
+        (request, sized): (OrderRequest, Option<Sized>),
         outcome: &mut Outcome,
     ) {
         let Some(reference) = self.market.get(request.instrument).and_then(|series| series.last()) else { return };
@@ -221,7 +243,8 @@ impl Engine {
             request,
             reference,
             tolerance: self.settings.confirm_tolerance,
-            sizing,
+            sizing: sized.map(|sized| sized.rule),
+            not_sized: sized.and_then(|sized| sized.why),
             made_at: self.market.now(),
             expires: before.unwrap_or_else(|| self.wall.plus(lifetime)),
         };
@@ -239,13 +262,16 @@ impl Engine {
                     .book
                     .ledger
                     .position(position)
-                    .map(|position| closing_request(position, position.quantity, proposal.request.origin)),
-                None => self.view_of(proposal.signal).and_then(|view| self.opening_request(&view, proposal.id, proposal.signal)),
+                    .map(|position| (closing_request(position, position.quantity, proposal.request.origin), None)),
+                None => self.entry_of(proposal.signal).and_then(|entry| {
+                    let opened = self.opening_request(&entry.signal, &entry.validation, proposal.id);
+                    opened.map(|(request, sized)| (request, Some(sized)))
+                }),
             };
             let refusal = self.refusal_by_now(&proposal);
             match request.filter(|_| refusal.is_none()) {
                 Some(request) => {
-                    self.make(proposal.id, proposal.revision + 1, proposal.signal, request, proposal.sizing, outcome);
+                    self.make(proposal.id, proposal.revision + 1, proposal.signal, request, outcome);
                 }
                 None => {
                     let why = refusal.unwrap_or_else(|| "its position or its price is gone".to_owned());
@@ -256,14 +282,14 @@ impl Engine {
     }
 
     fn refusal_by_now(&self, proposal: &Proposal) -> Option<String> {
-        let view = self.view_of(proposal.signal).filter(|_| proposal.request.opens_exposure())?;
-        let validation = self.validate(&view)?;
+        let entry = self.entry_of(proposal.signal).filter(|_| proposal.request.opens_exposure())?;
+        let validation = self.validate(&entry.signal)?;
         let failed = validation.first_failure()?;
         Some(format!("its signal would be refused by now ({}: {})", failed.layer.word(), failed.reason))
     }
 
-    fn view_of(&self, signal: SignalId) -> Option<View> {
-        self.book.signals.iter().rev().find(|entry| entry.signal.id == signal).map(|entry| entry.signal.view.clone())
+    fn entry_of(&self, signal: SignalId) -> Option<&SignalEntry> {
+        self.book.signals.iter().rev().find(|entry| entry.signal.id == signal).map(Arc::as_ref)
     }
 }
 

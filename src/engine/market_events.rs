@@ -20,13 +20,15 @@ impl Engine {
             self.trip_breakers(Moved::Equity, outcome);
         }
         for resolved in noticed.resolved {
-            let (signal, source) = (resolved.signal, resolved.source);
+            let (signal, source, call) = (resolved.signal, resolved.source, resolved.call);
             // A call of the warm-up says how history was, not how the source does.
             let is_right = (resolved.since >= self.book.quiet_until).then_some(resolved.is_right);
-            let (ended, since) = (resolved.outcome, Some(resolved.since));
-            self.record(Record::Signal(SignalRecord::Resolved { signal, source, outcome: ended, is_right, since }), outcome);
+            let since = Some(resolved.since);
+            let ended = SignalRecord::Resolved { signal, source, outcome: resolved.outcome, is_right, since, call };
+            self.record(Record::Signal(ended), outcome);
             self.withdraw_opening_of(signal, outcome);
             self.trip_breakers(Moved::Call(source), outcome);
+            self.judge_stage(outcome);
         }
         if self.book.kill == KillPhase::Flattening && !matches!(event, MarketEvent::Quoted { .. }) {
             self.advance_kill(Again::Later, outcome);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{MarketTime, OrderRequest, Price, ProposalId, Ratio, SignalId, WallTime};
-use crate::portfolio::SizingRule;
+use crate::portfolio::{NotSized, SizingRule};
 
 /// A validated, sized signal. Its order exists only after a person confirmed this very revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Proposal {
     pub tolerance: Ratio,
     /// How the size was found; `None` for a close.
     pub sizing: Option<SizingRule>,
+    /// Why the size is exploratory; nothing for another size, a close, and in runs that learn no chances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_sized: Option<NotSized>,
     /// When, in market time.
     pub made_at: MarketTime,
     /// When it lapses, on the wall clock.

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     Actor, Alert, AlertId, BrokerRef, DealId, Duration, Fill, InstrumentId, LedgerId, MarketTime, Mode, Money, Order, OrderId,
     OrderKind, OrderRequest, Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource,
-    TradingState, Validation, WallTime,
+    Stage, TradingState, Validation, WallTime,
 };
-use crate::engine::Proposal;
 use crate::engine::event::{Seen, TapeRef, WasClean};
+use crate::engine::{Proposal, Shown};
 use crate::orders::{OrderState, OrderStep};
 use crate::risk::{Refusal, RuleName, Subject, Trip};
-use crate::signals::Commentary;
+use crate::signals::{Commentary, EndedCall};
 
 /// A decision. Applying all of them in order gives the book.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub enum RunRecord {
         first_deal: DealId,
         /// End of the warm-up.
         quiet_until: MarketTime,
+        /// Whether chances are learnt.
+        #[serde(default, skip_serializing_if = "Learns::is_no")]
+        learns: Learns,
     },
     /// A process took the run up again.
     Resumed {
@@ -62,12 +65,33 @@ pub enum RunRecord {
         was_clean: WasClean,
         /// When.
         wall: WallTime,
+        /// Whether chances are learnt from now on.
+        #[serde(default, skip_serializing_if = "Learns::is_no")]
+        learns: Learns,
     },
     /// The tape runs ahead.
     Jumped {
         /// Where to.
         until: MarketTime,
     },
+}
+
+/// Whether a run learns chances from its outcomes. Runs of before that was possible recorded nothing, and go on without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Learns {
+    /// Every chance is uncalibrated.
+    #[default]
+    No,
+    /// A source with enough ended signals states calibrated chances.
+    Yes,
+}
+
+impl Learns {
+    /// Whether nothing is learnt.
+    pub const fn is_no(&self) -> bool {
+        matches!(self, Self::No)
+    }
 }
 
 /// About mode, trading state, breakers and the kill switch.
@@ -140,6 +164,44 @@ pub enum TradingRecord {
         /// When the first answer that differs was asked for.
         since: Option<WallTime>,
     },
+    /// About the stages of the account.
+    Stage(StageRecord),
+}
+
+/// About the stages of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageRecord {
+    /// Another stage began, or stages were switched off.
+    Entered {
+        /// Which; nothing where the whole account counts.
+        stage: Option<Stage>,
+        /// Who.
+        who: Actor,
+        /// When, in market time: calls made from here on count.
+        at: MarketTime,
+        /// When, on the wall clock.
+        wall: WallTime,
+    },
+    /// The gate to the next stage is passed.
+    Offered {
+        /// The next stage.
+        next: Stage,
+        /// The record that passed it.
+        shown: Shown,
+    },
+    /// It is not passed any more.
+    Closed {
+        /// The next stage.
+        next: Stage,
+    },
+    /// The first step of stepping up.
+    Asked {
+        /// When, on the wall clock.
+        wall: WallTime,
+    },
+    /// The second step did not come in time.
+    Lapsed,
 }
 
 const fn engine() -> Actor {
@@ -171,6 +233,9 @@ pub enum SignalRecord {
         /// When the view was formed; nothing in journals from before that was kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<MarketTime>,
+        /// What is learnt from it; nothing in runs that learn nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<EndedCall>,
     },
 }
 

@@ -2,14 +2,14 @@
 
 use crate::domain::{Actor, AlertTopic, OrderId, RunId, Severity, TradingState, counted};
 use crate::engine::event::{GateChange, RunInput, WasClean};
-use crate::engine::record::{ProposalRecord, Record, RunRecord};
+use crate::engine::record::{Learns, ProposalRecord, Record, RunRecord};
 use crate::engine::{Effect, Engine, Outcome};
 use crate::orders::{OrderState, OrderStep};
 
 impl Engine {
     pub(super) fn decide_on_run(&mut self, input: &RunInput, outcome: &mut Outcome) {
         match input {
-            RunInput::Opened { run, ledger, tape, capital, first_order, first_deal, quiet_until, version: _, settings: _ } => {
+            RunInput::Opened { run, ledger, tape, capital, first_order, first_deal, quiet_until, version: _, settings } => {
                 let opened = RunRecord::Opened {
                     run: *run,
                     ledger: *ledger,
@@ -18,10 +18,12 @@ impl Engine {
                     first_order: *first_order,
                     first_deal: *first_deal,
                     quiet_until: *quiet_until,
+                    learns: settings.learns(),
                 };
                 self.record(Record::Run(opened), outcome);
+                self.switch_stages(outcome);
             }
-            RunInput::Resumed { was_clean, .. } => self.resume(*was_clean, outcome),
+            RunInput::Resumed { was_clean, settings, .. } => self.resume(*was_clean, settings.learns(), outcome),
             RunInput::GatesChanged { by, since, changes } => self.say_gates_changed(*by, *since, changes, outcome),
             RunInput::Checkpoint { .. } | RunInput::Suspended => {}
             RunInput::Failed { what } => self.fail(what, outcome),
@@ -40,9 +42,10 @@ impl Engine {
     }
 
     /// A restart: read-only, proposals are gone, what was never sent is not sent, what has no reply is unknown until the broker answers.
-    fn resume(&mut self, was_clean: WasClean, outcome: &mut Outcome) {
+    fn resume(&mut self, was_clean: WasClean, learns: Learns, outcome: &mut Outcome) {
         let wall = self.wall;
-        self.record(Record::Run(RunRecord::Resumed { was_clean, wall }), outcome);
+        self.record(Record::Run(RunRecord::Resumed { was_clean, wall, learns }), outcome);
+        self.switch_stages(outcome);
         for proposal in self.book.proposals.keys().copied().collect::<Vec<_>>() {
             let why = "the workstation was restarted".to_owned();
             self.record(Record::Proposal(ProposalRecord::Withdrawn { proposal, why }), outcome);

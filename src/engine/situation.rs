@@ -1,6 +1,6 @@
 //! Gathers what the pre-trade checks look at. Cost does not grow with the number of orders or the length of history.
 
-use crate::domain::{BrokerKind, InstrumentId, Money, OrderRequest, Ratio};
+use crate::domain::{BrokerKind, InstrumentId, Money, OrderRequest};
 use crate::engine::{Engine, Series};
 use crate::risk::Situation;
 
@@ -22,13 +22,13 @@ impl Engine {
             has_twin: book.orders.has_twin(request),
             is_blocked: request.opens_exposure() && self.blocking(instrument, &request.origin).is_some(),
             unknown_orders: book.orders.unknown() + u32::from(book.doubts.positions_differ.is_some()),
-            equity: book.performance.equity(),
+            equity: self.counted_equity(),
             cash: book.ledger.cash(),
             instrument_exposure: self.exposure(instrument),
             sector_exposure: self.sector_exposure(instrument),
             gross_exposure: self.gross_with_orders(),
             cash_on_order: book.on_order_total(),
-            cost_allowance: Ratio::from_nanos(self.settings.terms.round_trip().nanos() / 2),
+            cost_allowance: self.cost_allowance(),
             trades_today: book.trades_today,
             daily_loss: book.performance.daily_loss(),
             weekly_loss: book.performance.weekly_loss(),
@@ -63,7 +63,7 @@ impl Engine {
             .unwrap_or_else(|_| self.beyond_measure())
     }
 
-    fn gross_with_orders(&self) -> Money {
+    pub(super) fn gross_with_orders(&self) -> Money {
         let book = &self.book;
         let held = book.valuation.gross(&book.ledger);
         held.and_then(|held| held.plus(book.on_order_total())).unwrap_or_else(|_| self.beyond_measure())

@@ -12,7 +12,7 @@ use crate::domain::{
     ProposalId, Protection, Quantity, QuoteOrigin, Ratio, RunId, SignalSource, TradingState, WallTime,
 };
 use crate::engine::history::Forming;
-use crate::engine::{Activity, BarHistory, KillPhase, Proposal, SignalEntry, StateReason};
+use crate::engine::{Activity, BarHistory, KillPhase, Proposal, SignalEntry, StandingView, StateReason};
 use crate::orders::TrackedOrder;
 use crate::portfolio::DayResult;
 use crate::risk::{CheckResult, Gauge, Hold, Trip};
@@ -207,6 +207,9 @@ pub struct Snapshot {
     pub kill: KillPhase,
     /// When re-arming was asked for.
     pub rearm_requested: Option<WallTime>,
+    /// Whether something is held that a person lets go by re-arming.
+    #[serde(default)]
+    pub needs_rearming: bool,
     /// Latched breakers, in the order in which they tripped.
     pub breakers: Vec<BreakerRow>,
     /// The account.
@@ -229,6 +232,9 @@ pub struct Snapshot {
     pub signals: Vec<Arc<SignalEntry>>,
     /// Records by source.
     pub scores: Vec<ScoreRow>,
+    /// How the account stands against the gates.
+    #[serde(default)]
+    pub standing: StandingView,
     /// Gauges.
     pub gauges: Vec<Gauge>,
     /// Results by day, oldest first.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Money, OrderRequest, OrderSide, Origin, Position, PositionId, Protection, ProtectiveReason, Ratio};
+use crate::domain::{Money, OrderRequest, OrderSide, Origin, Position, PositionId, Protection, ProtectiveReason};
 use crate::engine::history::Series;
 use crate::engine::judging::closing_request;
 use crate::engine::snapshot::{
@@ -38,6 +38,7 @@ impl Engine {
             reason: book.reason.clone(),
             kill: book.kill,
             rearm_requested: book.rearm_requested,
+            needs_rearming: book.needs_rearming(),
             breakers: self.latched_breakers(),
             account: self.account_view(&positions),
             quotes: self.market.iter().map(|series| self.quote_row(series)).collect(),
@@ -49,6 +50,7 @@ impl Engine {
             proposals: book.proposals.values().map(|proposal| self.proposal_row(proposal)).collect(),
             signals: book.signals.iter().rev().cloned().collect(),
             scores: book.scorecards.iter().map(|(source, card)| ScoreRow { source: *source, card: *card }).collect(),
+            standing: self.standing_view(),
             gauges: self.gauges(),
             days: book.performance.days().iter().copied().collect(),
             alerts: book.alerts.iter().rev().cloned().collect(),
@@ -177,9 +179,8 @@ impl Engine {
             OrderSide::Sell => quote.bid,
         });
         let price = request.named_price().or(side).or(last);
-        let equity = self.book.performance.equity();
+        let equity = self.counted_equity();
         let notional = price.and_then(|price| Money::notional(price, request.quantity, equity.currency()).ok());
-        let allowance = Ratio::from_nanos(self.settings.terms.round_trip().nanos() / 2);
         Some(OrderPreview {
             subject: *subject,
             request,
@@ -187,7 +188,7 @@ impl Engine {
             last,
             notional,
             share_of_equity: notional.and_then(|value| value.ratio_to(equity)),
-            estimated_cost: notional.and_then(|value| value.times(allowance).ok()),
+            estimated_cost: notional.and_then(|value| value.times(self.cost_allowance()).ok()),
             loss_at_stop: price.and_then(|price| loss_at_stop(&request, price, equity)),
             checks: self.checks_of(subject, &request),
         })

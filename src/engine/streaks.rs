@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Duration, Ratio, SignalSource};
+use crate::domain::{Duration, MarketTime, Ratio, SignalSource};
 use crate::stats;
 
 /// Calls kept of each source.
 const KEPT_CALLS: usize = 250;
 /// Fewer calls say nothing.
 const LEAST_CALLS: usize = 30;
+
+/// Calls kept of each source with the time of their end: where more end in a window of days, the latest of them count.
+const KEPT_DATED: usize = 2_000;
 
 /// Market orders and answers kept.
 const KEPT_ORDERS: usize = 100;
@@ -23,6 +26,9 @@ pub(super) struct Streaks {
     losses: u32,
     rejects: u32,
     calls: BTreeMap<SignalSource, VecDeque<bool>>,
+    /// Ends of calls and whether they were right, for what looks back in days.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    dated: BTreeMap<SignalSource, VecDeque<(MarketTime, bool)>>,
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     slips: VecDeque<Ratio>,
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
@@ -32,7 +38,8 @@ pub(super) struct Streaks {
 impl Streaks {
     /// Whether nothing was counted.
     pub(super) fn is_empty(&self) -> bool {
-        self.losses == 0 && self.rejects == 0 && self.calls.is_empty() && self.slips.is_empty() && self.waits.is_empty()
+        let no_calls = self.calls.is_empty() && self.dated.is_empty();
+        self.losses == 0 && self.rejects == 0 && no_calls && self.slips.is_empty() && self.waits.is_empty()
     }
 
     /// A round trip has ended.
@@ -57,6 +64,31 @@ impl Streaks {
         if calls.len() > KEPT_CALLS {
             calls.pop_front();
         }
+    }
+
+    /// A call of a source has ended, for what looks back in days.
+    pub(super) fn date_call(&mut self, source: SignalSource, at: MarketTime, is_right: bool) {
+        let calls = self.dated.entry(source).or_default();
+        calls.push_back((at, is_right));
+        if calls.len() > KEPT_DATED {
+            calls.pop_front();
+        }
+    }
+
+    /// The share of the calls since then that were right, of one source or of all together; `None` below 30 calls.
+    pub(super) fn right_since(&self, source: Option<SignalSource>, since: MarketTime) -> Option<Ratio> {
+        let meant = self.dated.iter().filter(|(of, _)| source.is_none_or(|source| source == **of));
+        let (mut right, mut count) = (0_i128, 0_i128);
+        for (_, is_right) in meant.flat_map(|(_, calls)| calls.iter().rev().take_while(|(at, _)| *at >= since)) {
+            right += i128::from(*is_right);
+            count += 1;
+        }
+        (count >= LEAST_CALLS as i128).then(|| Ratio::of(right, count)).flatten()
+    }
+
+    /// Sources with calls that look back in days.
+    pub(super) fn dated_sources(&self) -> impl Iterator<Item = SignalSource> + '_ {
+        self.dated.keys().copied()
     }
 
     /// A market order has traded, so much worse than its reference (better where negative).
@@ -128,6 +160,10 @@ impl Streaks {
         self.losses = 0;
     }
 
+    pub(super) fn forget_dated(&mut self, source: Option<SignalSource>) {
+        self.dated.retain(|of, _| source.is_some_and(|source| source != *of));
+    }
+
     pub(super) fn forget_calls(&mut self, source: Option<SignalSource>) {
         self.calls.retain(|of, _| source.is_some_and(|source| source != *of));
     }
@@ -153,6 +189,28 @@ mod tests {
         assert_eq!(streaks.latency(5), Some(Ratio::from_nanos(3_000_000_000)));
         streaks.forget_slips();
         streaks.forget_waits();
+        assert!(streaks.is_empty());
+    }
+
+    #[test]
+    fn calls_of_the_latest_days_are_counted_from_thirty_on() {
+        let (one, other) = (SignalSource::BaselineMomentum, SignalSource::BaselineReversal);
+        let mut streaks = Streaks::default();
+        for call in 0..40 {
+            streaks.date_call(one, MarketTime(call), call % 20 >= 11);
+        }
+        assert_eq!(streaks.right_since(Some(one), MarketTime(11)), None, "29 calls");
+        // The last 30: ten of them from 10 to 19, of which 9 are right, and 20 to 39, of which 9 are.
+        assert_eq!(streaks.right_since(Some(one), MarketTime(10)), Ratio::of(18, 30));
+        assert_eq!(streaks.right_since(Some(one), MarketTime(0)), Ratio::of(45, 100), "at the line");
+        (0..10).for_each(|call| streaks.date_call(other, MarketTime(call), false));
+        assert_eq!(streaks.right_since(Some(other), MarketTime(0)), None);
+        assert_eq!(streaks.right_since(None, MarketTime(0)), Ratio::of(18, 50), "all together");
+        (0..3_000).for_each(|call| streaks.date_call(other, MarketTime(call), true));
+        assert_eq!(streaks.dated[&other].len(), KEPT_DATED);
+        streaks.forget_dated(Some(other));
+        assert_eq!(streaks.dated_sources().collect::<Vec<_>>(), [one]);
+        streaks.forget_dated(None);
         assert!(streaks.is_empty());
     }
 

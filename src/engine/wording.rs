@@ -2,7 +2,7 @@
 
 use crate::domain::{Fill, InstrumentId, InstrumentTable, OrderId, Origin, Severity, counted};
 use crate::engine::event::WasClean;
-use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, TradingRecord};
+use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, StageRecord, TradingRecord};
 use crate::engine::{Book, KillPhase};
 use crate::orders::OrderStep;
 use crate::risk::{Action, Subject, Trip};
@@ -63,6 +63,20 @@ fn trading(record: &TradingRecord, book: &Book, instruments: &InstrumentTable) -
             (Severity::Info, "positions here and at the broker agree again".to_owned())
         }
         TradingRecord::KillFinished => kill_finished(book),
+        TradingRecord::Stage(record) => staged(record),
+    }
+}
+
+fn staged(record: &StageRecord) -> (Severity, String) {
+    match record {
+        StageRecord::Entered { stage: Some(stage), who, .. } => (Severity::Warning, format!("{stage} of the account by {who}")),
+        StageRecord::Entered { stage: None, who, .. } => {
+            (Severity::Warning, format!("stages switched off by {who}: the whole account counts"))
+        }
+        StageRecord::Offered { next, shown } => (Severity::Info, format!("{next} is open: {}", shown.words())),
+        StageRecord::Closed { next } => (Severity::Info, format!("{next} is not open any more: its gate is not passed")),
+        StageRecord::Asked { .. } => (Severity::Info, "the next stage was asked for; confirm within 60 s".to_owned()),
+        StageRecord::Lapsed => (Severity::Info, "the next stage was not confirmed within 60 s".to_owned()),
     }
 }
 

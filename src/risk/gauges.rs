@@ -48,7 +48,7 @@ pub struct Exposures {
 }
 
 /// Gauges in the order in which they stand.
-const ORDER: [GaugeKind; 15] = [
+const ORDER: [GaugeKind; 16] = [
     GaugeKind::Breaker(Metric::Drawdown),
     GaugeKind::Breaker(Metric::DailyLoss),
     GaugeKind::Breaker(Metric::WeeklyLoss),
@@ -59,6 +59,7 @@ const ORDER: [GaugeKind; 15] = [
     GaugeKind::Breaker(Metric::LosingStreak),
     GaugeKind::Breaker(Metric::VolatilitySpike),
     GaugeKind::Breaker(Metric::ModelDecay),
+    GaugeKind::Breaker(Metric::CallsRight),
     GaugeKind::Breaker(Metric::RejectStreak),
     GaugeKind::Breaker(Metric::UnknownOrders),
     GaugeKind::Breaker(Metric::StaleData),

@@ -25,6 +25,8 @@ pub enum Metric {
     RejectStreak,
     /// A source's share of right calls.
     ModelDecay,
+    /// The share of right calls of the latest days, as it stands.
+    CallsRight,
     /// Held instruments whose price is stale.
     StaleData,
     /// Orders whose fate is unknown.
@@ -65,7 +67,7 @@ pub enum Wakes {
 
 impl Metric {
     /// All metrics, in the order in which gauges stand.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Drawdown,
         Self::DailyLoss,
         Self::WeeklyLoss,
@@ -73,6 +75,7 @@ impl Metric {
         Self::LosingStreak,
         Self::VolatilitySpike,
         Self::ModelDecay,
+        Self::CallsRight,
         Self::RejectStreak,
         Self::UnknownOrders,
         Self::StaleData,
@@ -91,6 +94,7 @@ impl Metric {
             Self::VolatilitySpike => "vol. spike",
             Self::RejectStreak => "rejects",
             Self::ModelDecay => "calls right",
+            Self::CallsRight => "right lately",
             Self::StaleData => "stale prices",
             Self::UnknownOrders => "unknown",
             Self::Slippage => "slippage",
@@ -111,6 +115,7 @@ impl Metric {
             }
             Self::RejectStreak => "orders in a row that the broker rejected; one that it took ends it",
             Self::ModelDecay => "upper end of Wilson's 95 % interval of a source's latest calls; from 30 calls on; the lowest",
+            Self::CallsRight => "share of a source's calls of the latest days that were right; from 30 calls on; the lowest",
             Self::StaleData => "held instruments without news for five bar periods, or that the feed is silent about",
             Self::UnknownOrders => "orders that were sent, and whose fate no answer has settled",
             Self::Slippage => {
@@ -123,7 +128,7 @@ impl Metric {
     /// What the value is counted in.
     pub const fn unit(self) -> Unit {
         match self {
-            Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::ModelDecay => Unit::Share,
+            Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::ModelDecay | Self::CallsRight => Unit::Share,
             Self::AccountVolatility | Self::Slippage => Unit::Percent,
             Self::Latency => Unit::Seconds,
             Self::LosingStreak | Self::RejectStreak | Self::StaleData | Self::UnknownOrders => Unit::Count,
@@ -135,6 +140,7 @@ impl Metric {
     pub const fn window(self) -> Option<(u32, u32, &'static str)> {
         match self {
             Self::ModelDecay => Some((30, 250, "calls")),
+            Self::CallsRight => Some((7, 90, "days")),
             Self::Slippage => Some((5, 100, "market orders")),
             Self::Latency => Some((5, 100, "orders")),
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => None,
@@ -146,7 +152,7 @@ impl Metric {
     pub const fn scopes(self) -> &'static [Scope] {
         match self {
             Self::VolatilitySpike => &[Scope::Instrument, Scope::Account],
-            Self::ModelDecay => &[Scope::Source, Scope::Account],
+            Self::ModelDecay | Self::CallsRight => &[Scope::Source, Scope::Account],
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => &[Scope::Account],
             Self::LosingStreak | Self::RejectStreak | Self::StaleData | Self::UnknownOrders => &[Scope::Account],
             Self::Slippage | Self::Latency => &[Scope::Account],
@@ -160,14 +166,15 @@ impl Metric {
             Self::VolatilitySpike => Wakes::Bar,
             Self::LosingStreak | Self::RejectStreak | Self::UnknownOrders | Self::StaleData => Wakes::Input,
             Self::Slippage | Self::Latency => Wakes::Input,
-            Self::ModelDecay => Wakes::Call,
+            Self::ModelDecay | Self::CallsRight => Wakes::Call,
         }
     }
 
     /// Whether the value counts something that begins anew when its breaker lets go.
     pub const fn is_streak(self) -> bool {
         match self {
-            Self::LosingStreak | Self::RejectStreak | Self::ModelDecay | Self::Slippage | Self::Latency => true,
+            Self::LosingStreak | Self::RejectStreak | Self::Slippage | Self::Latency => true,
+            Self::ModelDecay | Self::CallsRight => true,
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => false,
             Self::VolatilitySpike | Self::StaleData | Self::UnknownOrders => false,
         }
@@ -175,7 +182,7 @@ impl Metric {
 
     /// Whether too little of it is what trips, instead of too much.
     pub const fn falls(self) -> bool {
-        matches!(self, Self::ModelDecay)
+        matches!(self, Self::ModelDecay | Self::CallsRight)
     }
 
     /// Whether a value trips: it has reached the limit, or for a share of right calls, lies below it.

@@ -15,7 +15,8 @@ use toml::{Table, Value};
 use crate::domain::{BrokerKind, Ratio};
 use crate::engine::EngineSettings;
 use crate::exchange::Terms;
-use crate::risk::{Limits, Rules};
+use crate::portfolio::SizingSettings;
+use crate::risk::{Limits, Rules, StageSettings};
 use crate::runtime::Trouble;
 use crate::runtime::config::layers::Origins;
 use crate::runtime::config::rules::Misfit;
@@ -51,6 +52,10 @@ pub struct Config {
     pub gates: Gates,
     /// What a record must reach.
     pub evidence: PlanGates,
+    /// How a chance becomes a size.
+    pub sizing: SizingSettings,
+    /// How much of the account counts.
+    pub stages: StageConfig,
     /// Tolerances.
     pub trading: TradingSettings,
     /// Looks.
@@ -155,6 +160,30 @@ impl XapiSettings {
     }
 }
 
+/// `[stages]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageConfig {
+    /// Whether stages are enforced.
+    pub enforced: bool,
+    /// Capital that counts at the first stage, in whole units of the account's currency.
+    pub first: u32,
+    /// At the second.
+    pub second: u32,
+    /// At the third.
+    pub third: u32,
+    /// At the fourth.
+    pub fourth: u32,
+}
+
+impl StageConfig {
+    /// What the engine enforces; nothing where stages are off.
+    fn settings(self) -> Option<StageSettings> {
+        let Self { enforced, first, second, third, fourth } = self;
+        enforced.then_some(StageSettings { first, second, third, fourth })
+    }
+}
+
 /// `[trading]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -203,6 +232,8 @@ pub fn settings_of(config: &Config) -> EngineSettings {
         alert_deviations: config.trading.alert_deviations,
         evidence: Some(config.evidence),
         broker: config.broker.kind,
+        sizing: Some(config.sizing),
+        stages: config.stages.settings(),
     }
 }
 

@@ -30,11 +30,17 @@ fn recorded(file: &LedgerFile, run: RunId) -> Result<Option<EngineSettings>, Sto
     Ok(latest)
 }
 
-/// Layers' thresholds and the plan's gates that differ, by the names under which a person sets them.
+/// Layers' thresholds, the plan's gates, sizes and stages that differ, by the names under which a person sets them.
 fn changes(was: &EngineSettings, is: &EngineSettings) -> Vec<GateChange> {
     let mut found = differing("gates", &was.gates, &is.gates);
     if let Some((was, is)) = was.evidence.zip(is.evidence) {
         found.extend(differing("evidence", &was, &is));
+    }
+    if let Some((was, is)) = was.sizing.zip(is.sizing) {
+        found.extend(differing("sizing", &was, &is));
+    }
+    if let Some((was, is)) = was.stages.zip(is.stages) {
+        found.extend(differing("stages", &was, &is));
     }
     found.extend(changed_breakers(was, is));
     found

@@ -1,22 +1,16 @@
 //! Scorecards over signals whose horizon has ended: what was right, what it earned after cost, how good the stated chances are.
 //!
-//! Chances are stated out of sample: for each signal a logistic curve from strength to "the direction was right" is fitted to those
-//! signals of its source that had *ended* when it was made, and to no others. Beside it stands what needs no skill: the share of those
-//! that was right, whatever the strength. Horizons overlap and instruments move together, so the number of independent outcomes is that
+//! Chances are stated out of sample, as the engine states them (`signals/chances.rs`). Beside them stands what needs no skill: the share
+//! of earlier signals that was right, whatever the strength. Horizons overlap and instruments move together, so the number of independent outcomes is that
 //! of spans that follow one another, and intervals of means are taken over those.
 
 use std::collections::BTreeMap;
 
-use crate::domain::{InstrumentId, Layer, MarketTime, SignalSource, Verdict, counted};
+use crate::domain::{InstrumentId, Layer, SignalId, SignalSource, Verdict, counted};
+use crate::signals::chances::{Chances, LEARNT_FROM, Lesson, Stated};
 use crate::signals::{Call, Ended, Weather};
-use crate::stats::{self, Bin, Clusters, Interval, Logistic, Observed, Tested};
+use crate::stats::{self, Bin, Clusters, Interval, Observed, Tested};
 
-/// Fewest ended signals of a source before a chance is stated, and fewest spans before a verdict is.
-pub const LEARNT_FROM: usize = 30;
-/// Weight of "the strength says nothing", in the units of [`Logistic::fit`].
-const PENALTY: f64 = 1.0;
-/// The curve is fitted anew when so many more signals have ended, as a share of those it was fitted to.
-const FITTED_AGAIN: f64 = 0.05;
 /// Groups of a calibration curve.
 const GROUPS: usize = 5;
 
@@ -186,15 +180,8 @@ pub struct Card {
     pub profit_factor: Option<f64>,
     /// Mean over standard deviation of the spans' means, and its 95 % interval (Mertens 2002). Per span, not a year.
     pub sharpe: Option<(f64, Option<Interval>)>,
-    /// Stated chances; nothing before [`LEARNT_FROM`] signals of a source had ended.
+    /// Stated chances; nothing before [`LEARNT_FROM`](crate::signals::LEARNT_FROM) signals of a source had ended.
     pub forecasts: Option<Forecasts>,
-}
-
-/// A stated chance beside what needs no skill, for each call that has one.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Stated {
-    chance: f64,
-    base: f64,
 }
 
 /// All calls with the chances that could be stated when they were made.
@@ -253,6 +240,11 @@ impl Scores {
         }
     }
 
+    /// Every call in the order they were made, with its chance where one could be stated then.
+    pub fn stated(&self) -> impl Iterator<Item = (&Call, Option<Stated>)> {
+        self.calls.iter().map(|(call, stated)| (call, *stated))
+    }
+
     /// One card for all, then one for each value that some call has, in order.
     pub fn cards(&self, by: By) -> Vec<(Key, Card)> {
         let mut keys: Vec<Key> = self.calls.iter().map(|(call, _)| by.key(call)).collect();
@@ -272,33 +264,25 @@ fn verdict(spans: &Clusters) -> Verdict {
     }
 }
 
-/// The chances of one source's calls, each from those that had ended by then.
+/// The chances of one source's calls, each from those that had ended before it.
 fn state(calls: &[Call], of_source: &[usize]) -> Vec<(usize, Stated)> {
-    let mut past: Vec<(MarketTime, f64, bool)> = of_source
-        .iter()
-        .filter_map(|index| calls.get(*index))
-        .filter_map(|call| call.ended.map(|ended| (ended.at, call.strength, call.was_right(&ended))))
-        .collect();
-    past.sort_by_key(|(at, ..)| *at);
-    let (scores, outcomes): (Vec<f64>, Vec<bool>) = past.iter().map(|(_, strength, right)| (*strength, *right)).unzip();
-    let mut fitted: Option<(usize, Logistic)> = None;
+    let of_source: Vec<(usize, &Call)> =
+        of_source.iter().filter_map(|index| calls.get(*index).map(|call| (*index, call))).collect();
+    let lesson = |(number, (_, call)): (usize, &(usize, &Call))| {
+        let (signal, ended) = (SignalId(number as u64), call.ended?);
+        let (strength, is_right) = (call.strength, call.was_right(&ended));
+        Some(Lesson { signal, made: call.made, ended: ended.at, strength, is_right, earned: ended.net })
+    };
+    let mut lessons: Vec<Lesson> = of_source.iter().enumerate().filter_map(lesson).collect();
+    lessons.sort_by_key(|lesson| lesson.ended);
+    let mut lessons = lessons.into_iter().peekable();
+    let mut chances = Chances::default();
     let mut stated = Vec::new();
-    for index in of_source {
-        let Some(call) = calls.get(*index) else { continue };
-        let known = past.partition_point(|(at, ..)| *at <= call.made);
-        let (Some(scores), Some(outcomes)) = (scores.get(..known), outcomes.get(..known)) else { continue };
-        if known < LEARNT_FROM {
-            continue;
+    for (index, call) in of_source {
+        while let Some(lesson) = lessons.next_if(|lesson| lesson.ended < call.made) {
+            chances.add(call.source, lesson);
         }
-        let is_due = fitted.is_none_or(|(count, _)| known as f64 >= count as f64 * (1.0 + FITTED_AGAIN));
-        if is_due && let Some(curve) = Logistic::fit(scores, outcomes, PENALTY) {
-            fitted = Some((known, curve));
-        }
-        let right = outcomes.iter().filter(|right| **right).count();
-        // One more of each, so that nothing is ever certain.
-        let base = (right as f64 + 1.0) / (known as f64 + 2.0);
-        let chance = fitted.map_or(base, |(_, curve)| curve.chance(call.strength));
-        stated.push((*index, Stated { chance, base }));
+        stated.extend(chances.state(call.source, call.strength, call.made).map(|chance| (index, chance)));
     }
     stated
 }
@@ -343,7 +327,9 @@ fn forecasts(ended: &[(&Call, Ended, Option<Stated>)]) -> Option<Forecasts> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Generator;
+    use crate::domain::MarketTime;
+    use crate::signals::LEARNT_FROM;
+    use crate::stats::{Generator, Logistic};
 
     /// Calls of one day each, the next made when the one before has ended, with this chance of being right at a strength.
     fn lived(count: usize, seed: u64, chance: impl Fn(f64) -> f64) -> Vec<Call> {
@@ -375,7 +361,8 @@ mod tests {
         let card = Scores::new(lived(4_000, 1, |strength| truth.chance(strength))).card(|_| true);
         let forecasts = card.forecasts.unwrap();
         assert_eq!((card.signals, card.right.of, card.independent), (4_000, 4_000, 4_000));
-        assert_eq!(forecasts.calls, 4_000 - LEARNT_FROM);
+        // The one that ends as the thirty-first is made does not count for it yet.
+        assert_eq!(forecasts.calls, 4_000 - LEARNT_FROM - 1);
         assert!(forecasts.brier < forecasts.base - 0.02, "{} against {}", forecasts.brier, forecasts.base);
         assert!(forecasts.difference.unwrap().p < 1e-6);
         for bin in &forecasts.curve {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Ratio;
+use crate::domain::{Ratio, Stage};
 
 /// `[strategies]`: the baselines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub struct Gates {
     pub max_proposals: u32,
 }
 
-/// `[evidence]` of `config/gates.toml`: what a record must reach. No decision depends on them; a run records them all the same.
+/// `[evidence]` of `config/gates.toml`: what a record must reach. Sizes and stages depend on the gates of the stages, nothing else does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanGates {
@@ -78,4 +78,15 @@ pub struct PlanGates {
     pub stage_third: Ratio,
     /// Fewer calls right than this: no new orders.
     pub stop_below: Ratio,
+}
+
+impl PlanGates {
+    /// The gate of a stage: it sizes trades there and opens the next. The last stage keeps that by which it was entered.
+    pub const fn of_stage(&self, stage: Stage) -> Ratio {
+        match stage {
+            Stage::First => self.stage_first,
+            Stage::Second => self.stage_second,
+            Stage::Third | Stage::Fourth => self.stage_third,
+        }
+    }
 }

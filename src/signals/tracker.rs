@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Bar, Direction, InstrumentId, MarketTime, Outcome, Price, Ratio, Signal, SignalId, SignalSource};
+use crate::signals::CountedCall;
 
 /// A signal on its way to its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,47 @@ struct Pending {
     since: MarketTime,
     entry: Option<Price>,
     bars_left: u32,
+    /// What is to be learnt from it; nothing in runs that learn nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traced: Option<Traced>,
+}
+
+/// What of a signal its outcome is learnt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traced {
+    /// The source's own measure.
+    pub strength: Ratio,
+    /// Whether the layers let it through.
+    pub has_passed: bool,
+}
+
+/// A call that has ended, as it is learnt from and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedCall {
+    /// When the view was formed.
+    pub made: MarketTime,
+    /// Which way it went out.
+    pub direction: Direction,
+    /// The source's own measure.
+    pub strength: Ratio,
+    /// Whether the layers let it through.
+    pub has_passed: bool,
+}
+
+impl EndedCall {
+    /// Whether the price went its way, cost aside; a price that did not move went nobody's way.
+    pub fn is_right(&self, outcome: &Outcome) -> bool {
+        match self.direction {
+            Direction::Long => outcome.exit > outcome.entry,
+            Direction::Short => outcome.exit < outcome.entry,
+        }
+    }
+
+    /// As a gate counts it.
+    pub fn counted(&self, outcome: &Outcome) -> CountedCall {
+        let (is_right, has_risen) = (self.is_right(outcome), outcome.exit > outcome.entry);
+        CountedCall { made: self.made, ended: outcome.at, is_right, has_risen }
+    }
 }
 
 /// A signal whose horizon has ended.
@@ -30,6 +72,8 @@ pub struct Resolved {
     pub is_right: bool,
     /// When the view was formed.
     pub since: MarketTime,
+    /// What is learnt from it.
+    pub call: Option<EndedCall>,
 }
 
 /// Signals whose horizon is still running, by instrument.
@@ -39,8 +83,9 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// Begins to follow a signal; its entry is the next bar's open (or close where there is no open).
-    pub fn follow(&mut self, signal: &Signal) {
+    /// Begins to follow a signal; its entry is the next bar's open (or close where there is no open). What is `traced` comes back with
+    /// its outcome.
+    pub fn follow(&mut self, signal: &Signal, traced: Option<Traced>) {
         let view = &signal.view;
         self.pending.entry(view.instrument).or_default().push(Pending {
             signal: signal.id,
@@ -49,6 +94,7 @@ impl Tracker {
             since: view.as_of,
             entry: None,
             bars_left: view.horizon_bars,
+            traced,
         });
     }
 
@@ -98,5 +144,7 @@ fn outcome(pending: &Pending, entry: Price, bar: &Bar, round_trip: Ratio) -> Opt
     let net_return = Ratio::from_nanos(gross.nanos().saturating_sub(round_trip.nanos()));
     let outcome = Outcome { entry, exit: bar.close, net_return, at: bar.close_at };
     let (is_right, since) = (gross > Ratio::ZERO, pending.since);
-    Some(Resolved { signal: pending.signal, source: pending.source, outcome, is_right, since })
+    let direction = pending.direction;
+    let call = pending.traced.map(|Traced { strength, has_passed }| EndedCall { made: since, direction, strength, has_passed });
+    Some(Resolved { signal: pending.signal, source: pending.source, outcome, is_right, since, call })
 }

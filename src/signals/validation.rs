@@ -74,7 +74,8 @@ fn verdict(layer: Layer, verdict: Verdict, value: Option<Ratio>, threshold: Opti
     LayerVerdict { layer, verdict, value, threshold, reason }
 }
 
-fn current_volatility(as_of: &AsOf<'_>, bars_per_year: f64) -> Option<f64> {
+/// Annualised volatility of the latest twenty bars; `None` while history is short.
+pub fn current_volatility(as_of: &AsOf<'_>, bars_per_year: f64) -> Option<f64> {
     stats::annualised_volatility(&as_of.last_returns(CURRENT_BARS)?, bars_per_year)
 }
 

@@ -55,6 +55,7 @@ actions! {
     NextProposal, "proposal", Trade, ["n"], "preview the oldest waiting proposal";
     Flatten, "flatten", Trade, ["shift-f"], "after the kill switch: close every position";
     Rearm, "rearm", Trade, ["shift-r"], "re-arm trading in two steps";
+    StageUp, "stageup", Trade, [], "take the step to the next stage of the account, in two steps";
     Reset, "reset", Trade, [], "begin the paper account anew (`reset 50000` sets the capital)";
     Pause, "pause", Tape, ["space"], "pause the tape, or go on";
     Step, "step", Tape, ["."], "one event of the tape";
@@ -73,6 +74,7 @@ actions! {
     Broker, "broker", View, ["shift-b"], "the broker: link, account, what is held back and why";
     Target, "target", View, ["shift-t"], "target allocation beside the book: information, not an order";
     Scores, "scores", View, ["shift-s"], "scorecards of the signals: right, after cost, chances";
+    Gates, "gates", View, ["shift-g"], "gates and stages: what the record of this account may do";
     NextPane, "next", View, ["tab"], "next pane";
     PreviousPane, "previous", View, ["backtab"], "previous pane";
     Up, "up", View, ["up", "k"], "up";

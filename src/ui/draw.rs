@@ -110,6 +110,7 @@ fn body(picture: &Picture<'_>, area: Rect, class: Class, buffer: &mut Buffer) {
         View::Broker => panes::broker::draw(picture, area, buffer),
         View::Allocation => panes::allocation::draw(picture, area, buffer),
         View::Scores => panes::scores::draw(picture, area, buffer),
+        View::Gates => panes::gates::draw(picture, area, buffer),
     }
 }
 

@@ -24,6 +24,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, body: Rect, buffer: &mut Buffer) 
             Overlay::Ticket { form, problem } => ticket::draw(picture, form, problem.as_deref(), body, buffer),
             Overlay::Preview(preview) => preview::draw(picture, preview, body, buffer),
             Overlay::Rearm { input, .. } => prompts::rearm(picture, input.value(), body, buffer),
+            Overlay::StageUp { input, .. } => prompts::stage_up(picture, input.value(), body, buffer),
             Overlay::History(order) => prompts::history(picture, *order, body, buffer),
             Overlay::Notice => prompts::notice(picture, body, buffer),
         }

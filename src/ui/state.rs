@@ -50,6 +50,8 @@ pub enum View {
     Allocation,
     /// The signals' scorecards.
     Scores,
+    /// Gates and stages.
+    Gates,
 }
 
 /// Bars per candle of the detail chart.
@@ -116,6 +118,13 @@ pub enum Overlay {
     Preview(Preview),
     /// The second step of re-arming: the word is typed.
     Rearm {
+        /// What is typed.
+        input: Input,
+        /// Number of the request it belongs to; a refusal of that closes it.
+        asked: u64,
+    },
+    /// The second step to the next stage: the word is typed.
+    StageUp {
         /// What is typed.
         input: Input,
         /// Number of the request it belongs to; a refusal of that closes it.

@@ -162,7 +162,8 @@ fn paste(state: &mut UiState, text: &str) {
                 fill(input, |character| character.is_ascii_digit() || character == '.');
             }
         }
-        Some(Overlay::Preview(_) | Overlay::Rearm { .. } | Overlay::History(_) | Overlay::Notice) | None => {}
+        Some(Overlay::Preview(_) | Overlay::Rearm { .. } | Overlay::StageUp { .. }) => {}
+        Some(Overlay::History(_) | Overlay::Notice) | None => {}
     }
 }
 
@@ -211,7 +212,11 @@ fn take_answers(state: &mut UiState, scene: Scene<'_>) {
     for answer in scene.frame.answers.iter().filter(|answer| answer.number > answered) {
         state.answered = answer.number;
         if let Some(refusal) = &answer.refusal {
-            state.overlays.retain(|overlay| !matches!(overlay, Overlay::Rearm { asked, .. } if *asked == answer.number));
+            let is_of = |overlay: &Overlay| match overlay {
+                Overlay::Rearm { asked, .. } | Overlay::StageUp { asked, .. } => *asked == answer.number,
+                _ => false,
+            };
+            state.overlays.retain(|overlay| !is_of(overlay));
             toast(state, refusal, true, scene.now);
         }
     }

@@ -18,11 +18,12 @@ fn ratio(nanos: i64) -> Limit {
     Limit::Number(Ratio::from_nanos(nanos))
 }
 
-fn row(metric: Metric, action: &str, limit: Limit, scope: Scope, unlock: &str) -> Rule {
+pub fn row(metric: Metric, action: &str, limit: Limit, scope: Scope, unlock: &str) -> Rule {
     Rule {
         name: "tested".to_owned().try_into().unwrap(),
         metric,
-        window: metric.window().map(|(least, ..)| least),
+        // Calls come slowly: only a long window holds thirty of them.
+        window: metric.window().map(|(least, most, _)| if metric == Metric::CallsRight { most } else { least }),
         limit,
         scope,
         action: action.to_owned().try_into().unwrap(),
@@ -67,6 +68,13 @@ fn provoke(world: &mut World, metric: Metric) {
         Metric::Drawdown | Metric::DailyLoss | Metric::WeeklyLoss => world.bar([-60, -60, 0], 1_000_000),
         Metric::AccountVolatility => (0..25).for_each(|bar| world.bar([30 - 60 * (bar % 2), 0, 0], 1_000_000)),
         Metric::VolatilitySpike => (0..11).for_each(|bar| world.bar([70 - 140 * (bar % 2), 0, 0], 1_000_000)),
+        Metric::CallsRight => {
+            for bar in 0..140 {
+                if trips(world).is_empty() {
+                    world.bar(moves(bar * 3), 1_000_000);
+                }
+            }
+        }
         Metric::ModelDecay => (0..140).for_each(|bar| world.bar(moves(bar * 3), 1_000_000)),
         Metric::LosingStreak => {
             world.order(10, OrderSide::Buy, 1_000, 0, None, None);
@@ -116,7 +124,7 @@ fn limits(metric: Metric) -> (Limit, Limit) {
         Metric::Slippage => (ratio(5_000_000), ratio(500_000_000)),
         Metric::Latency => (ratio(1_000_000_000), ratio(5_000_000_000)),
         Metric::VolatilitySpike => (ratio(4_000_000_000), ratio(1_000_000_000_000)),
-        Metric::ModelDecay => (ratio(950_000_000), ratio(1_000_000)),
+        Metric::ModelDecay | Metric::CallsRight => (ratio(950_000_000), ratio(1_000_000)),
         Metric::LosingStreak | Metric::RejectStreak | Metric::UnknownOrders | Metric::StaleData => {
             (ratio(1_000_000_000), ratio(2_000_000_000))
         }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::backtest::evidence::{COIN, LEAST_DAYS, ends};
+use crate::backtest::evidence::{LEAST_DAYS, ends};
 use crate::backtest::walk::{Candidate, Done, Fit, LEAST_TRADES, Tested, Walk, Walked, Whole};
 use crate::backtest::{DailyResults, Gate, Share, Verdict};
+use crate::signals::COIN;
 use crate::stats::{self, Replica, Resampler, Scheme};
 
 /// Slices of the cross-validation: 12,870 ways to halve them.

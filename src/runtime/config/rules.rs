@@ -32,7 +32,7 @@ enum Takes {
 /// One row: a setting's path and what it takes.
 struct Rule(&'static str, Takes);
 
-const RULES: [Rule; 59] = [
+const RULES: [Rule; 66] = [
     Rule("tape.name", Takes::Text),
     Rule("tape.seed", Takes::Whole(0, 4_294_967_295)),
     Rule("tape.speed", Takes::Whole(0, 1_000_000_000)),
@@ -82,6 +82,13 @@ const RULES: [Rule; 59] = [
     Rule("gates.exploratory_size", Takes::Share),
     Rule("gates.proposal_seconds", Takes::Whole(5, 86_400)),
     Rule("gates.max_proposals", Takes::Whole(1, 50)),
+    Rule("sizing.kelly_fraction", Takes::Share),
+    Rule("sizing.target_volatility", Takes::AboveZero),
+    Rule("stages.enforced", Takes::Flag),
+    Rule("stages.first", Takes::Whole(1, 1_000_000_000)),
+    Rule("stages.second", Takes::Whole(1, 1_000_000_000)),
+    Rule("stages.third", Takes::Whole(1, 1_000_000_000)),
+    Rule("stages.fourth", Takes::Whole(1, 1_000_000_000)),
     Rule("broker.kind", Takes::OneOf(&["paper", "xapi"])),
     Rule("xapi.host", Takes::Text),
     Rule("xapi.port", Takes::Whole(1, 65_535)),
@@ -96,7 +103,10 @@ const RULES: [Rule; 59] = [
 ];
 
 /// Pairs of which the first must not exceed the second.
-const ORDERED: [(&str, &str); 7] = [
+const ORDERED: [(&str, &str); 10] = [
+    ("stages.first", "stages.second"),
+    ("stages.second", "stages.third"),
+    ("stages.third", "stages.fourth"),
     ("evidence.stop_below", "evidence.stage_third"),
     ("evidence.stage_third", "evidence.stage_second"),
     ("evidence.stage_second", "evidence.stage_first"),

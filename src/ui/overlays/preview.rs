@@ -5,13 +5,13 @@ use ratatui::layout::Rect;
 
 use crate::domain::{BrokerKind, OrderId, OrderKind, OrderRequest, PositionId, counted};
 use crate::engine::OrderPreview;
-use crate::portfolio::SizingRule;
+use crate::portfolio::{Bound, SizeTerms, SizingRule};
 use crate::risk::{CheckOutcome, CheckResult};
 use crate::ui::draw::Picture;
 use crate::ui::format;
 use crate::ui::intent::{Blocked, Intent, Preview, PreviewPhase};
 use crate::ui::overlays::window;
-use crate::ui::panes::signals::verdicts;
+use crate::ui::panes::signals::{chance, verdicts};
 use crate::ui::roles::Role;
 
 /// Size of the window; a smaller terminal refuses to open it.
@@ -145,23 +145,49 @@ fn proposal(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) 
     let picture = page.picture;
     let proposal = &row.proposal;
     let left = format::age(proposal.expires.since(picture.now));
-    let size = match proposal.sizing {
-        Some(SizingRule::Exploratory) => "NOT PROVEN: exploratory size",
-        None => "closes the position: the signal's horizon has ended",
+    let size = match (proposal.sizing, proposal.not_sized) {
+        (Some(SizingRule::Exploratory), Some(why)) => format!("NOT PROVEN: exploratory size, {}", why.words()),
+        (Some(SizingRule::Exploratory), None) => "NOT PROVEN: exploratory size".to_owned(),
+        (Some(SizingRule::Kelly(terms)), _) => format!("sized {}", format::percent(Some(terms.granted))),
+        (None, _) => "closes the position: the signal's horizon has ended".to_owned(),
     };
     page.put(buffer, &format!("proposal {} revision {} · {left} left · {size}", proposal.id, proposal.revision), Role::Warn);
+    if let Some(SizingRule::Kelly(terms)) = proposal.sizing {
+        page.put(buffer, &sizing(&terms), Role::Text);
+    }
     if let Some(entry) = &row.signal {
         let age = format::age(picture.live.snapshot.market_now.since(entry.signal.view.as_of));
         let view = &entry.signal.view;
         page.put(
             buffer,
-            &format!("{}: {} · age {age} · {} bars", view.source.word(), view.rationale, view.horizon_bars),
+            &format!(
+                "{}: {} · {} · age {age} · {} bars",
+                view.source.word(),
+                view.rationale,
+                chance(&entry.signal),
+                view.horizon_bars
+            ),
             Role::Text,
         );
         let place = Rect { y: page.inner.y + page.line, height: page.left().min(5), ..page.inner };
         verdicts(picture, entry, place, buffer);
         page.line += place.height;
     }
+}
+
+/// Every factor of a size in the order in which it is multiplied, and what bound in the end.
+fn sizing(terms: &SizeTerms) -> String {
+    let times = |factor: crate::domain::Ratio| format!("×{:.2}", factor.to_f64());
+    let (kelly, wanted) = (format::percent(Some(terms.kelly)), format::percent(Some(terms.wanted)));
+    let (shrinkage, fraction) = (times(terms.shrinkage), times(terms.fraction));
+    let (confidence, volatility) = (times(terms.confidence), times(terms.volatility));
+    let capped = match terms.bound {
+        Bound::Kelly => String::new(),
+        bound => format!(", capped by {} to {}", bound.words(), format::percent(Some(terms.granted))),
+    };
+    format!(
+        "Kelly {kelly} {shrinkage} uncertainty {fraction} fraction {confidence} confidence {volatility} volatility = {wanted}{capped}"
+    )
 }
 
 /// Checks in two columns with their numbers; where that does not fit, those that pass by name only.
@@ -331,5 +357,30 @@ fn footer(picture: &Picture<'_>, preview: &Preview, inner: Rect, buffer: &mut Bu
     for (line, text) in (from..).zip(lines) {
         // Blanks too: in a small window the keys must not run into what lies under them.
         picture.text(buffer, inner, line, &format!("{text:<width$}"), role);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Ratio;
+
+    #[test]
+    fn a_size_says_every_factor_and_what_bound() {
+        let share = |value: f64| Ratio::from_f64(value).unwrap();
+        let terms = SizeTerms {
+            kelly: share(0.144),
+            shrinkage: share(0.8),
+            fraction: share(0.25),
+            confidence: share(0.9),
+            volatility: share(0.7),
+            wanted: share(0.018_144),
+            granted: share(0.018_144),
+            bound: Bound::Kelly,
+        };
+        let whole = "Kelly 14.40% ×0.80 uncertainty ×0.25 fraction ×0.90 confidence ×0.70 volatility = 1.81%";
+        assert_eq!(sizing(&terms), whole);
+        let capped = SizeTerms { bound: Bound::Position, granted: share(0.015), ..terms };
+        assert_eq!(sizing(&capped), format!("{whole}, capped by the position limit to 1.50%"));
     }
 }

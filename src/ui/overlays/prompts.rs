@@ -4,8 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
-use crate::domain::{OrderId, counted};
+use crate::domain::{OrderId, TradingState, counted};
 use crate::orders::TrackedOrder;
+use crate::risk::Hold;
 use crate::ui::commandline;
 use crate::ui::draw::Picture;
 use crate::ui::format;
@@ -41,17 +42,51 @@ pub fn filter(picture: &Picture<'_>, typed: &str, area: Rect, buffer: &mut Buffe
 /// The second step of re-arming.
 pub fn rearm(picture: &Picture<'_>, typed: &str, area: Rect, buffer: &mut Buffer) {
     let inner = window(picture, "Re-arm trading", (70, 10), area, buffer);
-    let snapshot = &picture.live.snapshot;
-    let why = snapshot
-        .reason
-        .as_ref()
-        .map_or_else(String::new, |reason| format!("{} by {}: {}", snapshot.state, reason.who, reason.why));
-    let width = usize::from(inner.width.max(1));
+    let why = held(picture);
     let said = [
         (why.as_str(), Role::Warn),
         ("Trading becomes ACTIVE again; latched limits still refuse openings.", Role::Text),
         ("Type ARM and press Enter within 60 s. Esc leaves it as it is.", Role::Text),
     ];
+    typed_word(picture, &said, typed, inner, buffer);
+}
+
+/// What re-arming lets go: the trading state with its reason, or the breakers that hold while trading is ACTIVE.
+fn held(picture: &Picture<'_>) -> String {
+    let snapshot = &picture.live.snapshot;
+    if snapshot.state != TradingState::Active {
+        let words = |reason: &crate::engine::StateReason| format!("{} by {}: {}", snapshot.state, reason.who, reason.why);
+        return snapshot.reason.as_ref().map_or_else(String::new, words);
+    }
+    let holding = snapshot.breakers.iter().filter(|row| row.hold == Hold::Latched && row.trip.yields_to_person());
+    let names: Vec<String> =
+        holding.map(|row| format!("{}{} ({})", row.trip.rule.words(), row.about, row.trip.numbers())).collect();
+    format!("Held by {}.", names.join(", "))
+}
+
+/// The second step to the next stage.
+pub fn stage_up(picture: &Picture<'_>, typed: &str, area: Rect, buffer: &mut Buffer) {
+    let inner = window(picture, "The next stage of the account", (70, 10), area, buffer);
+    let snapshot = &picture.live.snapshot;
+    let stage = snapshot.standing.stage;
+    let step = stage.and_then(|view| Some((view, view.next?))).map_or_else(String::new, |(view, (next, capital))| {
+        let (from, to) = (format::money(view.capital), format::money(capital));
+        format!("{} counts {from}; {next} counts {to} of {}.", view.stage, format::money(snapshot.account.equity))
+    });
+    let said = [
+        (step.as_str(), Role::Warn),
+        (
+            "New orders may become that much larger. Waiting proposals are withdrawn, and the next gate counts calls from now on.",
+            Role::Text,
+        ),
+        ("Type STAGE and press Enter within 60 s. Esc leaves it as it is.", Role::Text),
+    ];
+    typed_word(picture, &said, typed, inner, buffer);
+}
+
+/// Sentences, and below them the line in which a word is typed.
+fn typed_word(picture: &Picture<'_>, said: &[(&str, Role)], typed: &str, inner: Rect, buffer: &mut Buffer) {
+    let width = usize::from(inner.width.max(1));
     let lines = said.iter().flat_map(|(text, role)| format::wrap(text, width).into_iter().map(|line| (line, *role)));
     let input = inner.height.saturating_sub(1);
     for (line, (text, role)) in (0..input).zip(lines) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::domain::{Direction, Layer, Ratio, SignalSource, Verdict};
+use crate::domain::{Direction, Layer, Probability, Ratio, Signal, SignalSource, Verdict};
 use crate::engine::{ProposalRow, SignalEntry, Snapshot};
 use crate::ui::draw::Picture;
 use crate::ui::format;
@@ -153,10 +153,11 @@ fn detail(picture: &Picture<'_>, item: Option<Item<'_>>, area: Rect, buffer: &mu
     let view = &entry.signal.view;
     let symbol = picture.context.instruments.symbol(view.instrument);
     let heading = format!(
-        " {symbol} {} · {} · {} bars · chance uncalibrated · {} risk",
+        " {symbol} {} · {} · {} bars · {} · {} risk",
         view.direction,
         view.source.word(),
         view.horizon_bars,
+        chance(&entry.signal),
         entry.signal.risk.word()
     );
     picture.text(buffer, area, 0, &heading, Role::Accent);
@@ -164,6 +165,15 @@ fn detail(picture: &Picture<'_>, item: Option<Item<'_>>, area: Rect, buffer: &mu
     verdicts(picture, entry, Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area }, buffer);
     let line = area.height.saturating_sub(1);
     picture.text(buffer, area, line, &score_line(picture, entry), Role::Muted);
+}
+
+/// The chance that the direction is right over the horizon, and how many outcomes it was learnt from.
+pub fn chance(signal: &Signal) -> String {
+    match (signal.view.probability, signal.learnt) {
+        (Probability::Calibrated(chance), Some(learnt)) => format!("chance {chance:.0} % (n {})", learnt.outcomes),
+        (Probability::Calibrated(chance), None) => format!("chance {chance:.0} %"),
+        (Probability::Uncalibrated, _) => "chance uncalibrated".to_owned(),
+    }
 }
 
 /// The five verdicts, one line each.

@@ -18,6 +18,25 @@ use crate::ui::update::{Effect, Scene, ask, perform, toast};
 
 /// The word that re-arms.
 const REARM_WORD: &str = "ARM";
+/// The word that takes the step to the next stage.
+const STAGE_WORD: &str = "STAGE";
+
+/// A second step: the word that must be typed, and what it confirms.
+struct Word {
+    wanted: &'static str,
+    confirms: Command,
+    missed: &'static str,
+}
+
+impl Word {
+    fn take(self, state: &mut UiState, typed: &tui_input::Input, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+        if typed.value().trim().eq_ignore_ascii_case(self.wanted) {
+            ask(state, self.confirms, effects);
+        } else {
+            toast(state, &format!("{}: the word was not typed", self.missed), true, scene.now);
+        }
+    }
+}
 
 pub(super) fn overlay_key(
     state: &mut UiState,
@@ -59,14 +78,20 @@ pub(super) fn overlay_key(
         Overlay::Ticket { form, .. } => ticket_key(state, *form, key, scene),
         Overlay::Rearm { mut input, asked } => {
             if key.code == KeyCode::Enter {
-                if input.value().trim().eq_ignore_ascii_case(REARM_WORD) {
-                    ask(state, Command::ConfirmRearm, effects);
-                } else {
-                    toast(state, "not re-armed: the word was not typed", true, scene.now);
-                }
+                let word = Word { wanted: REARM_WORD, confirms: Command::ConfirmRearm, missed: "not re-armed" };
+                word.take(state, &input, scene, effects);
             } else {
                 input.handle_event(&crossterm::event::Event::Key(key));
                 state.overlays.push(Overlay::Rearm { input, asked });
+            }
+        }
+        Overlay::StageUp { mut input, asked } => {
+            if key.code == KeyCode::Enter {
+                let word = Word { wanted: STAGE_WORD, confirms: Command::ConfirmStageUp, missed: "not stepped up" };
+                word.take(state, &input, scene, effects);
+            } else {
+                input.handle_event(&crossterm::event::Event::Key(key));
+                state.overlays.push(Overlay::StageUp { input, asked });
             }
         }
         Overlay::History(order) => {

@@ -27,6 +27,7 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::NextProposal => next_proposal(state, scene),
         ActionId::Flatten => flatten(state, scene),
         ActionId::Rearm => rearm(state, scene, effects),
+        ActionId::StageUp => stage_up(state, scene, effects),
         ActionId::Reset => open_preview(state, Intent::Reset(scene.frame.snapshot.account.starting_capital), scene),
         ActionId::Pause => effects.push(Effect::Tape(TapeControl::TogglePause)),
         ActionId::Step => effects.push(Effect::Tape(TapeControl::Step)),
@@ -43,6 +44,7 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Equity => toggle_view(state, View::Equity),
         ActionId::Activity => toggle_view(state, View::Activity),
         ActionId::Broker => toggle_view(state, View::Broker),
+        ActionId::Gates => toggle_view(state, View::Gates),
         ActionId::Target => target(state, scene, effects),
         ActionId::Scores => scores(state, scene, effects),
         ActionId::Reconnect => reconnect(state, scene, effects),
@@ -138,7 +140,7 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let instrument = match state.view {
         View::Detail(id) => Some(id),
-        View::Panes | View::Equity | View::Activity | View::Broker | View::Allocation | View::Scores => {
+        View::Panes | View::Equity | View::Activity | View::Broker | View::Allocation | View::Scores | View::Gates => {
             state.selected_instrument(snapshot, scene.context)
         }
     };
@@ -241,8 +243,16 @@ fn flatten(state: &mut UiState, scene: Scene<'_>) {
 
 fn rearm(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
     let asked = ask(state, Command::RequestRearm, effects);
-    if scene.frame.snapshot.state != TradingState::Active {
+    if scene.frame.snapshot.needs_rearming {
         state.overlays.push(Overlay::Rearm { input: tui_input::Input::default(), asked });
+    }
+}
+
+/// Asks for the next stage; where it is open, the word that takes the step is asked for.
+fn stage_up(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
+    let asked = ask(state, Command::RequestStageUp, effects);
+    if scene.frame.snapshot.standing.stage.is_some_and(|stage| stage.is_offered) {
+        state.overlays.push(Overlay::StageUp { input: tui_input::Input::default(), asked });
     }
 }
 
@@ -312,7 +322,7 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
                 state.view = View::Detail(id);
             }
         }
-        (View::Panes | View::Detail(_) | View::Equity | View::Broker, pane) => {
+        (View::Panes | View::Detail(_) | View::Equity | View::Broker | View::Gates, pane) => {
             rows::step(state, pane, by, snapshot);
         }
     }

@@ -122,7 +122,7 @@ impl<'a> Desk<'a> {
             if let Some(view) = self.view(&as_of, &bar) {
                 let case = Case { view: &view, as_of, bars_per_year: DAYS, book: free_book(), record, gates: &self.gates };
                 let validation = signals::judge(&case);
-                tracker.follow(&Signal { id: SignalId(at as u64), view: view.clone(), risk: RiskLevel::Low });
+                tracker.follow(&Signal { id: SignalId(at as u64), view: view.clone(), risk: RiskLevel::Low, learnt: None }, None);
                 waiting = Some((view, validation));
             }
         }
