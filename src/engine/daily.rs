@@ -53,7 +53,8 @@ impl Daily {
             return;
         }
         if self.days.last() == Some(&self.today) {
-            (self.closes.pop(), self.changes.pop());
+            self.closes.pop();
+            self.changes.pop();
         } else {
             self.days.push(self.today);
         }

@@ -16,6 +16,8 @@ use crate::stats;
 pub const MOST_DAYS: usize = 500;
 /// Fewer days have no hundredth.
 const LEAST_DAYS: usize = 100;
+/// Fewer tested days have no p-value: both tests hold for many days only.
+const LEAST_TESTS: usize = 60;
 /// Tested days kept.
 const KEPT_TESTS: usize = 500;
 /// What lies beyond VaR 95 % and VaR 99 %.
@@ -232,13 +234,14 @@ impl Tally {
     fn of(days: &[Beyond], level: f64, is_beyond: impl Fn(Beyond) -> bool) -> Self {
         let exceeded: Vec<bool> = days.iter().map(|day| is_beyond(*day)).collect();
         let beyond = exceeded.iter().filter(|is_beyond| **is_beyond).count();
+        let enough = days.len() >= LEAST_TESTS;
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Self {
             days: count(days.len()),
             beyond: count(beyond),
             expected: level * days.len() as f64,
-            kupiec: stats::kupiec(beyond as u64, days.len() as u64, level).map(|tested| tested.p),
-            christoffersen: stats::christoffersen(&exceeded, level).map(|tested| tested.independence.p),
+            kupiec: enough.then(|| stats::kupiec(beyond as u64, days.len() as u64, level)).flatten().map(|tested| tested.p),
+            christoffersen: enough.then(|| stats::christoffersen(&exceeded, level)).flatten().map(|tested| tested.independence.p),
         }
     }
 }
@@ -295,5 +298,8 @@ mod tests {
             watch.test(Ratio::ZERO);
         }
         assert_eq!(watch.view().historical[0].days, 500);
+        let tally = |days: usize| Tally::of(&vec![Beyond::Of99; days], 0.01, |day| day == Beyond::Of99).kupiec;
+        assert_eq!(tally(59), None, "too few days for a p-value");
+        assert!(tally(60).is_some_and(|p| p < 1e-6));
     }
 }

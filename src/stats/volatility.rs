@@ -52,10 +52,8 @@ pub fn backcast(residuals: &[f64]) -> Option<f64> {
 /// The variance of the next return, about zero: `σ²ₜ = λ σ²ₜ₋₁ + (1 − λ) r²ₜ₋₁` from the backcast on. `None` for no returns, returns
 /// that do not move, or a decay outside (0, 1).
 pub fn ewma_variance(returns: &[f64], decay: f64) -> Option<f64> {
-    if !(decay > 0.0 && decay < 1.0) || !are_finite(returns) {
-        return None;
-    }
-    let first = backcast(returns)?;
+    let is_decay = decay > 0.0 && decay < 1.0;
+    let first = backcast(returns).filter(|_| is_decay && are_finite(returns))?;
     let next = |variance: f64, value: &f64| decay * variance + (1.0 - decay) * value * value;
     defined(returns.iter().fold(first, next)).filter(|variance| *variance > 0.0)
 }
