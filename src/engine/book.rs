@@ -1,4 +1,6 @@
 //! The book half of the state: a fold over records.
+//!
+//! Past 600 lines because every kind of record is applied here and nowhere else; what an order's records do comes out first.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
