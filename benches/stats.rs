@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::thread;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use pmax::stats::{self, Generator, Report, Resampler, Resampling, Scheme};
+use pmax::stats::{self, Garch, Generator, Presample, RISK_METRICS, Report, Resampler, Resampling, Scheme};
 
 const DAYS: usize = 1_250;
 const REPLICATIONS: u64 = 10_000;
@@ -58,5 +58,28 @@ fn report(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, bootstrap, report);
+/// Volatility of five years of returns that have a memory of it.
+fn volatility(criterion: &mut Criterion) {
+    let mut variance = 1e-4;
+    let values: Vec<f64> = returns()
+        .into_iter()
+        .map(|value| {
+            let shock = value / 0.0113 * f64::sqrt(variance);
+            variance = 2e-6 + 0.08 * shock * shock + 0.9 * variance;
+            shock
+        })
+        .collect();
+    let model = Garch::fit(&values).unwrap().model;
+    let mut group = criterion.benchmark_group("volatility of 1,250 returns");
+    group.bench_function("GARCH(1,1) fit", |bencher| bencher.iter(|| Garch::fit(black_box(&values))));
+    group.bench_function("GARCH(1,1) likelihood", |bencher| {
+        bencher.iter(|| model.log_likelihood(black_box(&values), Presample::Backcast));
+    });
+    group.bench_function("exponentially weighted", |bencher| {
+        bencher.iter(|| stats::ewma_variance(black_box(&values), RISK_METRICS));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, bootstrap, report, volatility);
 criterion_main!(benches);

@@ -13,12 +13,14 @@ mod metrics;
 mod pretrade;
 mod rules;
 mod stages;
+mod tail;
 
 pub use breakers::{Breakers, Hold, Subject, Target, Trip};
 pub use checks::{Check, CheckOutcome, CheckResult};
-pub use gauges::{Exposures, Gauge, GaugeKind, gauges};
+pub use gauges::{Exposures, Gauge, GaugeKind, Trend, gauges};
 pub use limits::Limits;
 pub use metrics::{Metric, Unit, Wakes};
 pub use pretrade::{Acknowledged, Approved, Refusal, Situation, assess, check};
 pub use rules::{Action, Limit, LimitName, Rule, RuleName, Rules, Scope, Unlock};
 pub use stages::StageSettings;
+pub use tail::{Forecast, MOST_DAYS, Tail, TailRisk, TailView, TailWatch, Tally};

@@ -12,6 +12,7 @@ mod covariance;
 mod descriptive;
 mod distributions;
 mod forecasts;
+mod garch_fit;
 mod hypotheses;
 mod inference;
 mod metrics;
@@ -23,6 +24,7 @@ mod series;
 mod sharpe;
 mod special;
 mod stationarity;
+mod volatility;
 
 pub use blocks::{BlockLengths, Generator, Scheme, optimal_block_lengths};
 pub use bootstrap::{Replica, Resampler, studentised_interval};
@@ -37,6 +39,7 @@ pub use distributions::{
     normal_quantile, normal_survival, student_t_cdf, student_t_quantile, student_t_survival,
 };
 pub use forecasts::{Coverage, christoffersen, diebold_mariano, kupiec, mcnemar_chi_squared, mcnemar_exact, pesaran_timmermann};
+pub use garch_fit::GarchFit;
 pub use hypotheses::{
     Centre, Tested, benjamini_hochberg, f_test, levene, newey_west, newey_west_lags, paired_t_test, t_test, welch_t_test,
 };
@@ -52,3 +55,4 @@ pub use robust::{median_distance_of_sorted, median_of_sorted, robust_z_of_sorted
 pub use series::{Bandwidth, Kpss, Reading, autocorrelations, durbin_watson, jarque_bera, kpss, ljung_box};
 pub use sharpe::{Observed, annualising_factor, expected_maximum};
 pub use stationarity::{DickeyFuller, Lags, dickey_fuller};
+pub use volatility::{Garch, Presample, RISK_METRICS, backcast, ewma_variance, normal_expected_shortfall, normal_value_at_risk};

@@ -1,4 +1,6 @@
 //! The book half of the state: a fold over records.
+//!
+//! Past 600 lines because every kind of record is applied here and nowhere else; what an order's records do comes out first.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use crate::domain::{
     SignalSource, TradingState, Validation, WallTime,
 };
 use crate::engine::doubts::Doubts;
+use crate::engine::quality::DataQuality;
 use crate::engine::record::{
     AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, StageRecord,
     TradingRecord,
@@ -21,7 +24,7 @@ use crate::engine::streaks::Streaks;
 use crate::engine::{Proposal, TapeRef, wording};
 use crate::orders::{Confirmation, OpenState, OrderManager, OrderState, OrderStep, TrackedOrder};
 use crate::portfolio::{Ledger, Performance, Valuation};
-use crate::risk::{Breakers, Metric, RuleName, Subject, Trip};
+use crate::risk::{Breakers, Metric, RuleName, Subject, TailWatch, Trip};
 use crate::signals::{Chances, Commentary, EndedCall, Lesson, Scorecard, Traced, Tracker};
 
 /// The one account of a paper run.
@@ -106,6 +109,13 @@ pub struct Book {
     pub(super) breakers: Breakers,
     #[serde(default, skip_serializing_if = "Streaks::is_empty")]
     pub(super) streaks: Streaks,
+    #[serde(default, skip_serializing_if = "TailWatch::is_empty")]
+    pub(super) tail: TailWatch,
+    #[serde(default, skip_serializing_if = "DataQuality::is_empty")]
+    pub(super) quality: DataQuality,
+    /// Whether positions changed since the book's tail was estimated; follows from the records, so it is no part of the state's text.
+    #[serde(skip)]
+    pub(super) has_traded: bool,
     pub(super) orders: OrderManager,
     on_order: OnOrder,
     pub(super) ledger: Ledger,
@@ -188,6 +198,9 @@ impl Default for Book {
             rearm_requested: None,
             breakers: Breakers::default(),
             streaks: Streaks::default(),
+            tail: TailWatch::default(),
+            quality: DataQuality::default(),
+            has_traded: false,
             orders: OrderManager::default(),
             on_order: OnOrder::default(),
             ledger: Ledger::new(ACCOUNT, nothing),
@@ -383,6 +396,7 @@ impl Book {
         self.breakers = Breakers::default();
         self.streaks = Streaks::default();
         self.standings.begin_account();
+        self.tail = TailWatch::default();
         self.position_signals.clear();
         self.trades_today = 0;
     }
@@ -408,6 +422,7 @@ impl Book {
                 self.silent.extend(silent);
                 self.silent.retain(|instrument| !heard.contains(instrument));
             }
+            TradingRecord::BarsMissing { instrument, bars } => self.quality.miss(*instrument, *bars),
             TradingRecord::RearmLapsed => self.rearm_requested = None,
             TradingRecord::PositionsDiffer { since } => self.doubts.positions_differ = *since,
             TradingRecord::Stage(record) => self.apply_stage(record),
@@ -611,6 +626,7 @@ impl Book {
             self.valuation.mark(fill.instrument, fill.price);
         }
         self.valuation.reposition(fill.instrument, &self.ledger);
+        self.has_traded = true;
         if result.closed {
             self.position_signals.remove(&fill.position);
             self.streaks.end_trip(after.realised.nanos() < after.costs.nanos());

@@ -8,7 +8,7 @@ use crate::engine::judging::closing_request;
 use crate::engine::record::{ProposalRecord, Record, TradingRecord};
 use crate::engine::{Engine, Outcome};
 use crate::orders::TrackedOrder;
-use crate::risk::{Acknowledged, Action, Hold, Metric, Rule, RuleName, Scope, Subject, Target, Trip, Unlock, Wakes};
+use crate::risk::{Acknowledged, Action, Hold, Metric, Rule, RuleName, Scope, Subject, TailRisk, Target, Trip, Unlock, Wakes};
 
 /// Closed orders looked at for a close that has just come to nothing.
 const LATELY: usize = 64;
@@ -24,6 +24,8 @@ pub(super) enum Moved {
     Input,
     /// A call of a source ended.
     Call(SignalSource),
+    /// What is estimated when the day turns or a bar closes.
+    Estimate,
 }
 
 impl Moved {
@@ -33,6 +35,7 @@ impl Moved {
             Self::Bar(_) => Wakes::Bar,
             Self::Input => Wakes::Input,
             Self::Call(_) => Wakes::Call,
+            Self::Estimate => Wakes::Estimate,
         }
     }
 }
@@ -95,6 +98,17 @@ impl Engine {
             Metric::StaleData => count(self.stale_holdings()),
             Metric::Slippage => streaks.slippage(rule.window?),
             Metric::Latency => streaks.latency(rule.window?),
+            Metric::ValueAtRisk => self.of_tail(TailRisk::value_at_risk),
+            Metric::ExpectedShortfall => self.of_tail(TailRisk::expected_shortfall),
+            // What history did while it was only warming up is nobody's to act on.
+            Metric::CorrelationBreakdown => {
+                self.market.correlation_shift().filter(|_| !self.is_quiet()).and_then(Ratio::from_f64)
+            }
+            Metric::DataQuality if self.is_quiet() => None,
+            Metric::DataQuality => match (rule.scope, moved) {
+                (Scope::Instrument, Moved::Bar(instrument)) => self.book.quality.of(instrument),
+                (Scope::Instrument | Scope::Account | Scope::Source, _) => self.book.quality.of_all(),
+            },
             Metric::VolatilitySpike => {
                 let Moved::Bar(instrument) = moved else { return None };
                 // Where nothing is held it matters only to what might be opened: not while history warms up, not to the account.
@@ -149,6 +163,9 @@ impl Engine {
             }
             Metric::LosingStreak | Metric::RejectStreak | Metric::UnknownOrders => self.measure(rule, Moved::Input),
             Metric::StaleData | Metric::Slippage | Metric::Latency => self.measure(rule, Moved::Input),
+            Metric::ValueAtRisk | Metric::ExpectedShortfall | Metric::CorrelationBreakdown => self.measure(rule, Moved::Estimate),
+            Metric::DataQuality if rule.scope == Scope::Instrument && !self.is_quiet() => self.book.quality.lowest(),
+            Metric::DataQuality => self.measure(rule, Moved::Input),
         }
     }
 

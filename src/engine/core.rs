@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, SignalSource, WallTime};
 use crate::engine::breaking::Moved;
+use crate::engine::daily::DayNumber;
 use crate::engine::record::Learns;
-use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, Record, RunInput};
+use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, PortfolioRecord, Record, RunInput};
 use crate::exchange::Terms;
 use crate::portfolio::SizingSettings;
-use crate::risk::{Limits, Rules, StageSettings};
+use crate::risk::{GaugeKind, Limits, Rules, StageSettings};
 use crate::signals::{Gates, PlanGates, Resolved, Script, ScriptRef, Scripts, Strategy, StrategySettings, strategies};
 
 /// The settings decisions depend on. They are part of a run's first input and of every restart, so that a replay uses the same.
@@ -101,6 +102,8 @@ pub struct Engine {
     pub(super) faults: BTreeMap<SignalSource, u64>,
     pub(super) market: MarketState,
     pub(super) book: Book,
+    /// What the gauges showed at the end of the last risk day. Only the eye depends on it, so it is no part of the state.
+    pub(super) gauged_before: Vec<(GaugeKind, Ratio)>,
     pub(super) wall: WallTime,
 }
 
@@ -129,6 +132,7 @@ impl Engine {
             faults: BTreeMap::new(),
             market: MarketState::new(&setup.series, &setup.instruments),
             book: Book::default(),
+            gauged_before: Vec::new(),
             wall: WallTime(0),
         }
     }
@@ -185,6 +189,9 @@ impl Engine {
     /// Recovery: applies a decision that was recorded.
     pub fn apply(&mut self, record: &Record) {
         self.book.apply(record, self.market.now(), &self.instruments);
+        if matches!(record, Record::Portfolio(PortfolioRecord::Reset { .. })) {
+            self.gauged_before.clear();
+        }
     }
 
     /// The earliest wall time at which something lapses, if anything waits; the runtime sends [`InputBody::Timer`] then.
@@ -244,10 +251,13 @@ impl Engine {
     }
 
     fn observe_noticing(&mut self, event: &MarketEvent) -> Noticed {
+        self.remember_gauges(event.known_at());
         let mut noticed = Noticed { new_day: self.book.turn_day(event.known_at()), ..Noticed::default() };
         // The yardstick of a day's change is the last price before it: the event that turns the day is not it.
         if noticed.new_day {
-            self.market.turn_day();
+            let today = self.book.performance.days().back().map_or_else(DayNumber::default, |day| DayNumber::of(day.date));
+            self.market.turn_day(today, &self.instruments);
+            self.turn_tail();
         }
         self.market.observe(event, &self.instruments);
         let price = match event {
@@ -262,6 +272,12 @@ impl Engine {
             }
         };
         noticed.equity_changed = self.book.mark(event.instrument(), price);
+        if let MarketEvent::BarClosed { bar, .. } = event {
+            self.note_quality(bar);
+            if self.book.has_traded {
+                self.refresh_tail();
+            }
+        }
         noticed
     }
 }

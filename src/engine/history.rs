@@ -8,6 +8,8 @@ use crate::domain::{
     Bar, Calendar, Capabilities, Duration, Instrument, InstrumentId, InstrumentTable, MarketEvent, MarketTime, Price, Quote,
     QuoteOrigin, Ratio, SeriesInfo,
 };
+use crate::engine::correlations::Correlations;
+use crate::engine::daily::{Daily, DayNumber};
 use crate::engine::spikes::Spikes;
 use crate::signals::AsOf;
 
@@ -79,6 +81,9 @@ pub struct Series {
     /// Follows from the bars, so it is no part of the state's text.
     #[serde(skip)]
     spikes: Spikes,
+    /// As the spikes.
+    #[serde(skip)]
+    daily: Daily,
     period: Duration,
     bars_per_year: f64,
     /// A fact of the tape rather than of what was observed, so no part of the state.
@@ -107,6 +112,9 @@ pub struct MarketState {
     now: MarketTime,
     consumed: u64,
     series: Vec<Option<Series>>,
+    /// Follows from the bars, so it is no part of the state's text.
+    #[serde(skip)]
+    correlations: Correlations,
 }
 
 impl Series {
@@ -122,6 +130,7 @@ impl Series {
             bars: BarHistory::default(),
             closes: Vec::new(),
             spikes: Spikes::default(),
+            daily: Daily::default(),
             period: Duration::seconds(86_400),
             bars_per_year: periods_per_year(calendar, Duration::seconds(86_400)),
             last_print: info.last_print,
@@ -143,6 +152,11 @@ impl Series {
         self.spikes.deviations()
     }
 
+    /// Closes by risk day.
+    pub(super) const fn daily(&self) -> &Daily {
+        &self.daily
+    }
+
     /// The last price, whatever its age.
     pub fn last(&self) -> Option<Price> {
         self.quote.map(|quote| quote.last)
@@ -151,6 +165,11 @@ impl Series {
     /// Whether nothing was heard for longer than five bar periods.
     pub fn is_stale(&self, now: MarketTime) -> bool {
         self.quote.is_none() || now.since(self.quoted_at).0 > self.period.0 * STALE_PERIODS
+    }
+
+    /// Whether it is a tape's, which tells all that it has, and ends.
+    pub(super) const fn has_end(&self) -> bool {
+        self.last_print.is_some()
     }
 
     /// Whether an order that arrives now can still meet a price.
@@ -183,6 +202,7 @@ impl Series {
         }
         self.closes.push(bar.close.to_f64());
         self.spikes.on_close(bar.close.to_f64());
+        self.daily.on_bar(bar);
     }
 
     fn on_price(&mut self, price: Price) {
@@ -279,8 +299,15 @@ impl MarketState {
         }
     }
 
-    /// Sets the yardstick of "change" when a risk day turns.
-    pub(super) fn turn_day(&mut self) {
+    /// How unusual the correlation of everything that may be traded is, in robust deviations whichever way; `None` while history is short.
+    pub(super) fn correlation_shift(&self) -> Option<f64> {
+        self.correlations.shift()
+    }
+
+    /// Sets the yardstick of "change" when a risk day turns, and takes the days that have ended.
+    pub(super) fn turn_day(&mut self, today: DayNumber, instruments: &InstrumentTable) {
+        let may_trade = |series: &&Series| instruments.get(series.instrument).is_some_and(|known| known.tradable);
+        self.correlations.turn_day(self.series.iter().flatten().filter(may_trade).map(|series| &series.daily), today);
         for series in self.series.iter_mut().flatten() {
             series.day_reference = series.last();
         }

@@ -19,6 +19,9 @@ impl Engine {
         if noticed.equity_changed || noticed.new_day {
             self.trip_breakers(Moved::Equity, outcome);
         }
+        if noticed.new_day {
+            self.trip_breakers(Moved::Estimate, outcome);
+        }
         for resolved in noticed.resolved {
             let (signal, source, call) = (resolved.signal, resolved.source, resolved.call);
             // A call of the warm-up says how history was, not how the source does.
@@ -39,6 +42,7 @@ impl Engine {
             MarketEvent::BarClosed { bar, .. } => {
                 self.trip_breakers(Moved::Bar(bar.instrument), outcome);
                 self.trip_breakers(Moved::Input, outcome);
+                self.trip_breakers(Moved::Estimate, outcome);
                 self.decide_on_bar(bar, outcome);
             }
         }

@@ -159,6 +159,13 @@ pub enum TradingRecord {
         /// They are heard again.
         heard: Vec<InstrumentId>,
     },
+    /// A live feed could not tell some bars of an instrument.
+    BarsMissing {
+        /// Whose.
+        instrument: InstrumentId,
+        /// How many.
+        bars: u32,
+    },
     /// Positions here and at the broker differ since then, or agree again.
     PositionsDiffer {
         /// When the first answer that differs was asked for.

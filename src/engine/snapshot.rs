@@ -15,7 +15,7 @@ use crate::engine::history::Forming;
 use crate::engine::{Activity, BarHistory, KillPhase, Proposal, SignalEntry, StandingView, StateReason};
 use crate::orders::TrackedOrder;
 use crate::portfolio::DayResult;
-use crate::risk::{CheckResult, Gauge, Hold, Trip};
+use crate::risk::{CheckResult, Gauge, Hold, TailView, Trip};
 use crate::signals::{Commentary, Scorecard};
 
 /// What the screen wants to see beyond the usual.
@@ -237,6 +237,8 @@ pub struct Snapshot {
     pub standing: StandingView,
     /// Gauges.
     pub gauges: Vec<Gauge>,
+    /// What a day may cost the book, and how such estimates did; `None` where no breaker watches it.
+    pub tail: Option<TailView>,
     /// Results by day, oldest first.
     pub days: Vec<DayResult>,
     /// Alerts, newest first.

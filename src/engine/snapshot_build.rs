@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Money, OrderRequest, OrderSide, Origin, Position, PositionId, Protection, ProtectiveReason};
+use crate::domain::{MarketTime, Money, OrderRequest, OrderSide, Origin, Position, PositionId, Protection, ProtectiveReason};
 use crate::engine::history::Series;
 use crate::engine::judging::closing_request;
 use crate::engine::snapshot::{
@@ -52,6 +52,7 @@ impl Engine {
             scores: book.scorecards.iter().map(|(source, card)| ScoreRow { source: *source, card: *card }).collect(),
             standing: self.standing_view(),
             gauges: self.gauges(),
+            tail: self.watches_tail().then(|| book.tail.view()),
             days: book.performance.days().iter().copied().collect(),
             alerts: book.alerts.iter().rev().cloned().collect(),
             unacknowledged: book.alerts.iter().filter(|alert| !alert.acknowledged).count(),
@@ -151,7 +152,18 @@ impl Engine {
         let (equity, largest, trades_today) = (book.performance.equity(), largest.unwrap_or(nothing), book.trades_today);
         let exposures = risk::Exposures { equity, gross, largest, trades_today };
         let (rules, limits) = (&self.settings.breakers, &self.settings.limits);
-        risk::gauges(rules, limits, &book.breakers, &exposures, |rule| self.gauged(rule))
+        let mut gauges = risk::gauges(rules, limits, &book.breakers, &exposures, |rule| self.gauged(rule));
+        for gauge in &mut gauges {
+            gauge.before = self.gauged_before.iter().find(|(kind, _)| *kind == gauge.kind).map(|(_, value)| *value);
+        }
+        gauges
+    }
+
+    /// Keeps what the gauges show where the risk day ends before this instant.
+    pub(super) fn remember_gauges(&mut self, now: MarketTime) {
+        if !self.is_quiet() && self.book.performance.ends_before(now) {
+            self.gauged_before = self.gauges().iter().filter_map(|gauge| Some((gauge.kind, gauge.value?))).collect();
+        }
     }
 
     fn preview(&self, subject: &PreviewSubject) -> Option<OrderPreview> {

@@ -1,8 +1,11 @@
 //! What is said about the sources themselves: silence, missing minutes, the way to a broker.
 
-use crate::domain::{AlertTopic, InstrumentId, Missed, Severity, counted, new_york};
+use crate::domain::{AlertTopic, Bar, InstrumentId, Missed, Severity, counted, new_york};
+use crate::engine::breaking::Moved;
+use crate::engine::quality::Holes;
 use crate::engine::record::{Record, TradingRecord};
 use crate::engine::{Engine, LinkStands, Outcome};
+use crate::risk::Metric;
 
 /// Length of a minute in nanoseconds.
 const MINUTE: i64 = 60_000_000_000;
@@ -27,7 +30,26 @@ impl Engine {
                 new_york().to_datetime(from.timestamp()).strftime("%Y-%m-%d %H:%M")
             );
             self.raise(Severity::Warning, AlertTopic::Market, Some(instrument), text, outcome);
+            if self.watches_quality() {
+                let bars = u32::try_from((until.0 - from.0) / MINUTE).unwrap_or(u32::MAX);
+                self.record(Record::Trading(TradingRecord::BarsMissing { instrument, bars }), outcome);
+                self.trip_breakers(Moved::Bar(instrument), outcome);
+            }
         }
+    }
+
+    /// Whether a breaker watches the quality of data. Runs of before it did have no such state.
+    fn watches_quality(&self) -> bool {
+        self.settings.breakers.iter().any(|rule| rule.metric == Metric::DataQuality)
+    }
+
+    /// Counts a closed bar.
+    pub(super) fn note_quality(&mut self, bar: &Bar) {
+        let known = self.instruments.get(bar.instrument);
+        let series = self.market.get(bar.instrument);
+        let (Some(known), Some(series)) = (known.filter(|_| self.watches_quality()), series) else { return };
+        let holes = if series.has_end() { Holes::ByTime(known.calendar) } else { Holes::Told };
+        self.book.quality.on_bar(bar, holes);
     }
 
     pub(super) fn decide_on_link(&mut self, stands: LinkStands, words: &str, outcome: &mut Outcome) {

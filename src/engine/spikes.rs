@@ -2,73 +2,45 @@
 
 use std::collections::VecDeque;
 
-use crate::stats;
+use crate::engine::usual::Usual;
 
 /// Returns of the volatility that is looked at.
 const SHORT: usize = 10;
-/// Earlier values it is held against, and how many of them it takes at least.
-const HISTORY: usize = 250;
-const LEAST: usize = 60;
 
 /// The logarithm of the root mean square of the last ten log returns, in robust deviations from the median of the latest 250 such values
 /// that share no return with it. Memory and work per bar do not grow with history.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Spikes {
     close: Option<f64>,
     squares: VecDeque<f64>,
-    /// Values that still share returns with the next ones.
-    fresh: VecDeque<f64>,
-    /// Values that are history, in the order of their bars and by size.
-    settled: VecDeque<f64>,
-    sorted: Vec<f64>,
-    latest: Option<f64>,
+    level: Usual,
+}
+
+impl Default for Spikes {
+    fn default() -> Self {
+        Self { close: None, squares: VecDeque::new(), level: Usual::new(SHORT) }
+    }
 }
 
 impl Spikes {
     /// Takes the close of a bar.
     pub(super) fn on_close(&mut self, close: f64) {
         let before = self.close.replace(close);
-        self.latest = None;
-        let Some(change) = before.map(|before| libm::log(close / before)).filter(|change| change.is_finite()) else { return };
-        self.squares.push_back(change * change);
-        if self.squares.len() > SHORT {
-            self.squares.pop_front();
+        let change = before.map(|before| libm::log(close / before)).filter(|change| change.is_finite());
+        if let Some(change) = change {
+            self.squares.push_back(change * change);
+            if self.squares.len() > SHORT {
+                self.squares.pop_front();
+            }
         }
-        let level = 0.5 * libm::log(self.squares.iter().sum::<f64>() / SHORT as f64);
+        let is_full = change.is_some() && self.squares.len() == SHORT;
         // Ten bars without any move have no logarithm.
-        if self.squares.len() < SHORT || !level.is_finite() {
-            return;
-        }
-        self.latest = Some(level);
-        self.fresh.push_back(level);
-        if self.fresh.len() > SHORT
-            && let Some(oldest) = self.fresh.pop_front()
-        {
-            self.settle(oldest);
-        }
-    }
-
-    fn settle(&mut self, level: f64) {
-        self.settled.push_back(level);
-        self.sorted.insert(self.place_of(level), level);
-        if self.settled.len() > HISTORY
-            && let Some(oldest) = self.settled.pop_front()
-        {
-            self.sorted.remove(self.place_of(oldest));
-        }
-    }
-
-    /// Where a value stands, or would stand, among the sorted ones.
-    fn place_of(&self, level: f64) -> usize {
-        self.sorted.partition_point(|other| *other < level)
+        self.level.take(is_full.then(|| 0.5 * libm::log(self.squares.iter().sum::<f64>() / SHORT as f64)));
     }
 
     /// Robust deviations of the latest value; `None` while history is short, or where nothing moves.
     pub(super) fn deviations(&self) -> Option<f64> {
-        if self.sorted.len() < LEAST {
-            return None;
-        }
-        stats::robust_z_of_sorted(&self.sorted, self.latest?)
+        self.level.deviations()
     }
 }
 
@@ -96,14 +68,9 @@ mod tests {
     }
 
     #[test]
-    fn history_is_needed_and_bounded() {
+    fn history_is_needed() {
         assert_eq!(after((0..75).map(|_| 0.01)).deviations(), None);
         assert!(after((0..90).map(|_| 0.01)).deviations().is_some());
-        let long = after((0..3_000).map(|_| 0.01));
-        assert_eq!((long.settled.len(), long.sorted.len(), long.fresh.len()), (HISTORY, HISTORY, SHORT));
-        let mut expected: Vec<f64> = long.settled.iter().copied().collect();
-        expected.sort_by(f64::total_cmp);
-        assert_eq!(long.sorted, expected);
     }
 
     #[test]

@@ -48,6 +48,10 @@ fn trading(record: &TradingRecord, book: &Book, instruments: &InstrumentTable) -
         TradingRecord::RearmRequested { .. } => (Severity::Info, "re-arming asked for; confirm within 60 s".to_owned()),
         TradingRecord::RearmLapsed => (Severity::Info, "re-arming was not confirmed within 60 s".to_owned()),
         TradingRecord::FlattenAsked => (Severity::Critical, "kill switch: closing all positions".to_owned()),
+        TradingRecord::BarsMissing { instrument, bars } => {
+            let bars = counted(usize::try_from(*bars).unwrap_or(usize::MAX), "bar");
+            (Severity::Warning, format!("{bars} of {} count as missing", instruments.symbol(*instrument)))
+        }
         TradingRecord::FeedChanged { silent, heard } => {
             let names = |ids: &[InstrumentId]| ids.iter().map(|id| instruments.symbol(*id)).collect::<Vec<_>>().join(", ");
             match (silent.as_slice(), heard.as_slice()) {

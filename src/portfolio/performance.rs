@@ -53,6 +53,11 @@ impl Performance {
         }
     }
 
+    /// Whether a risk day ends before this instant.
+    pub fn ends_before(&self, now: MarketTime) -> bool {
+        self.day.is_some_and(|day| now >= day.ends_at)
+    }
+
     /// Notices a new risk day. Cheap while the day lasts.
     pub fn advance(&mut self, now: MarketTime) -> bool {
         if self.day.is_some_and(|day| now < day.ends_at) {

@@ -32,6 +32,19 @@ pub struct Gauge {
     pub limit: Ratio,
     /// How its breakers hold; [`Hold::Free`] for what has none.
     pub hold: Hold,
+    /// The value at the end of the last risk day; `None` before there was one, or where it was undefined.
+    pub before: Option<Ratio>,
+}
+
+/// Where what is left to a limit went since the end of the last risk day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trend {
+    /// There is less left.
+    Shrinking,
+    /// As much, to the digits that are shown.
+    Steady,
+    /// There is more left.
+    Growing,
 }
 
 /// What gauges beside the breakers show.
@@ -48,21 +61,25 @@ pub struct Exposures {
 }
 
 /// Gauges in the order in which they stand.
-const ORDER: [GaugeKind; 16] = [
+const ORDER: [GaugeKind; 20] = [
     GaugeKind::Breaker(Metric::Drawdown),
     GaugeKind::Breaker(Metric::DailyLoss),
     GaugeKind::Breaker(Metric::WeeklyLoss),
     GaugeKind::Gross,
     GaugeKind::Largest,
     GaugeKind::Breaker(Metric::AccountVolatility),
+    GaugeKind::Breaker(Metric::ValueAtRisk),
+    GaugeKind::Breaker(Metric::ExpectedShortfall),
     GaugeKind::Trades,
     GaugeKind::Breaker(Metric::LosingStreak),
     GaugeKind::Breaker(Metric::VolatilitySpike),
+    GaugeKind::Breaker(Metric::CorrelationBreakdown),
     GaugeKind::Breaker(Metric::ModelDecay),
     GaugeKind::Breaker(Metric::CallsRight),
     GaugeKind::Breaker(Metric::RejectStreak),
     GaugeKind::Breaker(Metric::UnknownOrders),
     GaugeKind::Breaker(Metric::StaleData),
+    GaugeKind::Breaker(Metric::DataQuality),
     GaugeKind::Breaker(Metric::Slippage),
     GaugeKind::Breaker(Metric::Latency),
 ];
@@ -97,6 +114,14 @@ impl GaugeKind {
         }
     }
 
+    /// The value at which nothing of the limit is used, where that is not zero.
+    const fn best(self) -> Option<Ratio> {
+        match self {
+            Self::Breaker(Metric::DataQuality) => Some(Ratio::ONE),
+            Self::Breaker(_) | Self::Gross | Self::Largest | Self::Trades => None,
+        }
+    }
+
     /// Whether too little of it is what its limit is about.
     pub const fn falls(self) -> bool {
         match self {
@@ -110,8 +135,24 @@ impl Gauge {
     /// How much of the limit is used, `1.0` at the limit; `None` where the value is undefined.
     pub fn used(&self) -> Option<f64> {
         let (value, limit) = (self.value?.to_f64(), self.limit.to_f64());
-        let (part, whole) = if self.kind.falls() { (limit, value) } else { (value, limit) };
+        let (part, whole) = match self.kind.best() {
+            Some(best) => (best.to_f64() - value, best.to_f64() - limit),
+            None if self.kind.falls() => (limit, value),
+            None => (value, limit),
+        };
         (whole > 0.0).then(|| (part / whole).max(0.0))
+    }
+
+    /// Where what is left to the limit goes; `None` while either end is undefined.
+    pub fn trend(&self) -> Option<Trend> {
+        let (now, before) = (self.value?.nanos(), self.before?.nanos());
+        let used_up = if self.kind.falls() { before.saturating_sub(now) } else { now.saturating_sub(before) };
+        let shown = self.kind.unit().shown_to().nanos();
+        Some(match used_up {
+            _ if used_up.abs() < shown => Trend::Steady,
+            _ if used_up > 0 => Trend::Shrinking,
+            _ => Trend::Growing,
+        })
     }
 
     /// What is left to the limit, in the unit of the gauge; negative beyond it.
@@ -121,7 +162,7 @@ impl Gauge {
     }
 }
 
-/// All gauges of the account; `measure` gives the value of a row of the table.
+/// All gauges of the account, without what they were before; `measure` gives the value of a row of the table.
 pub fn gauges(
     rules: &Rules,
     limits: &Limits,
@@ -130,7 +171,7 @@ pub fn gauges(
     measure: impl Fn(&Rule) -> Option<Ratio>,
 ) -> Vec<Gauge> {
     let count = |trades: u32| Ratio::of(i128::from(trades), 1);
-    let plain = |kind, value, limit| Some(Gauge { kind, value, warn: None, limit, hold: Hold::Free });
+    let plain = |kind, value, limit| Some(Gauge { kind, value, warn: None, limit, hold: Hold::Free, before: None });
     let equity = exposures.equity;
     let gauge = |kind: GaugeKind| match kind {
         GaugeKind::Breaker(metric) => of_metric(metric, rules, limits, breakers, &measure),
@@ -161,6 +202,7 @@ fn of_metric(
         warn: warning.map(|rule| rule.limit.of(limits)),
         limit,
         hold: latched.map(|trip| breakers.hold(trip)).max_by_key(|hold| urgency(*hold)).unwrap_or(Hold::Free),
+        before: None,
     })
 }
 
@@ -204,10 +246,23 @@ mod tests {
             warn: None,
             limit: Ratio::from_f64(limit).unwrap(),
             hold: Hold::Free,
+            before: None,
         };
         let right = of(Metric::ModelDecay, 0.60, 0.45);
         assert!((right.used().unwrap() - 0.75).abs() < 1e-9);
         assert_eq!(right.headroom(), Ratio::of(15, 100));
+        let quality = of(Metric::DataQuality, 0.98, 0.95);
+        assert!((quality.used().unwrap() - 0.4).abs() < 1e-9, "two of five points that may be missing");
+        assert_eq!(of(Metric::DataQuality, 1.0, 0.95).used(), Some(0.0));
         assert_eq!(of(Metric::Drawdown, 0.20, 0.15).headroom(), Ratio::of(-5, 100));
+        let since = |gauge: Gauge, before| Gauge { before: Ratio::from_f64(before), ..gauge }.trend();
+        assert_eq!(right.trend(), None);
+        assert_eq!(since(right, 0.65), Some(Trend::Shrinking), "fewer right calls leave less");
+        let fall = of(Metric::Drawdown, 0.05, 0.15);
+        assert_eq!(since(fall, 0.04), Some(Trend::Shrinking));
+        assert_eq!(since(fall, 0.06), Some(Trend::Growing));
+        assert_eq!(since(fall, 0.050_099), Some(Trend::Steady), "less than a digit that is shown");
+        assert_eq!(since(fall, 0.0501), Some(Trend::Growing));
+        assert_eq!(Gauge { value: None, ..fall }.trend(), None);
     }
 }

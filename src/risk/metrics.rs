@@ -35,6 +35,14 @@ pub enum Metric {
     Slippage,
     /// How long the broker takes to answer an order.
     Latency,
+    /// A day's loss that one day in a hundred exceeds.
+    ValueAtRisk,
+    /// What is lost on average on the worst hundredth of days.
+    ExpectedShortfall,
+    /// The correlation of everything that may be traded, against its own history.
+    CorrelationBreakdown,
+    /// The share of expected bars that came whole, in order and plausible.
+    DataQuality,
 }
 
 /// What a metric's value is counted in.
@@ -63,11 +71,13 @@ pub enum Wakes {
     Input,
     /// With a call that ended.
     Call,
+    /// With the risk day, or a bar that closed.
+    Estimate,
 }
 
 impl Metric {
     /// All metrics, in the order in which gauges stand.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Drawdown,
         Self::DailyLoss,
         Self::WeeklyLoss,
@@ -81,6 +91,10 @@ impl Metric {
         Self::StaleData,
         Self::Slippage,
         Self::Latency,
+        Self::ValueAtRisk,
+        Self::ExpectedShortfall,
+        Self::CorrelationBreakdown,
+        Self::DataQuality,
     ];
 
     /// The label on screen.
@@ -99,6 +113,10 @@ impl Metric {
             Self::UnknownOrders => "unknown",
             Self::Slippage => "slippage",
             Self::Latency => "latency",
+            Self::ValueAtRisk => "VaR 99 %",
+            Self::ExpectedShortfall => "shortfall 99",
+            Self::CorrelationBreakdown => "correlation",
+            Self::DataQuality => "data quality",
         }
     }
 
@@ -122,17 +140,30 @@ impl Metric {
                 "mean loss of your latest market orders against the price at which they were confirmed, gaps included"
             }
             Self::Latency => "median wall time from a confirmed order to the broker's first answer, of the latest",
+            Self::ValueAtRisk => {
+                "one day of the book as it is / equity: its 1 % quantile on up to 500 days, or EWMA normal; the larger"
+            }
+            Self::ExpectedShortfall => {
+                "one day of the book as it is / equity: mean of its worst 1 % of up to 500 days, or EWMA normal; the larger"
+            }
+            Self::CorrelationBreakdown => {
+                "mean 20-day correlation of all that may be traded, Fisher's z against its last 250: |x − median| / 1.4826 MAD"
+            }
+            Self::DataQuality => {
+                "share of an instrument's last 60 expected bars that came whole, in order and plausible; the lowest"
+            }
         }
     }
 
     /// What the value is counted in.
     pub const fn unit(self) -> Unit {
         match self {
-            Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::ModelDecay | Self::CallsRight => Unit::Share,
-            Self::AccountVolatility | Self::Slippage => Unit::Percent,
+            Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss => Unit::Share,
+            Self::ModelDecay | Self::CallsRight | Self::DataQuality => Unit::Share,
+            Self::AccountVolatility | Self::Slippage | Self::ValueAtRisk | Self::ExpectedShortfall => Unit::Percent,
             Self::Latency => Unit::Seconds,
             Self::LosingStreak | Self::RejectStreak | Self::StaleData | Self::UnknownOrders => Unit::Count,
-            Self::VolatilitySpike => Unit::Deviations,
+            Self::VolatilitySpike | Self::CorrelationBreakdown => Unit::Deviations,
         }
     }
 
@@ -145,17 +176,19 @@ impl Metric {
             Self::Latency => Some((5, 100, "orders")),
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => None,
             Self::LosingStreak | Self::VolatilitySpike | Self::RejectStreak | Self::StaleData | Self::UnknownOrders => None,
+            Self::ValueAtRisk | Self::ExpectedShortfall | Self::CorrelationBreakdown | Self::DataQuality => None,
         }
     }
 
     /// Whom a breaker on it may act on.
     pub const fn scopes(self) -> &'static [Scope] {
         match self {
-            Self::VolatilitySpike => &[Scope::Instrument, Scope::Account],
+            Self::VolatilitySpike | Self::DataQuality => &[Scope::Instrument, Scope::Account],
             Self::ModelDecay | Self::CallsRight => &[Scope::Source, Scope::Account],
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => &[Scope::Account],
             Self::LosingStreak | Self::RejectStreak | Self::StaleData | Self::UnknownOrders => &[Scope::Account],
-            Self::Slippage | Self::Latency => &[Scope::Account],
+            Self::Slippage | Self::Latency | Self::ValueAtRisk | Self::ExpectedShortfall => &[Scope::Account],
+            Self::CorrelationBreakdown => &[Scope::Account],
         }
     }
 
@@ -163,10 +196,11 @@ impl Metric {
     pub const fn wakes(self) -> Wakes {
         match self {
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => Wakes::Equity,
-            Self::VolatilitySpike => Wakes::Bar,
+            Self::VolatilitySpike | Self::DataQuality => Wakes::Bar,
             Self::LosingStreak | Self::RejectStreak | Self::UnknownOrders | Self::StaleData => Wakes::Input,
             Self::Slippage | Self::Latency => Wakes::Input,
             Self::ModelDecay | Self::CallsRight => Wakes::Call,
+            Self::ValueAtRisk | Self::ExpectedShortfall | Self::CorrelationBreakdown => Wakes::Estimate,
         }
     }
 
@@ -177,15 +211,16 @@ impl Metric {
             Self::ModelDecay | Self::CallsRight => true,
             Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => false,
             Self::VolatilitySpike | Self::StaleData | Self::UnknownOrders => false,
+            Self::ValueAtRisk | Self::ExpectedShortfall | Self::CorrelationBreakdown | Self::DataQuality => false,
         }
     }
 
     /// Whether too little of it is what trips, instead of too much.
     pub const fn falls(self) -> bool {
-        matches!(self, Self::ModelDecay | Self::CallsRight)
+        matches!(self, Self::ModelDecay | Self::CallsRight | Self::DataQuality)
     }
 
-    /// Whether a value trips: it has reached the limit, or for a share of right calls, lies below it.
+    /// Whether a value trips: it has reached the limit, or for a share of what is right, lies below it.
     pub fn is_beyond(self, value: Ratio, limit: Ratio) -> bool {
         if self.falls() { value < limit } else { value >= limit }
     }
@@ -209,6 +244,16 @@ impl Unit {
             Self::Share => nanos > 0 && nanos <= one,
             Self::Percent | Self::Deviations | Self::Seconds => nanos > 0,
             Self::Count => nanos >= one && nanos % one == 0,
+        }
+    }
+
+    /// The last digit that is shown of a value.
+    pub const fn shown_to(self) -> Ratio {
+        match self {
+            Self::Share | Self::Percent => Ratio::from_nanos(100_000),
+            Self::Count => Ratio::ONE,
+            Self::Deviations => Ratio::from_nanos(100_000_000),
+            Self::Seconds => Ratio::from_nanos(10_000_000),
         }
     }
 

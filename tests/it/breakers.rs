@@ -2,14 +2,19 @@
 
 use jiff::civil::date;
 use pmax::domain::{
-    Actor, InstrumentId, MarketTime, Mode, OrderSide, Origin, ProtectiveReason, Quantity, Ratio, SignalSource, TradingState,
+    Actor, InstrumentId, MarketTime, Missed, Mode, OrderSide, Origin, ProtectiveReason, Quantity, Ratio, SignalSource,
+    TradingState,
 };
-use pmax::engine::{Command, EngineSettings, InputBody, OrderRecord, ProposalRecord, Record, RunInput, TradingRecord, WasClean};
-use pmax::risk::{Action, Hold, Limit, Metric, Rule, Rules, Scope, Subject, Trip};
+use pmax::engine::{
+    Command, EngineSettings, InputBody, OrderRecord, ProposalRecord, Record, RunInput, SnapshotRequest, TradingRecord, WasClean,
+};
+use pmax::risk::{Action, GaugeKind, Hold, Limit, Metric, Rule, Rules, Scope, Subject, Trip};
+use pmax::runtime::Headless;
 use proptest::prelude::*;
 
 use crate::properties::{Action as Act, Answers, Happened, World, actions};
 use crate::support::run;
+use crate::world;
 
 /// What the tests hold: two positions with stops far away.
 const HELD: [u32; 2] = [2, 3];
@@ -49,7 +54,10 @@ fn moves(bar: i64) -> [i64; 3] {
 
 /// A world with a breaker, in which a person has lived for long enough and holds two positions with stops.
 fn held(rule: Rule) -> World {
-    let mut world = World::with(only(rule));
+    live(World::with(only(rule)))
+}
+
+fn live(mut world: World) -> World {
     for bar in 0..100 {
         world.bar(moves(bar), 1_000_000);
     }
@@ -60,6 +68,19 @@ fn held(rule: Rule) -> World {
     world.bar([0, 0, 0], 1_000_000);
     assert_eq!(world.engine.book().ledger().positions().len(), HELD.len());
     world
+}
+
+/// Moves that everything makes together, nearly.
+fn together(bar: i64) -> [i64; 3] {
+    let [step, ..] = moves(bar);
+    [3 * step, 3 * step + bar % 3, 3 * step - bar % 2]
+}
+
+/// A live feed could not tell so many minutes of instrument 2.
+fn lose_minutes(world: &mut World, minutes: i64) {
+    let (from, until) = (MarketTime(world.at - minutes * 60_000_000_000), MarketTime(world.at));
+    let missed = vec![Missed { instrument: InstrumentId(2), from, until }];
+    world.input(InputBody::Feed { silent: Vec::new(), heard: Vec::new(), missed });
 }
 
 /// Whatever moves a metric away from where it is safe.
@@ -110,6 +131,13 @@ fn provoke(world: &mut World, metric: Metric) {
             }
             world.slow = 0;
         }
+        // Of the fall the estimates know from the next turn of the day on.
+        Metric::ValueAtRisk | Metric::ExpectedShortfall => {
+            world.bar([-60, -60, 0], 1_000_000);
+            world.bar([0, 0, 0], 1_000_000);
+        }
+        Metric::CorrelationBreakdown => (0..25).for_each(|bar| world.bar(together(bar), 1_000_000)),
+        Metric::DataQuality => lose_minutes(world, 10),
         Metric::StaleData => {
             world.input(InputBody::Feed { silent: vec![InstrumentId(2)], heard: Vec::new(), missed: Vec::new() })
         }
@@ -123,6 +151,9 @@ fn limits(metric: Metric) -> (Limit, Limit) {
         Metric::AccountVolatility => (ratio(1_000_000), ratio(900_000_000)),
         Metric::Slippage => (ratio(5_000_000), ratio(500_000_000)),
         Metric::Latency => (ratio(1_000_000_000), ratio(5_000_000_000)),
+        Metric::ValueAtRisk | Metric::ExpectedShortfall => (ratio(1_000_000), ratio(100_000_000)),
+        Metric::CorrelationBreakdown => (ratio(6_000_000_000), ratio(1_000_000_000_000)),
+        Metric::DataQuality => (ratio(950_000_000), ratio(500_000_000)),
         Metric::VolatilitySpike => (ratio(4_000_000_000), ratio(1_000_000_000_000)),
         Metric::ModelDecay | Metric::CallsRight => (ratio(950_000_000), ratio(1_000_000)),
         Metric::LosingStreak | Metric::RejectStreak | Metric::UnknownOrders | Metric::StaleData => {
@@ -209,7 +240,9 @@ fn every_metric_trips_at_its_limit_and_does_what_its_row_says() {
             assert_eq!((trip.limit, trip.who, trip.why.as_str()), (limit, Actor::Engine, "to see it act"));
             assert!(trip.at.0 > 0 && trip.wall.0 > 0, "{trip:?}");
             // What goes on while these two are provoked closes and is closed again: only the first bar after the trip is told apart.
-            if !matches!(metric, Metric::VolatilitySpike | Metric::AccountVolatility | Metric::ModelDecay | Metric::Slippage) {
+            let goes_on =
+                matches!(metric, Metric::VolatilitySpike | Metric::AccountVolatility | Metric::ModelDecay | Metric::Slippage);
+            if !goes_on && metric != Metric::CorrelationBreakdown {
                 check_action(&mut world, &rule, &before);
             } else if let Action::Reduce(_) | Action::Close = rule.action {
                 let left = quantities(&world).iter().find(|(id, _)| *id == 2).map_or(0, |(_, quantity)| quantity.nanos());
@@ -235,6 +268,149 @@ fn the_limit_itself_trips_and_what_lies_a_billionth_beyond_does_not() {
         provoke(&mut world, Metric::Drawdown);
         assert_eq!(trips(&world).len(), expected, "{limit}");
     }
+}
+
+/// What the gauge of a metric shows now.
+fn gauge(world: &World, metric: Metric) -> Option<Ratio> {
+    let gauges = world.engine.snapshot(&SnapshotRequest::default()).gauges;
+    gauges.iter().find(|gauge| gauge.kind == GaugeKind::Breaker(metric)).unwrap().value
+}
+
+#[test]
+fn an_estimate_trips_at_its_very_value_and_not_a_billionth_below() {
+    for metric in [Metric::ValueAtRisk, Metric::ExpectedShortfall] {
+        let mut world = held(row(metric, "warn", ratio(1_000_000_000), Scope::Account, "day"));
+        assert_eq!(gauge(&world, metric), None, "a hundred days are not there yet");
+        provoke(&mut world, metric);
+        let reached = gauge(&world, metric).unwrap().nanos();
+        for (limit, expected) in [(reached, 1), (reached + 1, 0)] {
+            let mut world = held(row(metric, "warn", ratio(limit), Scope::Account, "day"));
+            provoke(&mut world, metric);
+            assert_eq!(trips(&world).len(), expected, "{metric:?} {limit}");
+        }
+    }
+}
+
+#[test]
+fn correlation_trips_at_its_very_value_and_not_a_billionth_below() {
+    let until_25 = |limit| {
+        let mut world = held(row(Metric::CorrelationBreakdown, "warn", ratio(limit), Scope::Account, "person"));
+        let gauges: Vec<Ratio> = (0..25)
+            .filter_map(|bar| {
+                world.bar(together(bar), 1_000_000);
+                gauge(&world, Metric::CorrelationBreakdown)
+            })
+            .collect();
+        (gauges, trips(&world).len())
+    };
+    let (gauges, _) = until_25(i64::MAX);
+    assert_eq!(gauges.len(), 25, "it is known from the first day on");
+    let highest = gauges.into_iter().max().unwrap().nanos();
+    assert_eq!((until_25(highest).1, until_25(highest + 1).1), (1, 0));
+}
+
+#[test]
+fn data_that_is_missing_blocks_its_instrument_until_it_came_whole_again() {
+    let rule = |limit| row(Metric::DataQuality, "block", ratio(limit), Scope::Instrument, "day");
+    let mut world = held(rule(950_000_000));
+    assert_eq!(gauge(&world, Metric::DataQuality), Some(Ratio::ONE));
+    lose_minutes(&mut world, 3);
+    assert_eq!(gauge(&world, Metric::DataQuality), Ratio::of(57, 60));
+    assert!(tries_to_open(&mut world, 2), "0.95 itself is enough");
+    lose_minutes(&mut world, 1);
+    assert_eq!(trips(&world)[0].subject, Subject::Instrument(InstrumentId(2)));
+    assert!(!tries_to_open(&mut world, 2) && tries_to_open(&mut world, 3), "only what lacks data is blocked");
+    world.check_both_ways_back();
+    for _ in 0..57 {
+        world.bar([0, 0, 0], 1_000_000);
+        assert!(!tries_to_open(&mut world, 2), "the holes are in the window");
+    }
+    for _ in 0..3 {
+        world.bar([0, 0, 0], 1_000_000);
+    }
+    assert!(tries_to_open(&mut world, 2), "the window holds whole bars only");
+    world.check_both_ways_back();
+}
+
+#[test]
+fn a_table_that_does_not_watch_it_leaves_no_trace_in_the_state() {
+    let state_of = |rules: Rules| {
+        let mut world = live(World::with(|settings| settings.breakers = rules));
+        (0..5).for_each(|bar| world.bar(moves(bar), 1_000_000));
+        lose_minutes(&mut world, 1);
+        serde_json::to_string(world.engine.book()).unwrap()
+    };
+    let watched = |rules: Rules| ["\"tail\":", "\"quality\":"].map(|part| state_of(rules.clone()).contains(part));
+    assert_eq!(watched(Rules::before_the_table()), [false, false], "runs of before replay to their hashes");
+    let rows = [Metric::ValueAtRisk, Metric::DataQuality].map(|metric| Rule {
+        name: format!("row_{}", metric.label().len()).try_into().unwrap(),
+        ..row(metric, "warn", limits(metric).1, metric.scopes()[0], "day")
+    });
+    assert_eq!(watched(Rules::new(rows.to_vec())), [true, true]);
+}
+
+#[test]
+fn tapes_without_holes_are_whole() {
+    for tape in ["crash-2020", "crash-2008", "btc-2021"] {
+        let (tape, setup) = world::setup(tape);
+        let mut life = Headless::with_usual_capital(&tape, &setup, tape.start().unwrap());
+        life.play_until(tape.span().unwrap().1);
+        let gauges = life.frame(&SnapshotRequest::default()).snapshot.gauges;
+        let quality = gauges.iter().find(|gauge| gauge.kind == GaugeKind::Breaker(Metric::DataQuality)).unwrap();
+        assert_eq!(quality.value, Some(Ratio::ONE), "{}", tape.meta.name);
+    }
+}
+
+#[test]
+fn what_a_day_may_cost_follows_the_book_and_lets_go_with_it() {
+    let mut world = held(row(Metric::ExpectedShortfall, "block", ratio(1_000_000), Scope::Account, "day"));
+    provoke(&mut world, Metric::ExpectedShortfall);
+    // Bars open at the turn of the world's days and close six hours later.
+    let hours = (trips(&world)[0].at.0 - 1_582_200_000_000_000_000) / 3_600_000_000_000 % 24;
+    assert_eq!(hours, 0, "it trips when the day turns, not when its first bar closes");
+    assert!(!tries_to_open(&mut world, 2), "beyond the limit nothing is opened");
+    let before = gauge(&world, Metric::ExpectedShortfall).unwrap();
+    let first = *world.engine.book().ledger().positions().keys().next().unwrap();
+    world.command(Command::ClosePosition { position: first, quantity: None });
+    world.bar([0, 0, 0], 1_000_000);
+    let after = gauge(&world, Metric::ExpectedShortfall).unwrap();
+    // Of two parts the larger is left, two thirds of the book; a day's fading of the volatility alone would leave more.
+    let most = Ratio::from_nanos(before.nanos() / 4 * 3);
+    assert!(after > Ratio::ZERO && after < most, "a part of the book costs less: {after:?} of {before:?}");
+    assert!(!tries_to_open(&mut world, 2), "still beyond");
+    let second = *world.engine.book().ledger().positions().keys().next().unwrap();
+    world.command(Command::ClosePosition { position: second, quantity: None });
+    world.bar([0, 0, 0], 1_000_000);
+    assert_eq!(gauge(&world, Metric::ExpectedShortfall), Some(Ratio::ZERO), "nothing held costs nothing");
+    world.bar([0, 0, 0], 1_000_000);
+    assert!(tries_to_open(&mut world, 2), "the day has turned with the value back within");
+    world.check_both_ways_back();
+}
+
+#[test]
+fn each_day_is_held_against_what_was_said_of_it() {
+    let mut world = held(row(Metric::ValueAtRisk, "warn", ratio(100_000_000), Scope::Account, "day"));
+    let tail = |world: &World| world.engine.snapshot(&SnapshotRequest::default()).tail.unwrap();
+    world.bar([0, 0, 0], 1_000_000);
+    assert_eq!(tail(&world).historical[0].days, 0, "the first forecast waits for its day");
+    for _ in 0..5 {
+        world.bar([1, 1, 0], 1_000_000);
+    }
+    world.bar([-30, -30, 0], 1_000_000);
+    for _ in 0..3 {
+        world.bar([1, 1, 0], 1_000_000);
+    }
+    let [of_95, of_99] = tail(&world).historical;
+    assert_eq!((of_95.days, of_95.beyond, of_99.beyond), (9, 1, 1), "only the fall lost more than was said");
+    assert_eq!(tail(&world).normal[1].beyond, 1);
+    world.check_both_ways_back();
+    let settings = EngineSettings { breakers: Rules::new(Vec::new()), ..world.setup.settings.clone() };
+    let version = String::new();
+    world.input(InputBody::Run(RunInput::Resumed { version, was_clean: WasClean::No, settings }));
+    assert!(
+        world.engine.snapshot(&SnapshotRequest::default()).tail.is_none(),
+        "without a row that watches it nothing is estimated"
+    );
 }
 
 #[test]

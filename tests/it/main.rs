@@ -50,6 +50,7 @@ mod support;
 mod tapes;
 mod terminal;
 mod undefined;
+mod volatility;
 mod walkforward;
 mod world;
 mod xapi_adapter;

@@ -28,7 +28,16 @@ fn every_breaker_trips_on_the_days_that_another_program_finds() {
     for (name, expected) in oracle {
         let warns = |rule: &Rule| Rule { action: Action::Warn, unlock: Unlock::Day, ..rule.clone() };
         let rehearsal = rehearsed(&name, warns);
-        let watched = ["drawdown_warning", "drawdown", "daily_loss", "weekly_loss", "volatility_spike"];
+        let watched = [
+            "drawdown_warning",
+            "drawdown",
+            "daily_loss",
+            "weekly_loss",
+            "volatility_spike",
+            "value_at_risk",
+            "portfolio_risk",
+            "correlation_breakdown",
+        ];
         let of = |subject: Subject| match subject {
             Subject::Account => 0,
             Subject::Instrument(id) => id.0,

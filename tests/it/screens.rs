@@ -42,6 +42,15 @@ fn the_risk_pane_shows_every_gauge_and_what_has_tripped() {
 }
 
 #[test]
+fn the_zoomed_risk_pane_explains_what_a_day_may_cost() {
+    for size in [(80, 24), (160, 50)] {
+        let mut stage = Stage::new(lived(), size, Palette::GreenRed);
+        stage.keys("5z");
+        insta::assert_snapshot!(format!("risk_zoomed_{}x{}", size.0, size.1), stage.shot());
+    }
+}
+
+#[test]
 fn the_status_line_tells_ages_alerts_and_the_clock() {
     for size in [(80, 24), (100, 30), (120, 40), (160, 45), (200, 60)] {
         let mut stage = Stage::new(lived(), size, Palette::GreenRed);

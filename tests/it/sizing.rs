@@ -110,7 +110,7 @@ fn the_engine_states_the_chances_that_the_scorecards_state() {
         for record in outcome.records.drain(..) {
             match record {
                 Record::Signal(SignalRecord::Judged { signal, validation }) => {
-                    let (view, passed) = (signal.view, validation.passed());
+                    let (view, refused_by) = (signal.view, validation.first_failure().map(|layer| layer.layer));
                     let call = Call {
                         source: view.source,
                         instrument: view.instrument,
@@ -118,8 +118,9 @@ fn the_engine_states_the_chances_that_the_scorecards_state() {
                         strength: view.strength.to_f64(),
                         horizon: view.horizon_bars,
                         weather: Weather::Unknown,
-                        passed,
+                        refused_by,
                         made: view.as_of,
+                        is_warm_up: false,
                         ended: None,
                     };
                     calls.insert(signal.id, call);

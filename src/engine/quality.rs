@@ -1,0 +1,194 @@
+//! How complete the data of each instrument is: of the bars that should have come lately, the share that came whole, in order and plausible.
+//! A fold over closed bars, and over what a live feed says is missing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Bar, Calendar, InstrumentId, MarketTime, Price, Ratio};
+
+/// Bars looked back on: one bit each.
+const WINDOW: u32 = 60;
+/// Fewer bars say nothing.
+const LEAST: u32 = 20;
+/// A day in nanoseconds.
+const DAY: i64 = 86_400_000_000_000;
+/// A close more than twice or less than half the one before is no price until somebody has looked.
+const WILDEST: i128 = 2;
+
+/// What came of one instrument.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    /// The latest bars, newest in the lowest bit: 1 is a good one.
+    good: u64,
+    seen: u32,
+    closed_at: Option<MarketTime>,
+    close: Option<Price>,
+}
+
+/// What came of all. Empty in runs whose table of breakers does not watch it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DataQuality(BTreeMap<InstrumentId, Line>);
+
+/// How holes of a series show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holes {
+    /// From the times of its bars: a tape tells everything that it has.
+    ByTime(Calendar),
+    /// The feed says what is missing: a minute without a quote is none.
+    Told,
+}
+
+impl DataQuality {
+    /// Whether nothing was counted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes a closed bar.
+    pub(super) fn on_bar(&mut self, bar: &Bar, holes: Holes) {
+        let line = self.0.entry(bar.instrument).or_default();
+        if let (Holes::ByTime(calendar), Some(before)) = (holes, line.closed_at) {
+            line.miss(missing_between(before, bar, calendar));
+        }
+        let is_in_order = line.closed_at.is_none_or(|before| bar.close_at > before) && bar.open_at < bar.close_at;
+        let is_good = is_in_order && is_plausible(bar, line.close);
+        line.note(is_good);
+        if is_in_order {
+            (line.closed_at, line.close) = (Some(bar.close_at), Some(bar.close));
+        }
+    }
+
+    /// So many bars of an instrument are missing for good.
+    pub(super) fn miss(&mut self, instrument: InstrumentId, bars: u32) {
+        self.0.entry(instrument).or_default().miss(bars);
+    }
+
+    /// The share of an instrument's last 60 expected bars that are good; `None` below 20.
+    pub(super) fn of(&self, instrument: InstrumentId) -> Option<Ratio> {
+        self.0.get(&instrument)?.share()
+    }
+
+    /// The share of all instruments' bars together; `None` where none has enough.
+    pub(super) fn of_all(&self) -> Option<Ratio> {
+        let lines = self.0.values().filter(|line| line.seen >= LEAST);
+        let (good, seen) = lines.fold((0, 0), |(good, seen), line| (good + line.good.count_ones(), seen + line.seen));
+        Ratio::of(good.into(), seen.into())
+    }
+
+    /// The lowest share of any instrument.
+    pub(super) fn lowest(&self) -> Option<Ratio> {
+        self.0.values().filter_map(Line::share).min()
+    }
+}
+
+impl Line {
+    fn note(&mut self, is_good: bool) {
+        self.good = ((self.good << 1) | u64::from(is_good)) & ((1 << WINDOW) - 1);
+        self.seen = (self.seen + 1).min(WINDOW);
+    }
+
+    fn miss(&mut self, bars: u32) {
+        (0..bars.min(WINDOW)).for_each(|_| self.note(false));
+    }
+
+    fn share(&self) -> Option<Ratio> {
+        let enough = self.seen >= LEAST;
+        enough.then(|| Ratio::of(self.good.count_ones().into(), self.seen.into())).flatten()
+    }
+}
+
+/// Bars that should stand between the last one and this. Where days have no bars by rule (nights of exchanges, weekends, and holidays that no
+/// calendar here knows), a pause says nothing.
+fn missing_between(before: MarketTime, bar: &Bar, calendar: Calendar) -> u32 {
+    let (length, pause) = (bar.close_at.since(bar.open_at).0, bar.open_at.since(before).0);
+    let is_expected = match calendar {
+        Calendar::Crypto247 => true,
+        // Currencies pause from Friday evening to Sunday evening, and at Christmas and New Year: shorter than a day is a hole.
+        Calendar::Fx245 => length < DAY && pause < DAY,
+        Calendar::UsEquity => false,
+    };
+    if !is_expected || length <= 0 || pause < length {
+        return 0;
+    }
+    u32::try_from(pause / length).unwrap_or(WINDOW)
+}
+
+fn is_plausible(bar: &Bar, before: Option<Price>) -> bool {
+    let is_ordered = bar.low <= bar.open.min(bar.close) && bar.high >= bar.open.max(bar.close) && bar.low.nanos() > 0;
+    let is_near = |before: Price| {
+        let (was, is) = (i128::from(before.nanos()), i128::from(bar.close.nanos()));
+        is <= WILDEST * was && was <= WILDEST * is
+    };
+    is_ordered && before.is_none_or(is_near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = DAY / 24;
+    const ID: InstrumentId = InstrumentId(5);
+    const ALWAYS: Holes = Holes::ByTime(Calendar::Crypto247);
+
+    fn bar(hour: i64, close: i64) -> Bar {
+        let price = Price::from_nanos(close * 1_000_000_000);
+        let (open_at, close_at) = (MarketTime(hour * HOUR), MarketTime((hour + 1) * HOUR));
+        let (open, high, low, close, volume, has_range) = (price, price, price, price, None, true);
+        Bar { instrument: ID, open_at, close_at, open, high, low, close, volume, has_range }
+    }
+
+    fn share(part: i128, of: i128) -> Option<Ratio> {
+        Ratio::of(part, of)
+    }
+
+    fn after(holes: Holes, bars: impl IntoIterator<Item = Bar>) -> DataQuality {
+        let mut quality = DataQuality::default();
+        bars.into_iter().for_each(|bar| quality.on_bar(&bar, holes));
+        quality
+    }
+
+    #[test]
+    fn whole_bars_are_a_hundred_percent_and_few_are_undefined() {
+        assert_eq!(after(ALWAYS, (0..19).map(|hour| bar(hour, 100))).of(ID), None);
+        let quality = after(ALWAYS, (0..20).map(|hour| bar(hour, 100 + hour)));
+        assert_eq!((quality.of(ID), quality.of_all(), quality.lowest()), (share(1, 1), share(1, 1), share(1, 1)));
+    }
+
+    #[test]
+    fn holes_count_where_the_calendar_has_none_and_leave_the_window_again() {
+        let with_hole = |holes| after(holes, (0..60).filter(|hour| !(30..34).contains(hour)).map(|hour| bar(hour, 100)));
+        assert_eq!(with_hole(ALWAYS).of(ID), share(56, 60));
+        assert_eq!(with_hole(Holes::ByTime(Calendar::Fx245)).of(ID), share(56, 60));
+        assert_eq!(with_hole(Holes::ByTime(Calendar::UsEquity)).of(ID), share(1, 1));
+        assert_eq!(with_hole(Holes::Told).of(ID), share(1, 1));
+        let weekend =
+            after(Holes::ByTime(Calendar::Fx245), (0..100).filter(|hour| !(40..88).contains(hour)).map(|hour| bar(hour, 9)));
+        assert_eq!(weekend.of(ID), share(1, 1));
+        let mut quality = with_hole(ALWAYS);
+        (60..94).for_each(|hour| quality.on_bar(&bar(hour, 100), ALWAYS));
+        assert_eq!(quality.of(ID), share(1, 1));
+        quality.miss(ID, 3);
+        assert_eq!(quality.of(ID), share(57, 60));
+        quality.miss(ID, u32::MAX);
+        assert_eq!(quality.of(ID), share(0, 1));
+    }
+
+    #[test]
+    fn what_is_out_of_order_or_implausible_is_not_good() {
+        let good = || (0..59).map(|hour| bar(hour, 100));
+        let with = |last: Bar| after(Holes::Told, good().chain([last])).of(ID);
+        assert_eq!(with(bar(59, 200)), share(1, 1), "twice is as far as a price goes");
+        for last in [
+            bar(59, 201),
+            bar(59, 49),
+            bar(58, 100),
+            bar(12, 100),
+            Bar { low: Price::from_nanos(101_000_000_000), ..bar(59, 100) },
+            Bar { high: Price::from_nanos(99_000_000_000), ..bar(59, 100) },
+            Bar { low: Price::from_nanos(0), ..bar(59, 100) },
+        ] {
+            assert_eq!(with(last), share(59, 60), "{last:?}");
+        }
+    }
+}
