@@ -34,6 +34,7 @@ pub use allocation::{Advised, Allocated, AllocationDesk, AllocationTerms, Alloca
 pub use clock::wall_now;
 pub use config::{Config, Named, Palette, ScreenSettings, XapiSettings, load as load_config, nearest, settings_of};
 pub use files::write_atomically;
+pub use gates::moved_gates;
 pub use headless::Headless;
 pub use home::{Home, Lock};
 pub use instruments::instruments;

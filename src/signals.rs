@@ -23,7 +23,7 @@ pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst};
 pub use calls::{Call, CallLog, Ended, Weather};
 pub use chances::{Chances, LEARNT_FROM, Lesson, Stated};
 pub use cheat::Cheat;
-pub use gate::{COIN, CountedCall, GateVerdict, Standing, Tally, base_rate, fewest_above};
+pub use gate::{COIN, CountedCall, GateVerdict, LEAST_INDEPENDENT, Standing, Tally, base_rate, fewest_above};
 pub use lookahead::{CounterExample, Finding, History, Make, Proof, Ruling, prove};
 pub use scorecard::Scorecard;
 pub use scores::{By, Card, Forecasts, Key, Part, Scores};

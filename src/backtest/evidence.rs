@@ -6,10 +6,9 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::backtest::Verdict;
-use crate::backtest::run::Resolved;
 use crate::backtest::trades::{Trade, TradeResults};
 use crate::domain::{Bar, InstrumentId, Money, Ratio, RiskDay};
-use crate::signals::{Standing, fewest_above};
+use crate::signals::{COIN, Card, LEAST_INDEPENDENT, Part, Scores, Standing, fewest_above};
 use crate::stats::{self, Contrast, Interval, Observed};
 
 /// Days in a year, to turn a span into years.
@@ -67,9 +66,11 @@ pub struct Calls {
     pub rose: Share,
     /// Those that would have earned something after cost.
     pub paid: Share,
-    /// Mean return in the signal's direction after cost.
+    /// Spans that follow one another: about so many are independent.
+    pub independent: u64,
+    /// Mean return in the signal's direction after cost, to the horizon, without stop and target.
     pub mean_net: Option<f64>,
-    /// Its 95 % interval by Student's t; too narrow where horizons overlap.
+    /// Its 95 % interval, in which only spans that follow one another are independent.
     pub mean_net_interval: Option<(f64, f64)>,
 }
 
@@ -121,9 +122,11 @@ impl Share {
         Self { count, of, rate, interval: stats::wilson_95(count, of).map(ends) }
     }
 
-    /// Calls held against a gate, each as if it were independent of all others.
-    pub(super) const fn against(&self, limit: f64, base: f64) -> Standing {
-        Standing { limit, right: self.count, of: self.of, independent: self.of, interval: self.interval, base }
+    /// So many of so many, about so many of which are independent: the interval is theirs.
+    pub fn of_independent(count: u64, of: u64, independent: u64) -> Self {
+        let share = Self::of(count, of);
+        let interval = share.rate.and_then(|rate| stats::wilson_95_of(rate, independent as f64));
+        Self { interval: interval.map(ends), ..share }
     }
 }
 
@@ -180,39 +183,33 @@ impl DailyResults {
 }
 
 impl Gate {
-    /// Holds calls against the gate, and against what takes no skill.
-    pub fn of(calls: &Share, base: f64) -> Self {
-        let contrast = Contrast { base, skilled: GATE, false_alarm: 0.05 };
+    /// Holds calls, about so many of which are independent, against the gate, and against what takes no skill. Chances are those of a coin, and
+    /// of as many calls as are independent.
+    pub fn of(calls: &Share, independent: u64, base: f64) -> Self {
+        let interval = calls.interval.filter(|_| independent >= LEAST_INDEPENDENT);
+        let standing = Standing { limit: GATE, right: calls.count, of: calls.of, independent, interval, base };
+        let contrast = Contrast { base: COIN, skilled: GATE, false_alarm: 0.05 };
+        let unskilled = stats::binomial_at_least(fewest_above(GATE, independent), independent, COIN);
         Self {
-            verdict: calls.against(GATE, base).verdict(),
+            verdict: standing.verdict(),
             base,
-            unskilled_passes: (calls.of > 0)
-                .then(|| stats::binomial_at_least(fewest_above(GATE, calls.of), calls.of, base))
-                .flatten(),
-            power: stats::exact_power(contrast, calls.of).map(|(_, power)| power).filter(|_| calls.of > 0),
+            unskilled_passes: unskilled.filter(|_| independent > 0),
+            power: stats::exact_power(contrast, independent).map(|(_, power)| power).filter(|_| independent > 0),
             calls_needed: stats::sample_size(contrast, 0.8),
         }
     }
 }
 
-impl Calls {
-    fn of<'a>(resolved: impl Iterator<Item = &'a Resolved>) -> Self {
-        let (mut right, mut rose, mut paid, mut nets) = (0, 0, 0, Vec::new());
-        for signal in resolved {
-            let call = signal.call();
-            right += u64::from(call.is_right);
-            rose += u64::from(call.has_risen);
-            let result = signal.outcome.net_return.to_f64();
-            paid += u64::from(result > 0.0);
-            nets.push(result);
-        }
-        let all = nets.len() as u64;
+impl From<&Card> for Calls {
+    fn from(card: &Card) -> Self {
+        let share = |part: Part| Share::of_independent(part.count as u64, part.of as u64, part.independent as u64);
         Self {
-            right: Share::of(right, all),
-            rose: Share::of(rose, all),
-            paid: Share::of(paid, all),
-            mean_net: stats::mean(&nets),
-            mean_net_interval: stats::mean_interval_95(&nets).map(ends),
+            right: share(card.right),
+            rose: share(card.rose),
+            paid: share(card.paid),
+            independent: card.independent as u64,
+            mean_net: card.expectancy,
+            mean_net_interval: card.expectancy_interval.map(ends),
         }
     }
 }
@@ -225,13 +222,7 @@ impl Evidence {
         if self.verdict == Verdict::Pass && !is_better { Verdict::NotProven } else { self.verdict }
     }
 
-    pub(super) fn of(
-        capital: Money,
-        days: &[(Date, Money)],
-        trades: &[Trade],
-        resolved: &[Resolved],
-        benchmark: &Benchmark,
-    ) -> Self {
+    pub(super) fn of(capital: Money, days: &[(Date, Money)], trades: &[Trade], signals: &Scores, benchmark: &Benchmark) -> Self {
         let equity: Vec<f64> = std::iter::once(capital.to_f64()).chain(days.iter().map(|(_, equity)| equity.to_f64())).collect();
         // The capital stands for the end of the day before the first.
         let span = days.first().zip(days.last()).map(|(first, last)| (first.0.yesterday().unwrap_or(first.0), last.0));
@@ -242,14 +233,13 @@ impl Evidence {
             Some((_, high)) if high < 0.0 => Verdict::Fail,
             Some(_) | None => Verdict::NotProven,
         };
-        let kept = Calls::of(resolved.iter().filter(|resolved| resolved.is_kept));
         Self {
             account,
             held: benchmark.results(),
             trades: results,
             won: Share::of(results.won, results.count),
-            kept,
-            refused: Calls::of(resolved.iter().filter(|resolved| !resolved.is_kept)),
+            kept: Calls::from(&signals.card(|call| call.passed())),
+            refused: Calls::from(&signals.card(|call| !call.passed())),
             verdict,
         }
     }
@@ -301,7 +291,6 @@ pub(super) const fn ends(interval: Interval) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signals::COIN;
 
     fn day(number: i8) -> Date {
         jiff::civil::date(2020, 1, number)
@@ -343,16 +332,23 @@ mod tests {
 
     #[test]
     fn a_gate_says_how_often_a_coin_passes_it() {
-        let gate = Gate::of(&Share::of(17, 30), COIN);
+        let gate = Gate::of(&Share::of(17, 30), 30, COIN);
         assert_eq!(gate.verdict, Verdict::NotProven, "more than 55 % of 30 calls prove nothing");
         assert!((gate.unskilled_passes.unwrap() - 0.292).abs() < 0.001, "{gate:?}");
         assert!((gate.calls_needed.unwrap() - 616.0).abs() < 1.0, "{gate:?}");
-        let even = Gate::of(&Share::of(11, 20), COIN);
+        let even = Gate::of(&Share::of(11, 20), 20, COIN);
         assert!((even.unskilled_passes.unwrap() - 0.2517).abs() < 0.0001, "eleven of twenty are not more than 55 %: {even:?}");
-        assert_eq!(Gate::of(&Share::of(600, 1_000), COIN).verdict, Verdict::Pass);
-        assert_eq!(Gate::of(&Share::of(600, 1_000), 0.59).verdict, Verdict::NotProven, "always up was right as often");
-        assert_eq!(Gate::of(&Share::of(480, 1_000), COIN).verdict, Verdict::Fail);
-        assert_eq!(Gate::of(&Share::of(0, 0), COIN).verdict, Verdict::NotProven);
+        assert_eq!(Gate::of(&Share::of(600, 1_000), 1_000, COIN).verdict, Verdict::Pass);
+        assert_eq!(Gate::of(&Share::of(600, 1_000), 1_000, 0.59).verdict, Verdict::NotProven, "always up was right as often");
+        assert_eq!(Gate::of(&Share::of(480, 1_000), 1_000, COIN).verdict, Verdict::Fail);
+        assert_eq!(Gate::of(&Share::of(0, 0), 0, COIN).verdict, Verdict::NotProven);
+    }
+
+    #[test]
+    fn twenty_calls_that_move_together_are_one() {
+        let calls = Share::of_independent(600, 1_000, 50);
+        assert_eq!(Gate::of(&calls, 50, COIN).verdict, Verdict::NotProven, "the interval is that of fifty");
+        assert_eq!(Gate::of(&Share::of_independent(1_000, 1_000, 29), 29, COIN).verdict, Verdict::NotProven);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::backtest::Verdict;
 use crate::backtest::evidence::{DailyResults, LEAST_DAYS, Share};
 use crate::backtest::run::Report;
 use crate::domain::{Duration, MarketTime};
-use crate::signals::{COIN, PlanGates, base_rate, fewest_above};
+use crate::signals::{COIN, CountedCall, PlanGates, Standing, Tally, fewest_above};
 use crate::stats::{self, Contrast, Resampler, Scheme};
 
 /// Replications of the drawdown's interval, and their seed.
@@ -41,17 +41,6 @@ pub enum PlanGate {
     StopBelow,
 }
 
-/// A call that has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Call {
-    /// When its horizon ended.
-    pub at: MarketTime,
-    /// Whether its direction was right.
-    pub is_right: bool,
-    /// Whether the price rose.
-    pub has_risen: bool,
-}
-
 /// A gate, what was found, and what that says.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Gauged {
@@ -63,11 +52,13 @@ pub struct Gauged {
     pub found: Option<f64>,
     /// Of how many: calls, signals, round trips or days.
     pub count: u64,
+    /// So many of the calls followed one another; nothing where that is not asked.
+    pub independent: Option<u64>,
     /// 95 %: Wilson's for shares, Mertens' for the Sharpe ratio, resampled blocks of days for the drawdown.
     pub interval: Option<(f64, f64)>,
     /// What takes no skill: always up, always down or a coin; holding everything.
     pub base: Option<f64>,
-    /// How often who has no skill passes the gate with so many, as if they were independent.
+    /// How often who has no skill passes the gate with so many; of calls a coin, with as many as followed one another.
     pub unskilled_passes: Option<f64>,
     /// How often who is just as good as the gate is told from who has no skill (one-sided, 5 %).
     pub power: Option<f64>,
@@ -101,65 +92,63 @@ pub fn gauge(report: &Report, gates: &PlanGates) -> Vec<Gauged> {
     ]
 }
 
-struct Calls {
-    right: Share,
-    base: f64,
-}
+/// Calls that have ended, counted.
+struct Calls(Tally);
 
 impl Calls {
-    fn of(calls: &[Call], since: MarketTime) -> Self {
-        let ended: Vec<&Call> = calls.iter().filter(|call| call.at >= since).collect();
-        let count = |is: fn(&Call) -> bool| ended.iter().filter(|call| is(call)).count() as u64;
-        let all = ended.len() as u64;
-        let rose = Share::of(count(|call| call.has_risen), all);
-        Self { right: Share::of(count(|call| call.is_right), all), base: base_rate(rose.rate) }
+    /// Of kept calls in the order of their ends.
+    fn of(calls: &[CountedCall], since: MarketTime) -> Self {
+        let mut tally = Tally::default();
+        calls.iter().filter(|call| call.ended >= since).for_each(|call| tally.add(*call));
+        Self(tally)
     }
 
-    fn gauged(&self, gate: PlanGate, limit: f64) -> Gauged {
-        let Share { rate, of, interval, .. } = self.right;
-        let base = Some(self.base);
-        let found = rate;
+    fn gauged(&self, gate: PlanGate, standing: &Standing) -> Gauged {
         Gauged {
             gate,
-            limit,
-            found,
-            count: of,
-            interval,
-            base,
+            limit: standing.limit,
+            found: standing.rate(),
+            count: standing.of,
+            independent: Some(standing.independent),
+            interval: standing.interval,
+            base: Some(standing.base),
             unskilled_passes: None,
             power: None,
             needed: None,
-            verdict: Verdict::NotProven,
+            verdict: standing.verdict(),
         }
     }
 
-    /// More than so many are right.
+    /// More than so many are right. Chances are those of a coin, of as many calls as followed one another: which way prices would go more often
+    /// was not known beforehand, so the better of "up" and "down" is what a verdict must beat, not what chance is.
     fn above(&self, gate: PlanGate, limit: f64) -> Gauged {
-        let fewest = fewest_above(limit, self.right.of);
-        // Nothing tells a source from the base rate that is no better than it.
-        let contrast = Contrast { base: self.base, skilled: limit, false_alarm: FALSE_ALARM };
-        let told = (limit > self.base && self.right.of > 0).then_some(self.right.of);
+        let standing = self.0.against(limit);
+        let independent = standing.independent;
+        let fewest = fewest_above(limit, independent);
+        let contrast = Contrast { base: COIN, skilled: limit, false_alarm: FALSE_ALARM };
+        // Nothing tells a source from a coin that is no better than one.
+        let told = (limit > COIN && independent > 0).then_some(independent);
         Gauged {
-            unskilled_passes: stats::binomial_at_least(fewest, self.right.of, self.base).filter(|_| self.right.of > 0),
+            unskilled_passes: stats::binomial_at_least(fewest, independent, COIN).filter(|_| independent > 0),
             power: told.and_then(|of| stats::exact_power(contrast, of)).map(|(_, power)| power),
-            needed: stats::sample_size(contrast, ENOUGH).filter(|_| limit > self.base),
-            verdict: self.right.against(limit, self.base).verdict(),
-            ..self.gauged(gate, limit)
+            needed: stats::sample_size(contrast, ENOUGH).filter(|_| limit > COIN),
+            ..self.gauged(gate, &standing)
         }
     }
 
-    /// Not fewer than so many are right: FAIL is the plan's stop, PASS is certain distance from it.
+    /// Not fewer than so many are right: FAIL is the plan's stop where enough calls followed one another, PASS is certain distance from it.
     fn stop(&self, limit: f64) -> Gauged {
-        let Share { count, of, .. } = self.right;
+        let standing = self.0.against(limit);
         // The fewest that are not below the limit.
-        let fewest = libm::ceil(limit * of as f64 - 1e-9) as u64;
-        let verdict = match self.right.interval {
-            Some(_) if count < fewest => Verdict::Fail,
+        let fewest = |of: u64| libm::ceil(limit * of as f64 - 1e-9) as u64;
+        let verdict = match standing.interval {
+            Some(_) if standing.right < fewest(standing.of) => Verdict::Fail,
             Some((low, _)) if low > limit => Verdict::Pass,
             Some(_) | None => Verdict::NotProven,
         };
-        let passes = stats::binomial_at_least(fewest, of, COIN).filter(|_| of > 0);
-        Gauged { base: Some(COIN), unskilled_passes: passes, verdict, ..self.gauged(PlanGate::StopBelow, limit) }
+        let independent = standing.independent;
+        let passes = stats::binomial_at_least(fewest(independent), independent, COIN).filter(|_| independent > 0);
+        Gauged { base: Some(COIN), unskilled_passes: passes, verdict, ..self.gauged(PlanGate::StopBelow, &standing) }
     }
 }
 
@@ -180,6 +169,7 @@ fn layers(report: &Report, limit: f64) -> Gauged {
         limit,
         found: passed.rate,
         count: passed.of,
+        independent: None,
         interval: passed.interval,
         base: None,
         unskilled_passes: None,
@@ -198,6 +188,7 @@ fn trades(report: &Report, limit: u32) -> Gauged {
         limit: f64::from(limit),
         found: Some(count as f64),
         count,
+        independent: None,
         interval: None,
         base: None,
         unskilled_passes: None,
@@ -226,6 +217,7 @@ fn sharpe(report: &Report, limit: f64) -> Gauged {
         limit,
         found: account.sharpe,
         count: account.days,
+        independent: None,
         interval: account.sharpe_interval,
         base: Some(base),
         unskilled_passes: root_years.map(|root| stats::normal_survival((limit - base) * root)),
@@ -255,6 +247,7 @@ fn drawdown(report: &Report, limit: f64) -> Gauged {
         limit,
         found,
         count: account.days,
+        independent: None,
         interval,
         base: report.evidence.held.max_drawdown,
         unskilled_passes: None,

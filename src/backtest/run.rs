@@ -8,16 +8,15 @@ use sha2::{Digest, Sha256};
 
 use crate::backtest::circuit::Circuit;
 use crate::backtest::evidence::{Benchmark, Evidence};
-use crate::backtest::gates::Call;
 use crate::backtest::trades::{Trade, Trades};
 use crate::domain::{
-    Actor, ArithmeticError, DealId, Direction, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId,
-    Outcome as SignalOutcome, ProposalId, Ratio, RiskDay, RunId, Signal, SignalId, Validation, WallTime,
+    Actor, ArithmeticError, DealId, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId, ProposalId, Ratio,
+    RiskDay, RunId, Signal, Validation, WallTime,
 };
 use crate::engine::{
     Command, Engine, EngineSettings, InputBody, OrderRecord, ProposalRecord, Record, RunInput, Seen, Setup, SignalRecord, TapeRef,
 };
-use crate::signals::CallLog;
+use crate::signals::{Call, CallLog, CountedCall, Scores};
 
 /// What to play.
 #[derive(Debug, Clone)]
@@ -89,7 +88,7 @@ pub struct Report {
     pub signals: Funnel,
     /// Kept signals whose horizon has ended, in the order of their ends.
     #[serde(skip)]
-    pub calls: Vec<Call>,
+    pub calls: Vec<CountedCall>,
     /// Every signal that was judged, refused ones too, as scorecards see it.
     #[serde(skip)]
     pub log: CallLog,
@@ -112,31 +111,13 @@ pub struct Funnel {
     pub stopped: BTreeMap<String, u64>,
 }
 
-/// A signal whose horizon has ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Resolved {
-    pub is_kept: bool,
-    pub is_long: bool,
-    pub outcome: SignalOutcome,
-}
-
-impl Resolved {
-    /// Which way it was said to go, and went.
-    pub fn call(&self) -> Call {
-        let (is_up, is_down) = (self.outcome.exit > self.outcome.entry, self.outcome.exit < self.outcome.entry);
-        Call { at: self.outcome.at, is_right: if self.is_long { is_up } else { is_down }, has_risen: is_up }
-    }
-}
-
 struct Desk {
     /// Nobody waits here: wall time stands still, and proposals are confirmed in the instant in which they are made.
     circuit: Circuit,
     opens_until: Option<MarketTime>,
     trades: Trades,
     funnel: Funnel,
-    running: BTreeMap<SignalId, (bool, bool)>,
     log: CallLog,
-    resolved: Vec<Resolved>,
     days: Vec<(Date, Money)>,
     halts: u32,
     /// The first amount that money could not hold.
@@ -174,9 +155,7 @@ impl Desk {
             opens_until: plan.opens_until,
             trades: Trades::default(),
             funnel: Funnel::default(),
-            running: BTreeMap::new(),
             log: CallLog::default(),
-            resolved: Vec::new(),
             days: Vec::new(),
             halts: 0,
             beyond: None,
@@ -270,9 +249,6 @@ impl Desk {
             }
             Record::Signal(SignalRecord::Resolved { signal, outcome, .. }) => {
                 self.log.resolved(*signal, outcome);
-                if let Some((is_kept, is_long)) = self.running.remove(signal) {
-                    self.resolved.push(Resolved { is_kept, is_long, outcome: *outcome });
-                }
             }
             Record::Proposal(ProposalRecord::Made(made)) if made.revision == 1 && made.request.opens_exposure() => {
                 self.funnel.proposed += 1;
@@ -301,15 +277,14 @@ impl Desk {
             None => self.funnel.passed += 1,
             Some(failed) => *self.funnel.refused.entry(failed.layer).or_default() += 1,
         }
-        let is_long = signal.view.direction == Direction::Long;
-        self.running.insert(signal.id, (validation.passed(), is_long));
         self.log.judged(signal, validation, self.circuit.engine().book().quiet_until());
     }
 
     fn report(self, plan: &Plan, last: MarketTime, bars: u64, benchmark: &Benchmark) -> Report {
         let book = self.circuit.engine().book();
         let trades = self.trades.closed();
-        let evidence = Evidence::of(plan.capital, &self.days, &trades, &self.resolved, benchmark);
+        let signals = Scores::without_chances(self.log.calls().to_vec());
+        let evidence = Evidence::of(plan.capital, &self.days, &trades, &signals, benchmark);
         Report {
             tape: plan.tape.clone(),
             from: plan.from,
@@ -325,11 +300,23 @@ impl Desk {
             trades,
             held: benchmark.growth(),
             signals: self.funnel,
-            calls: self.resolved.iter().filter(|resolved| resolved.is_kept).map(Resolved::call).collect(),
+            calls: kept(&self.log),
             log: self.log,
             evidence,
         }
     }
+}
+
+/// Kept calls that have ended, in the order of their ends.
+fn kept(log: &CallLog) -> Vec<CountedCall> {
+    let counted = |call: &Call| {
+        let ended = call.ended.filter(|_| call.passed())?;
+        let (is_right, has_risen) = (call.was_right(&ended), ended.moved > 0.0);
+        Some(CountedCall { made: call.made, ended: ended.at, is_right, has_risen })
+    };
+    let mut calls: Vec<CountedCall> = log.calls().iter().filter_map(counted).collect();
+    calls.sort_by_key(|call| call.ended);
+    calls
 }
 
 impl Report {

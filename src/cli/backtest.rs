@@ -9,10 +9,10 @@ use crate::cli::open::{Base, date};
 use crate::cli::scores::as_json;
 use crate::cli::{Done, OK, say};
 use crate::domain::{BrokerKind, InstrumentTable, MarketTime, SignalSource, counted};
-use crate::engine::{Setup, TapeRef};
+use crate::engine::{GateChange, Setup, TapeRef};
 use crate::market::Player;
 use crate::report::{self, GateWords, Sheet};
-use crate::runtime::{RunTerms, Trouble, wall_now};
+use crate::runtime::{RunTerms, Trouble, moved_gates, wall_now};
 use crate::signals::{By, Card, Scores, Strategy, strategies};
 use crate::store::{StoreError, Trial, TrialKind, Trials, Tried};
 
@@ -46,6 +46,7 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     let tried = trials.on_tape(&plan.tape.sha256).map_err(uncounted)?;
     report.evidence.verdict = report.evidence.among(tried.different);
     let gauged = backtest::gauge(&report, &base.config.evidence);
+    let moved = moved_gates(&base.config.evidence)?;
     let findings = backtest::criticise(&report, &base.instruments);
     if let Some(file) = &options.html {
         let against: Vec<String> = findings.iter().map(|(_, words)| words.clone()).collect();
@@ -55,6 +56,7 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
             findings: &against,
             tried: &so_far(&tried, report.evidence.account.deflated_by_count(tried.different)),
             gates: &gauged,
+            moved: &moved,
             tests: tried.different,
             description: &tape.meta.description,
             settings: &settings,
@@ -65,14 +67,13 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
         let deflated = report.evidence.account.deflated_by_count(tried.different);
         let tried = serde_json::json!({"trials": tried.trials, "different": tried.different, "deflated": deflated});
         let scores = scorecards(&report, &base.instruments);
-        let whole =
-            serde_json::json!({"report": report, "gates": gauged, "findings": findings, "tried": tried, "scorecards": scores});
+        let whole = serde_json::json!({"report": report, "gates": gauged, "moved_gates": moved, "findings": findings, "tried": tried, "scorecards": scores});
         say(&whole.to_string());
     } else {
         print(&report, &base.instruments, &sources);
         say(&so_far(&tried, report.evidence.account.deflated_by_count(tried.different)));
         say("");
-        print_gates(&gauged, tried.different);
+        print_gates(&gauged, &moved, tried.different);
         say("");
         say("What speaks against it");
         for (_, words) in &findings {
@@ -131,9 +132,9 @@ fn so_far(tried: &Tried, deflated: Option<f64>) -> String {
 /// How many tests, of what kind, and since when they are counted.
 pub(super) fn so_many(tried: &Tried) -> String {
     let Tried { trials, different, walked, since, .. } = tried;
-    let since = since.map_or_else(String::new, |since| format!(" since {}", since.timestamp().strftime("%Y-%m-%d")));
-    let (all, walked) = (counted(*trials, "test"), counted(*walked, "fit"));
-    format!("{all} on this tape{since}, {walked} of walk-forwards among them; {different} are different")
+    let since = since.map_or_else(String::new, |since| format!("; counted since {}", since.timestamp().strftime("%Y-%m-%d")));
+    let walked = if *walked > 0 { format!(", {walked} fits of walk-forwards") } else { String::new() };
+    format!("{} on this tape so far, {different} of them different{walked}{since}", counted(*trials, "test"))
 }
 
 /// Writes a page where it was asked for.
@@ -249,8 +250,11 @@ fn by_source(name: &str, card: &Card) -> String {
     format!("{name:<21}{ended} in {} spans: right {right}, after cost {} each", card.independent, percent(card.expectancy))
 }
 
-fn print_gates(gauged: &[Gauged], tests: u64) {
-    say("The plan's gates (config/gates.toml); chances as if calls and days were independent");
+fn print_gates(gauged: &[Gauged], moved: &[GateChange], tests: u64) {
+    say("The plan's gates (config/gates.toml); a coin calls as often as calls follow one another, days are taken as independent");
+    for change in moved {
+        say(&format!("  MOVED: {} is {}, the plan's is {}", change.key, change.is, change.was));
+    }
     for one in gauged {
         let GateWords { asks, verdict, found, chance } = report::gate(one, tests);
         say(&format!("  {asks:<31}{verdict:<12}{found}"));

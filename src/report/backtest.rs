@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use crate::backtest::{Calls, DailyResults, Gauged, Report, Verdict};
 use crate::domain::InstrumentTable;
+use crate::engine::GateChange;
 use crate::report::charts::pictures;
 use crate::report::gates::gate;
 use crate::report::scorecards::scorecards;
@@ -25,6 +26,8 @@ pub struct Sheet<'a> {
     pub tried: &'a str,
     /// The plan's gates.
     pub gates: &'a [Gauged],
+    /// Gates that are not the plan's own any more.
+    pub moved: &'a [GateChange],
     /// Different tests on this tape so far.
     pub tests: u64,
     /// What the tape says of itself.
@@ -56,6 +59,7 @@ pub fn tear_sheet(sheet: &Sheet<'_>) -> Document {
         account(report),
         Block::Words(sheet.tried.to_owned()),
         Block::heading("The plan's gates"),
+        moved(sheet),
         gates(sheet),
         Block::heading("Pictures"),
     ]);
@@ -65,6 +69,14 @@ pub fn tear_sheet(sheet: &Sheet<'_>) -> Document {
     blocks.extend(scorecards(&Scores::new(report.log.calls().to_vec()), sheet.instruments));
     blocks.extend([Block::heading("How it was made"), made(sheet)]);
     Document { title: format!("Backtest on {}", report.tape.name), blocks }
+}
+
+fn moved(sheet: &Sheet<'_>) -> Block {
+    if sheet.moved.is_empty() {
+        return Block::Words("All as the plan has them.".to_owned());
+    }
+    let line = |change: &GateChange| format!("MOVED: {} is {}, the plan's is {}", change.key, change.is, change.was);
+    Block::List(sheet.moved.iter().map(line).collect())
 }
 
 fn gates(sheet: &Sheet<'_>) -> Block {

@@ -24,14 +24,16 @@ pub fn gate(gauged: &Gauged, tests: u64) -> GateWords {
     let sense = if gate == PlanGate::StopBelow { "≥" } else { sense };
     let said = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), shown);
     let range = interval.map_or_else(|| "n/a".to_owned(), |(low, high)| format!("[{}, {}]", shown(low), shown(high)));
-    let counted = format!("{} on {count} {unit}, 95 % {range}", said(found));
+    let spans = gauged.independent.map_or_else(String::new, |spans| format!(" in {spans} spans"));
+    let counted = format!("{} on {count} {unit}{spans}, 95 % {range}", said(found));
     let words = if gate == PlanGate::PaperTrades { said(found) } else { counted };
     let mut parts = Vec::new();
     parts.extend(base.map(|base| format!("without skill {}", shown(base))));
     parts.extend(gauged.unskilled_passes.map(|passes| {
         let luckiest = chance(gauged.luckiest_passes(tests));
         let best = if tests > 1 { format!(", the luckiest of {tests} tests {luckiest}") } else { String::new() };
-        format!("chance passes {}{best}", chance(Some(passes)))
+        let who = if gauged.independent.is_some() { "a coin" } else { "chance" };
+        format!("{who} passes {}{best}", chance(Some(passes)))
     }));
     parts.extend(gauged.power.map(|power| format!("power {}", chance(Some(power)))));
     parts.extend(gauged.needed.map(|needed| format!("{needed:.0} {unit} would do")));

@@ -269,6 +269,14 @@ pub fn load(file: &Path, named: Named, environment: &[(String, String)], sets: &
     Ok(config)
 }
 
+/// The plan's gates as they are shipped.
+pub fn shipped_gates() -> Result<PlanGates, Trouble> {
+    let of_plan = defaults()?.remove("evidence").unwrap_or(Value::Table(Table::new()));
+    of_plan.try_into().map_err(|error| {
+        Trouble::new(format!("config/gates.toml: {error}"), "Nothing was started", "Mend that file and build again")
+    })
+}
+
 /// The defaults of all files as one table.
 fn defaults() -> Result<Table, Trouble> {
     let mut whole = Table::new();

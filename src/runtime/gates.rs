@@ -7,6 +7,9 @@ use serde_json::Value;
 use crate::domain::{Actor, RunId};
 use crate::engine::{EngineSettings, GateChange, InputBody, RunInput};
 use crate::risk::{Limit, Rule};
+use crate::runtime::Trouble;
+use crate::runtime::config::shipped_gates;
+use crate::signals::PlanGates;
 use crate::store::{Body, LedgerFile, StoreError};
 
 /// What to journal where a gate differs from what the ledger's last run recorded; nothing where none does, or none was recorded.
@@ -14,6 +17,11 @@ pub fn changed_since_last_run(file: &LedgerFile, settings: &EngineSettings) -> R
     let Some(last) = file.latest_run()? else { return Ok(None) };
     let changes = recorded(file, last.run)?.map_or_else(Vec::new, |was| changes(&was, settings));
     Ok((!changes.is_empty()).then_some(RunInput::GatesChanged { by: Actor::Person, since: last.run, changes }))
+}
+
+/// The plan's gates that are not as shipped: what is held against a moved one is not held against the plan.
+pub fn moved_gates(is: &PlanGates) -> Result<Vec<GateChange>, Trouble> {
+    Ok(differing("evidence", &shipped_gates()?, is))
 }
 
 /// The settings a run was last started with.

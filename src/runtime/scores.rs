@@ -7,13 +7,16 @@ use crate::runtime::desk::Desk;
 use crate::signals::{By, Call, Card, Key, Scores};
 use crate::store::LedgerFile;
 
+/// What signals have in common, and their scorecard; the first is of all.
+pub type Cards = Vec<(Key, Card)>;
+
 /// Scorecards with the moment they were made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scored {
     /// Wall time they were made at.
     pub made_at: WallTime,
     /// The scorecards by every key, or why there are none.
-    pub answer: Result<Vec<(By, Vec<(Key, Card)>)>, String>,
+    pub answer: Result<Vec<(By, Cards)>, String>,
 }
 
 /// Where the screen asks for the scorecards of a run.

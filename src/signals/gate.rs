@@ -10,8 +10,8 @@ use crate::stats;
 
 /// What takes no skill, where prices rise as often as they fall.
 pub const COIN: f64 = 0.5;
-/// A running account's gate says nothing on fewer calls.
-const LEAST_CALLS: u64 = 30;
+/// A gate says nothing on fewer calls that followed one another.
+pub const LEAST_INDEPENDENT: u64 = 30;
 
 /// What can be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,7 +116,8 @@ impl Tally {
     pub fn against(&self, limit: f64) -> Standing {
         let Self { right, rose, of, independent, .. } = *self;
         let counted = right.checked_mul(independent).and_then(|product| product.checked_div(of));
-        let interval = counted.filter(|_| of >= LEAST_CALLS).and_then(|right| stats::wilson_95(right, independent));
+        let is_enough = independent >= LEAST_INDEPENDENT;
+        let interval = counted.filter(|_| is_enough).and_then(|right| stats::wilson_95(right, independent));
         let rose = (of > 0).then(|| rose as f64 / of as f64);
         let interval = interval.map(|interval| (interval.low, interval.high));
         Standing { limit, right, of, independent, interval, base: base_rate(rose) }
@@ -162,12 +163,13 @@ mod tests {
 
     #[test]
     fn calls_that_overlap_are_one_piece_of_evidence() {
-        let (alone, together) = (tally(500, 1, 60, 50), tally(500, 20, 60, 50));
+        let (alone, together) = (tally(600, 1, 60, 50), tally(600, 20, 60, 50));
         let standing = together.against(0.55);
-        assert_eq!((standing.of, standing.independent, standing.rate()), (500, 25, alone.against(0.55).rate()));
+        assert_eq!((standing.of, standing.independent, standing.rate()), (600, 30, alone.against(0.55).rate()));
         assert_eq!(standing.verdict(), GateVerdict::NotProven);
-        // Wilson's interval of 15 of 25 by hand: 0.4074 to 0.7660.
+        // Wilson's interval of 18 of 30 by hand: 0.4232 to 0.7541.
         let (low, high) = standing.interval.unwrap();
-        assert!((low - 0.407_4).abs() < 1e-4 && (high - 0.766_0).abs() < 1e-4, "{low} {high}");
+        assert!((low - 0.423_2).abs() < 1e-4 && (high - 0.754_1).abs() < 1e-4, "{low} {high}");
+        assert_eq!(tally(580, 20, 95, 50).against(0.55).verdict(), GateVerdict::NotProven, "29 spans say nothing");
     }
 }

@@ -209,6 +209,12 @@ impl Scores {
         Self { calls: calls.into_iter().zip(stated).collect() }
     }
 
+    /// The same without chances, which take time where there are thousands of calls.
+    pub fn without_chances(mut calls: Vec<Call>) -> Self {
+        calls.sort_by_key(|call| call.made);
+        Self { calls: calls.into_iter().map(|call| (call, None)).collect() }
+    }
+
     /// The scorecard of all calls that are meant.
     pub fn card(&self, is_meant: impl Fn(&Call) -> bool) -> Card {
         let meant: Vec<&(Call, Option<Stated>)> = self.calls.iter().filter(|(call, _)| is_meant(call)).collect();

@@ -98,8 +98,8 @@ fn a_change_shows_what_it_is_held_against_before_it_is_sent() {
         stage.press(KeyCode::Enter);
         stage.world.wait(Duration::seconds(1));
     };
-    // The last price is 45.48: a stop above it protects nothing.
-    form(&mut stage, "47");
+    // The last price is 26.23: a stop above it protects nothing.
+    form(&mut stage, "28");
     let text = stage.text();
     assert!(text.contains("✗ NO stop and target") && text.contains("cannot be sent — PROTECTION"), "{text}");
     assert!(
@@ -107,7 +107,7 @@ fn a_change_shows_what_it_is_held_against_before_it_is_sent() {
         "a refused change is not sent"
     );
     stage.press(KeyCode::Esc);
-    form(&mut stage, "42");
+    form(&mut stage, "24");
     let text = stage.text();
     assert!(text.contains("✓ stop and target") && text.contains("y CHANGES it"), "{text}");
     insta::assert_snapshot!("change_120x40", stage.shot());

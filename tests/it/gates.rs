@@ -1,9 +1,10 @@
 //! The plan's gates: read like every other setting, held against tests with what chance would do, and a change of one is journalled.
 
-use pmax::backtest::{self, Call, Gauged, Plan, PlanGate, Report, Verdict};
+use pmax::backtest::{self, Gauged, Plan, PlanGate, Report, Verdict};
 use pmax::domain::{Currency, MarketTime, Money};
 use pmax::engine::TapeRef;
 use pmax::market::Player;
+use pmax::signals::CountedCall;
 
 use crate::support::run;
 use crate::world;
@@ -26,8 +27,15 @@ fn gauged(report: &Report, gate: PlanGate) -> Gauged {
 /// The default tape's report with calls of which so many of so many were right, one an hour, and so many rose.
 fn with_calls(right: usize, rose: usize, of: usize) -> Report {
     let mut report = played();
+    // The latest is number 0; each begins where the one before ended.
     let at = |number: usize| MarketTime(report.until.0 - number as i64 * DAY / 24);
-    report.calls = (0..of).map(|number| Call { at: at(number), is_right: number < right, has_risen: number < rose }).collect();
+    let call = |number: usize| CountedCall {
+        made: at(number + 1),
+        ended: at(number),
+        is_right: number < right,
+        has_risen: number < rose,
+    };
+    report.calls = (0..of).rev().map(call).collect();
     report
 }
 
@@ -54,11 +62,36 @@ fn a_gate_that_is_passed_proves_nothing_by_itself() {
     assert_eq!((third.power, third.needed), (None, None), "nobody tells 50 % from 50 %");
 }
 
+/// Calls of twenty stocks that are made and end together are one, whatever they say.
+#[test]
+fn calls_that_overlap_are_not_counted_twice() {
+    let mut report = with_calls(500, 250, 500);
+    for (number, call) in report.calls.iter_mut().enumerate() {
+        let ended = MarketTime(call.ended.0 - call.ended.0 % DAY);
+        (call.made, call.ended) = (MarketTime(ended.0 - DAY), ended);
+        call.is_right = number > 0;
+    }
+    let found = gauged(&report, PlanGate::CallsRight);
+    assert_eq!((found.count, found.verdict), (500, Verdict::NotProven), "{found:?}");
+    assert!(found.independent.unwrap() <= 22, "{found:?}");
+}
+
+/// A gate that was moved is said wherever it is held.
+#[test]
+fn a_moved_gate_is_not_called_the_plans() {
+    let home = tempfile::tempdir().unwrap();
+    let line = ["--set", "evidence.paper_trades=1", "backtest", "--last", "30d"];
+    let text = String::from_utf8(run(&line, &[], home.path()).stdout).unwrap();
+    assert!(text.contains("MOVED: evidence.paper_trades is 1, the plan's is 50"), "{text}");
+    let plain = String::from_utf8(run(&["backtest", "--last", "30d"], &[], home.path()).stdout).unwrap();
+    assert!(!plain.contains("MOVED"), "{plain}");
+}
+
 #[test]
 fn only_the_latest_days_count_where_the_plan_says_so() {
     let mut report = with_calls(400, 250, 500);
     for call in &mut report.calls {
-        call.at = MarketTime(call.at.0 - 31 * DAY);
+        (call.made, call.ended) = (MarketTime(call.made.0 - 31 * DAY), MarketTime(call.ended.0 - 31 * DAY));
     }
     assert_eq!(gauged(&report, PlanGate::CallsRight).count, 0);
     assert_eq!(gauged(&report, PlanGate::StageFirst).count, 500);

@@ -65,6 +65,7 @@ fn page(report: &Report, words: &str) -> String {
         findings: &findings,
         tried: words,
         gates: &gates,
+        moved: &[],
         tests: 3,
         description: words,
         settings: words,

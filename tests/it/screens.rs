@@ -135,7 +135,7 @@ fn scorecards_by_every_key() {
         stage.press(KeyCode::Char('S'));
         stage.world.wait(Duration::seconds(12));
         insta::assert_snapshot!(name, stage.shot());
-        for by in ["instrument", "regime", "horizon", "verdict", "layer", "source"] {
+        for by in ["instrument", "regime", "horizon", "verdict", "layer", "start", "source"] {
             stage.press(KeyCode::Char('g'));
             assert!(stage.text().contains(&format!("Scorecards by {by}")), "{}", stage.text());
             let cards = stage.state.scores.latest.as_ref().unwrap().cards(stage.state.scores.by).to_vec();

@@ -95,6 +95,8 @@ pub struct Summary {
     pub right: Share,
     /// Calls after which the price rose: "always up".
     pub rose: Share,
+    /// Spans of calls that follow one another, in all tests: about so many calls are independent.
+    pub independent: u64,
     /// The calls against the gate.
     pub gate: Gate,
     /// PASS where every condition holds, FAIL where it loses for certain.
@@ -148,7 +150,9 @@ impl Summary {
         };
         let columns: Vec<Vec<f64>> = wholes.iter().map(|whole| whole.returns.iter().map(|(_, value)| *value).collect()).collect();
         let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-        let right = share(|test| (test.calls.right.count, test.calls.right.of));
+        let independent: u64 = tests.iter().map(|test| test.calls.independent).sum();
+        let all = share(|test| (test.calls.right.count, test.calls.right.of));
+        let right = Share::of_independent(all.count, all.of, independent);
         let mut summary = Self {
             account,
             resampled_interval: resampled(&returns, &account),
@@ -169,7 +173,8 @@ impl Summary {
             open: tests.iter().map(|test| test.open).sum(),
             right,
             rose: share(|test| (test.calls.rose.count, test.calls.rose.of)),
-            gate: Gate::of(&right, COIN),
+            independent,
+            gate: Gate::of(&right, independent, COIN),
             verdict: Verdict::NotProven,
             gauges: Vec::new(),
             wealth: wealth(&returns),
