@@ -41,7 +41,6 @@ pub fn run(args: &Args, options: &Walkforward) -> Ended {
         WrittenAs::Json => {
             let about = serde_json::json!({
                 "command": command, "tape": walk.plan().tape, "settings": settings, "geometry": walk.geometry(), "grid": walk.grid(),
-                "tried": {"trials": tried.trials, "different": tried.different},
             });
             say(&serde_json::json!({"about": about, "summary": summary, "windows": walked}).to_string());
         }

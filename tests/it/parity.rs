@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::run;
@@ -76,4 +77,29 @@ fn what_cannot_be_compared_is_said_in_one_sentence() {
     let wrong = run(&["parity", "--day", "yesterday"], &[], home.path());
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("«yesterday» is not a date"), "{wrong:?}");
     assert_eq!(run(&["parity", "99"], &[], home.path()).status.code(), Some(1));
+}
+
+/// One recorded fill is altered: that very position is told, with what differs.
+#[test]
+fn a_fill_that_no_test_makes_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    drill(home.path(), 250, &[]);
+    let ledger = Connection::open(home.path().join("ledger.db")).unwrap();
+    ledger.execute_batch("DROP TRIGGER journal_never_changes").unwrap();
+    let like = r#"%"filled"%"closes":false%"#;
+    let sql = "SELECT seq, payload FROM journal WHERE payload LIKE ?1 AND payload LIKE '%\"broker\"%' ORDER BY seq LIMIT 1";
+    let (seq, payload): (i64, String) = ledger.query_row(sql, [like], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let mut input: Value = serde_json::from_str(&payload).unwrap();
+    let fill = &mut input["body"]["broker"]["filled"];
+    let order = fill["order"].clone();
+    assert!(fill["price"].is_string(), "{payload}");
+    fill["price"] = "1".into();
+    ledger.execute("UPDATE journal SET payload = ?1 WHERE seq = ?2", (input.to_string(), seq)).unwrap();
+    drop(ledger);
+    let (code, said) = parity(home.path(), &[]);
+    let different = said["parity"]["different"].as_array().unwrap();
+    assert_eq!((code, different.len()), (Some(3), 1), "{said}");
+    assert_eq!(different[0]["lived"]["trade"]["order"], order);
+    let parts = different[0]["parts"].as_array().unwrap();
+    assert!(parts.contains(&"entry".into()) && !parts.contains(&"quantity".into()), "{parts:?}");
 }
