@@ -9,6 +9,9 @@ const CLOSE_ENOUGH: f64 = 1e-12;
 /// A step is halved at most so often where it does not improve.
 const HALVINGS: usize = 30;
 
+/// A product of factors up to two is put into the sum of logarithms from here on.
+const LARGE: f64 = 1e250;
+
 /// A chance as a logistic function of one score: `1 / (1 + exp(−(intercept + slope · score)))` (Platt 1999, without his smoothing).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Logistic {
@@ -82,13 +85,19 @@ impl Logistic {
     }
 
     fn loss(self, scores: &[f64], outcomes: &[bool], penalty: f64) -> f64 {
-        let each = |(score, happened): (&f64, &bool)| {
+        let (mut sum, mut product) = (0.0, 1.0);
+        for (score, happened) in scores.iter().zip(outcomes) {
             let odds = self.intercept + self.slope * score;
             let against = if *happened { -odds } else { odds };
-            // log(1 + exp(x)) without overflow.
-            against.max(0.0) + libm::log1p(libm::exp(-against.abs()))
-        };
-        scores.iter().zip(outcomes).map(each).sum::<f64>() + 0.5 * penalty * self.slope * self.slope
+            // log(1 + exp(x)) without overflow; one logarithm for many, since each factor lies between one and two.
+            sum += against.max(0.0);
+            product *= 1.0 + libm::exp(-against.abs());
+            if product > LARGE {
+                sum += libm::log(product);
+                product = 1.0;
+            }
+        }
+        sum + libm::log(product) + 0.5 * penalty * self.slope * self.slope
     }
 
     /// The chance at a score.

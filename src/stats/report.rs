@@ -3,6 +3,7 @@
 //! The figures of [`Report`] take microseconds; those of [`Resampling`] take replications, which a caller may draw in portions.
 
 use core::ops::Range;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -288,7 +289,9 @@ pub struct Resampled {
 /// A series made ready for replications.
 #[derive(Debug, Clone)]
 pub struct Resampling {
-    resampler: Resampler,
+    returns: Vec<f64>,
+    /// Made by the first draw.
+    resampler: OnceLock<Option<Resampler>>,
     observed: Observed,
     periods_per_year: f64,
     block_length: f64,
@@ -303,12 +306,16 @@ impl Resampling {
         let lengths = [optimal_block_lengths(returns), optimal_block_lengths(&squares(returns))];
         let block_length = lengths.into_iter().flatten().map(|lengths| lengths.stationary).reduce(f64::max)?.max(1.0);
         let observed = Observed::of(returns, 0.0)?;
-        Some(Self { resampler: Resampler::new(returns, 0.0)?, observed, periods_per_year, block_length, seed })
+        Resampler::takes(returns, 0.0)?;
+        let (returns, resampler) = (returns.to_vec(), OnceLock::new());
+        Some(Self { returns, resampler, observed, periods_per_year, block_length, seed })
     }
 
     /// The replications with these numbers.
     pub fn draw(&self, numbers: Range<u64>) -> impl Iterator<Item = Replica> + '_ {
-        self.resampler.replications(Scheme::Stationary(self.block_length), self.seed, numbers)
+        let made = self.resampler.get_or_init(|| Resampler::new(&self.returns, 0.0)).as_ref();
+        made.into_iter()
+            .flat_map(move |made| made.replications(Scheme::Stationary(self.block_length), self.seed, numbers.clone()))
     }
 
     /// What replications say, in whatever order they stand.

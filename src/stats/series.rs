@@ -28,10 +28,15 @@ fn centred(values: &[f64]) -> Option<Vec<f64>> {
     Some(values.iter().map(|value| value - centre).collect())
 }
 
-/// Sum of products of values `lag` apart, in eight lanes, since one sum waits for each addition.
+/// Sum of products of values `lag` apart.
 pub(super) fn autoproduct(values: &[f64], lag: usize) -> f64 {
     let later = values.get(lag..).unwrap_or_default();
-    let (ours, theirs) = (values.get(..later.len()).unwrap_or_default().chunks_exact(8), later.chunks_exact(8));
+    dot(values.get(..later.len()).unwrap_or_default(), later)
+}
+
+/// Sum of products of two series of one length, in eight lanes, since one sum waits for each addition.
+pub(super) fn dot(ours: &[f64], theirs: &[f64]) -> f64 {
+    let (ours, theirs) = (ours.chunks_exact(8), theirs.chunks_exact(8));
     let rest: f64 = ours.remainder().iter().zip(theirs.remainder()).map(|(a, b)| a * b).sum();
     let mut lanes = [0.0; 8];
     for (ours, theirs) in ours.zip(theirs) {

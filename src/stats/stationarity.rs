@@ -4,6 +4,7 @@
 //! rather than `n × lags²`. Levels are taken from their mean first, which the constant absorbs, so that normal equations lose no digits.
 
 use crate::stats::metrics::spread;
+use crate::stats::series::dot;
 use crate::stats::{mean, normal_cdf};
 
 /// How many lagged differences the regression holds.
@@ -81,13 +82,18 @@ impl Products {
         let (centre, last) = (mean(&values[lags..lags + rows])?, steps.len() - 1);
         let levels: Vec<f64> = values[lags..lags + rows].iter().map(|value| value - centre).collect();
         let shifted = |lag: usize| &steps[lags - lag..lags - lag + rows];
-        let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let sums: Vec<f64> = (0..=lags).map(|lag| shifted(lag).iter().sum()).collect();
+        // Each window is the one before it, moved by one.
+        let whole: f64 = shifted(0).iter().sum();
+        let moved = |sum: &mut f64, lag: usize| {
+            *sum += steps[lags - lag] - steps[last + 1 - lag];
+            Some(*sum)
+        };
+        let sums: Vec<f64> = std::iter::once(whole).chain((1..=lags).scan(whole, moved)).collect();
         // raw[i][j]: the difference i back with the difference j back
         let width = lags + 1;
         let mut raw = vec![0.0; width * width];
         for (lag, place) in raw.iter_mut().enumerate().take(width) {
-            *place = product(shifted(0), shifted(lag));
+            *place = dot(shifted(0), shifted(lag));
         }
         for i in 1..=lags {
             for j in i..=lags {
@@ -98,11 +104,11 @@ impl Products {
         let count = rows as f64;
         let mut matrix = vec![0.0; width * width];
         let mut target = vec![0.0; width];
-        matrix[0] = product(&levels, &levels);
-        target[0] = product(&levels, shifted(0));
+        matrix[0] = dot(&levels, &levels);
+        target[0] = dot(&levels, shifted(0));
         for i in 1..=lags {
             target[i] = raw[i] - sums[0] * sums[i] / count;
-            matrix[i * width] = product(&levels, shifted(i));
+            matrix[i * width] = dot(&levels, shifted(i));
             matrix[i] = matrix[i * width];
             for j in i..=lags {
                 let value = raw[i * width + j] - sums[i] * sums[j] / count;
