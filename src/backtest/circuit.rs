@@ -22,7 +22,7 @@ impl Circuit {
     /// An engine that knows nothing yet, and an empty exchange.
     pub(super) fn new(setup: &Setup, currency: Currency, wall: WallTime) -> Self {
         Self {
-            engine: Engine::new(setup),
+            engine: Engine::new(setup).unwatched(),
             exchange: Exchange::new(setup.settings.terms, currency, DealId(1)),
             outcome: Outcome::default(),
             wall,

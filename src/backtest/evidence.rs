@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::backtest::Verdict;
 use crate::backtest::trades::{Trade, TradeResults};
-use crate::domain::{Bar, InstrumentId, Money, Ratio, RiskDay};
+use crate::domain::{Bar, InstrumentId, Money, Ratio, RiskDays};
 use crate::signals::{COIN, Card, LEAST_INDEPENDENT, Part, Scores, Standing, fewest_above};
 use crate::stats::{self, Contrast, Interval, Observed};
 
@@ -113,6 +113,7 @@ pub struct Evidence {
 pub struct Benchmark {
     days: BTreeMap<Date, BTreeMap<InstrumentId, f64>>,
     round_trip: Ratio,
+    risk_days: RiskDays,
 }
 
 impl Share {
@@ -246,12 +247,12 @@ impl Evidence {
 }
 
 impl Benchmark {
-    pub(super) const fn new(round_trip: Ratio) -> Self {
-        Self { days: BTreeMap::new(), round_trip }
+    pub(super) fn new(round_trip: Ratio) -> Self {
+        Self { days: BTreeMap::new(), round_trip, risk_days: RiskDays::default() }
     }
 
     pub(super) fn add(&mut self, bar: &Bar) {
-        let date = RiskDay::of(bar.close_at).date;
+        let date = self.risk_days.of(bar.close_at).date;
         self.days.entry(date).or_default().insert(bar.instrument, bar.close.to_f64());
     }
 

@@ -4,6 +4,7 @@
 //! *Wall time* drives what a person and a wire need: lifetimes of proposals, guards of dialogs, time-outs.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
@@ -85,7 +86,8 @@ instant!(WallTime);
 ///
 /// Falls back to UTC if the bundled data lacks it, which a test rules out.
 pub fn new_york() -> TimeZone {
-    TimeZone::get("America/New_York").unwrap_or(TimeZone::UTC)
+    static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::get("America/New_York").unwrap_or(TimeZone::UTC));
+    ZONE.clone()
 }
 
 /// A trading day for limits: it turns at 17:00 New York, and its week turns with Sunday's session.
@@ -117,6 +119,26 @@ impl RiskDay {
     }
 }
 
+/// Risk days of instants that come mostly in order: each day is worked out once.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RiskDays {
+    known: Option<(MarketTime, RiskDay)>,
+}
+
+impl RiskDays {
+    /// The risk day an instant belongs to.
+    pub fn of(&mut self, at: MarketTime) -> RiskDay {
+        match self.known {
+            Some((since, day)) if since <= at && at < day.ends_at => day,
+            Some(_) | None => {
+                let day = RiskDay::of(at);
+                self.known = Some((at, day));
+                day
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +163,18 @@ mod tests {
             assert_eq!(RiskDay::of(at(instant)).date.to_string(), date, "{instant}");
         }
         assert_eq!(RiskDay::of(at("2020-03-09T12:00:00Z")).ends_at, at("2020-03-09T21:00:00Z"));
+    }
+
+    #[test]
+    fn a_day_that_is_remembered_is_the_one_worked_out() {
+        let mut days = RiskDays::default();
+        let begin = at("2020-03-05T20:30:00Z").0;
+        let step = 47 * 60_000_000_000;
+        // In order, and then back again: over a weekend and the change to summer time.
+        for index in (0..200).chain((0..200).rev()) {
+            let instant = MarketTime(begin + index * step);
+            assert_eq!(days.of(instant), RiskDay::of(instant), "{instant}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use crate::domain::{Bar, MarketTime, RiskDay};
+use crate::domain::{Bar, MarketTime, RiskDays};
 
 /// Days kept; the oldest are dropped in one go at twice as many.
 const KEPT: usize = 600;
@@ -43,9 +43,9 @@ pub(super) struct Past<'a> {
 
 impl Daily {
     /// Takes a closed bar. Bars come in order.
-    pub(super) fn on_bar(&mut self, bar: &Bar) {
+    pub(super) fn on_bar(&mut self, bar: &Bar, days: &mut RiskDays) {
         if self.ends_at.is_none_or(|end| bar.close_at >= end) {
-            let day = RiskDay::of(bar.close_at);
+            let day = days.of(bar.close_at);
             (self.today, self.ends_at) = (DayNumber::of(day.date), Some(day.ends_at));
         }
         let close = bar.close.to_f64();
@@ -146,7 +146,7 @@ fn closes_on(past: &Past<'_>, days: &[DayNumber]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{InstrumentId, Price};
+    use crate::domain::{InstrumentId, Price, RiskDay};
 
     const DAY: i64 = 86_400_000_000_000;
 
@@ -161,7 +161,8 @@ mod tests {
             let (open_at, close_at) = (MarketTime((day - 1) * DAY), MarketTime(day * DAY));
             let instrument = InstrumentId(1);
             let (open, high, low, close, volume, has_range) = (price, price, price, price, None, true);
-            daily.on_bar(&Bar { instrument, open_at, close_at, open, high, low, close, volume, has_range });
+            let bar = Bar { instrument, open_at, close_at, open, high, low, close, volume, has_range };
+            daily.on_bar(&bar, &mut RiskDays::default());
         }
         daily
     }

@@ -6,17 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Bar, Calendar, Capabilities, Duration, Instrument, InstrumentId, InstrumentTable, MarketEvent, MarketTime, Price, Quote,
-    QuoteOrigin, Ratio, SeriesInfo,
+    QuoteOrigin, Ratio, RiskDays, SeriesInfo,
 };
 use crate::engine::correlations::Correlations;
 use crate::engine::daily::{Daily, DayNumber};
 use crate::engine::spikes::Spikes;
-use crate::signals::AsOf;
+use crate::signals::{AsOf, Closes};
 
 /// Bars per sealed chunk; a snapshot shares sealed chunks and copies at most one.
 const CHUNK: usize = 256;
-/// Closes kept for statistics; the oldest are dropped in one go at twice as many.
-const KEPT_CLOSES: usize = 640;
 /// A price is stale after this many bar periods without news.
 const STALE_PERIODS: i64 = 5;
 
@@ -32,7 +30,7 @@ impl BarHistory {
         let tail = Arc::make_mut(&mut self.tail);
         tail.push(bar);
         if tail.len() == CHUNK {
-            let full = std::mem::take(tail);
+            let full = std::mem::replace(tail, Vec::with_capacity(CHUNK));
             Arc::make_mut(&mut self.sealed).push(Arc::new(full));
         }
     }
@@ -77,7 +75,7 @@ pub struct Series {
     pub forming: Option<Forming>,
     /// All closed bars.
     pub bars: BarHistory,
-    closes: Vec<f64>,
+    closes: Closes,
     /// Follows from the bars, so it is no part of the state's text.
     #[serde(skip)]
     spikes: Spikes,
@@ -115,6 +113,8 @@ pub struct MarketState {
     /// Follows from the bars, so it is no part of the state's text.
     #[serde(skip)]
     correlations: Correlations,
+    #[serde(skip)]
+    days: RiskDays,
 }
 
 impl Series {
@@ -128,7 +128,7 @@ impl Series {
             day_reference: None,
             forming: None,
             bars: BarHistory::default(),
-            closes: Vec::new(),
+            closes: Closes::default(),
             spikes: Spikes::default(),
             daily: Daily::default(),
             period: Duration::seconds(86_400),
@@ -139,7 +139,12 @@ impl Series {
 
     /// History as of the last closed bar.
     pub fn as_of(&self) -> AsOf<'_> {
-        AsOf::new(&self.closes)
+        self.closes.as_of()
+    }
+
+    /// Whether its bars are days; a session counts as one, and so does half of it.
+    pub(super) fn is_daily(&self) -> bool {
+        self.period >= Duration::seconds(86_400)
     }
 
     /// Bars per year, for annualising.
@@ -150,6 +155,11 @@ impl Series {
     /// How unusual the volatility of the last ten bars is, in robust deviations; `None` while history is short.
     pub fn volatility_spike(&self) -> Option<f64> {
         self.spikes.deviations()
+    }
+
+    /// Whether its volatility may be above the usual: cheaper than to know by how much.
+    pub(super) fn is_livelier_than_usual(&self) -> bool {
+        self.spikes.may_be_high()
     }
 
     /// Closes by risk day.
@@ -180,9 +190,8 @@ impl Series {
     /// Change since the last close before this risk day. A daily bar that has closed stands against the close before it until the
     /// next one opens: its own close would be the yardstick from the turn of the day on, and the change nothing.
     pub fn change(&self) -> Option<Ratio> {
-        let is_daily = self.period >= Duration::seconds(86_400);
         let reference = match self.bars.iter().next_back() {
-            Some(closed) if is_daily && self.forming.is_none() && self.last() == Some(closed.close) => {
+            Some(closed) if self.is_daily() && self.forming.is_none() && self.last() == Some(closed.close) => {
                 self.bars.iter().nth_back(1).map(|before| before.close)
             }
             Some(_) | None => self.day_reference,
@@ -190,19 +199,17 @@ impl Series {
         self.last()?.change_from(reference?)
     }
 
-    fn on_bar(&mut self, bar: &Bar, calendar: Calendar) {
+    fn on_bar(&mut self, bar: &Bar, calendar: Calendar, days: &mut RiskDays) {
         if self.bars.is_empty() {
             self.period = period(bar, calendar);
             self.bars_per_year = periods_per_year(calendar, self.period);
         }
         self.bars.push(*bar);
         self.forming = None;
-        if self.closes.len() >= 2 * KEPT_CLOSES {
-            self.closes.drain(..KEPT_CLOSES);
-        }
-        self.closes.push(bar.close.to_f64());
-        self.spikes.on_close(bar.close.to_f64());
-        self.daily.on_bar(bar);
+        let close = bar.close.to_f64();
+        self.closes.push(close);
+        self.spikes.on_close(close);
+        self.daily.on_bar(bar, days);
     }
 
     fn on_price(&mut self, price: Price) {
@@ -293,7 +300,7 @@ impl MarketState {
             }
             MarketEvent::BarClosed { bar, .. } => {
                 let calendar = instruments.get(bar.instrument).map_or(Calendar::Crypto247, |known| known.calendar);
-                series.on_bar(bar, calendar);
+                series.on_bar(bar, calendar, &mut self.days);
                 series.quote = Some(printed(bar.close));
             }
         }

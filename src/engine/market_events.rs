@@ -6,7 +6,7 @@ use crate::engine::core::Noticed;
 use crate::engine::kill::Again;
 use crate::engine::record::{AlertRecord, ProposalRecord, Record, SignalRecord, TradingRecord};
 use crate::engine::{Effect, Engine, KillPhase, Outcome};
-use crate::signals::Facts;
+use crate::signals::{self, Facts};
 
 /// Deviations of a bar's move from which the analyst is asked for a comment.
 const COMMENT_DEVIATIONS: f64 = 1.5;
@@ -41,7 +41,7 @@ impl Engine {
             MarketEvent::BarOpened { instrument, open, .. } => self.refresh_moved_proposals(*instrument, *open, outcome),
             MarketEvent::BarClosed { bar, .. } => {
                 self.trip_breakers(Moved::Bar(bar.instrument), outcome);
-                self.trip_breakers(Moved::Input, outcome);
+                self.trip_breakers(Moved::Time, outcome);
                 self.trip_breakers(Moved::Estimate, outcome);
                 self.decide_on_bar(bar, outcome);
             }
@@ -63,8 +63,13 @@ impl Engine {
         }
         self.refresh_proposals(bar.instrument, outcome);
         self.propose_due_closes(bar.instrument, outcome);
-        let Some(facts) = self.facts(bar.instrument) else { return };
+        // Most bars are ordinary: their facts are nobody's to read.
+        let Some(series) = self.market.get(bar.instrument) else { return };
         let threshold = self.settings.alert_deviations.to_f64();
+        if signals::is_ordinary(&series.as_of(), if self.is_watched { threshold.min(COMMENT_DEVIATIONS) } else { threshold }) {
+            return;
+        }
+        let Some(facts) = self.facts(bar.instrument) else { return };
         if facts.prominence() >= threshold {
             let deviations = facts.last_deviations.unwrap_or(0.0).abs();
             let text = format!("{} moved {:+.2} %, {deviations:.1} usual moves", facts.symbol, facts.last_return * 100.0);

@@ -69,6 +69,11 @@ impl DataQuality {
         self.0.get(&instrument)?.share()
     }
 
+    /// Whether none of an instrument's last 60 expected bars is missing or bad, or too few were seen to say.
+    pub(super) fn is_spotless(&self, instrument: InstrumentId) -> bool {
+        self.0.get(&instrument).is_none_or(|line| line.good.count_ones() == line.seen)
+    }
+
     /// The share of all instruments' bars together; `None` where none has enough.
     pub(super) fn of_all(&self) -> Option<Ratio> {
         let lines = self.0.values().filter(|line| line.seen >= LEAST);

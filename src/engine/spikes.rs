@@ -38,6 +38,11 @@ impl Spikes {
         self.level.take(is_full.then(|| 0.5 * libm::log(self.squares.iter().sum::<f64>() / SHORT as f64)));
     }
 
+    /// Whether the latest value may lie above its median: where it does not, nothing spikes.
+    pub(super) fn may_be_high(&self) -> bool {
+        self.level.may_be_high()
+    }
+
     /// Robust deviations of the latest value; `None` while history is short, or where nothing moves.
     pub(super) fn deviations(&self) -> Option<f64> {
         self.level.deviations()

@@ -53,6 +53,12 @@ impl Usual {
         self.sorted.partition_point(|other| *other < value)
     }
 
+    /// Whether the latest value may lie above the median of its history.
+    pub(super) fn may_be_high(&self) -> bool {
+        let middle = self.sorted.len().checked_sub(1).and_then(|last| self.sorted.get(last / 2));
+        self.latest.zip(middle).is_some_and(|(latest, middle)| latest > *middle)
+    }
+
     /// Robust deviations of the latest value, `(x − median) / 1.4826 MAD`; `None` while history is short, or where it does not move.
     pub(super) fn deviations(&self) -> Option<f64> {
         if self.sorted.len() < LEAST {

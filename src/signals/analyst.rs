@@ -58,7 +58,6 @@ impl Facts {
     /// Computes the facts at a bar's close; `None` below two closes.
     pub fn compute(instrument: InstrumentId, symbol: &str, at: MarketTime, as_of: &AsOf<'_>, bars_per_year: f64) -> Option<Self> {
         let last_return = as_of.last_returns(1)?.first().copied()?;
-        let usual = as_of.last_returns(61).and_then(|returns| stats::standard_deviation(returns.get(..60)?));
         let close = as_of.closes().last().copied()?;
         let high = as_of.closes().iter().rev().take(250).copied().fold(close, f64::max);
         Some(Self {
@@ -66,7 +65,7 @@ impl Facts {
             symbol: symbol.to_owned(),
             at,
             last_return,
-            last_deviations: usual.filter(|usual| *usual > 0.0).map(|usual| last_return / usual),
+            last_deviations: last_deviations(as_of),
             five_bar_return: as_of.last(6).and_then(|closes| Some(closes.last()? / closes.first()? - 1.0)),
             distance_from_mean: stats::moving_average(as_of.closes(), 50).map(|mean| close / mean - 1.0),
             below_high: 1.0 - close / high,
@@ -79,6 +78,21 @@ impl Facts {
     pub fn prominence(&self) -> f64 {
         self.last_deviations.map_or(0.0, f64::abs)
     }
+}
+
+/// Whether the last bar's return is surely less than so many standard deviations of the 60 before: cheaper than to know how many.
+pub fn is_ordinary(as_of: &AsOf<'_>, deviations: f64) -> bool {
+    let Some((rough, last)) = as_of.rough_moments(60, 1).zip(as_of.last_returns(1).and_then(|last| last.first().copied())) else {
+        return last_deviations(as_of).map_or(0.0, f64::abs) < deviations;
+    };
+    (last / rough.deviation).abs() < 0.999 * deviations
+}
+
+/// The last bar's return in standard deviations of the 60 before; `None` while history is short, or where nothing moved.
+pub fn last_deviations(as_of: &AsOf<'_>) -> Option<f64> {
+    let returns = as_of.last_returns(61)?;
+    let usual = stats::standard_deviation(returns.get(..60)?).filter(|usual| *usual > 0.0)?;
+    Some(returns.last()? / usual)
 }
 
 impl Analyst for RuleAnalyst {

@@ -1,14 +1,8 @@
 //! The one interface strategies have, and the two baselines that later models must beat.
 
 use crate::domain::{Direction, SignalSource};
-use crate::signals::{Script, ScriptRef, Scripts, StrategySettings};
+use crate::signals::{AsOf, Script, ScriptRef, Scripts, StrategySettings};
 use crate::stats;
-
-/// History as it stood when a bar closed. There is no way to look past its end.
-#[derive(Debug, Clone, Copy)]
-pub struct AsOf<'a> {
-    closes: &'a [f64],
-}
 
 /// A view before it has an identity.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +57,9 @@ pub struct Reversal {
     pub horizon: u32,
 }
 
+/// The part of a threshold below which rough moments settle that it is not reached.
+const CLEARLY_BELOW: f64 = 0.999;
+
 /// Returns that measure the usual size of a move.
 const USUAL_BARS: usize = 60;
 
@@ -90,28 +87,6 @@ pub fn strategies(settings: &StrategySettings, scripts: &Scripts, library: &[Scr
     all
 }
 
-impl<'a> AsOf<'a> {
-    /// History that ends with the latest closed bar, oldest close first.
-    pub const fn new(closes: &'a [f64]) -> Self {
-        Self { closes }
-    }
-
-    /// All closes at hand.
-    pub const fn closes(&self) -> &'a [f64] {
-        self.closes
-    }
-
-    /// The last `count` closes; `None` while there are fewer.
-    pub fn last(&self, count: usize) -> Option<&'a [f64]> {
-        self.closes.len().checked_sub(count).and_then(|from| self.closes.get(from..))
-    }
-
-    /// The last `count` simple returns; `None` while there are fewer.
-    pub fn last_returns(&self, count: usize) -> Option<Vec<f64>> {
-        self.last(count + 1).map(stats::returns)
-    }
-}
-
 fn count(bars: u32) -> usize {
     usize::try_from(bars).unwrap_or(usize::MAX)
 }
@@ -130,6 +105,11 @@ impl Strategy for Momentum {
     }
 
     fn look(&self, as_of: &AsOf<'_>) -> Option<Thought> {
+        let rough = as_of.rough_moments(count(self.bars), 0);
+        let rough = rough.map(|rough| rough.mean / rough.deviation * libm::sqrt(f64::from(self.bars)));
+        if rough.is_some_and(|statistic| statistic.abs() < CLEARLY_BELOW * self.threshold) {
+            return None;
+        }
         let returns = as_of.last_returns(count(self.bars))?;
         let statistic = stats::t_statistic(&returns)?;
         if statistic.abs() < self.threshold {
@@ -158,6 +138,11 @@ impl Strategy for Reversal {
         let bars = count(self.bars);
         let window = as_of.last(bars + 1)?;
         let moved = window.last()? / window.first()? - 1.0;
+        let rough = as_of.rough_moments(USUAL_BARS, bars);
+        let rough = rough.map(|rough| moved / (rough.deviation * libm::sqrt(f64::from(self.bars))));
+        if rough.is_some_and(|size| size.abs() < CLEARLY_BELOW * self.threshold) {
+            return None;
+        }
         let before = as_of.last_returns(USUAL_BARS + bars)?;
         let usual = stats::standard_deviation(before.get(..USUAL_BARS)?)? * libm::sqrt(f64::from(self.bars));
         if usual <= 0.0 || (moved / usual).abs() < self.threshold {
