@@ -16,11 +16,12 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use pmax::broker::{Broker, Paper};
 use pmax::domain::{
     Actor, BrokerReport, Currency, DealId, InstrumentId, LedgerId, MarketEvent, MarketStamp, MarketTime, Money, OrderId,
-    OrderKind, OrderSide, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio, RunId, TimeInForce, WallTime,
+    OrderKind, OrderRequest, OrderSide, Origin, Price, Protection, Quantity, Quote, QuoteOrigin, Ratio, RunId, TimeInForce,
+    WallTime,
 };
 use pmax::engine::{Command, Effect, Engine, Event, Input, InputBody, Outcome, RunInput, Seen, Setup, TapeRef, Ticket};
 use pmax::market;
-use pmax::risk::Acknowledged;
+use pmax::risk::{Acknowledged, Limit, Metric, Rule, Rules};
 use pmax::runtime::{self, Named};
 use pmax::store::{Body, Entry, LedgerFile};
 
@@ -33,14 +34,31 @@ struct World {
 }
 
 const STOCK: InstrumentId = InstrumentId(2);
+/// Market time from one order to the next: within the shipped rate of orders.
+const STEP: i64 = 10_000_000_000;
+
+/// The shipped table, but for what would block a bench that only ever pays costs; or no breaker at all.
+fn breakers(shipped: &Rules, is_on: bool) -> Rules {
+    let unreachable = |rule: &Rule| match rule.metric {
+        Metric::LosingStreak => Rule { limit: Limit::Number(Ratio::from_nanos(i64::MAX)), ..rule.clone() },
+        _ => rule.clone(),
+    };
+    Rules::new(shipped.iter().filter(|_| is_on).map(unreachable).collect())
+}
 
 impl World {
     fn new() -> Self {
+        Self::with_breakers(true)
+    }
+
+    fn with_breakers(is_on: bool) -> Self {
         let tape = market::load("crash-2020").unwrap();
         let mut config = runtime::load_config(Path::new("none"), Named::ByDefault, &[], &[]).unwrap();
         config.risk.trades_per_day = u32::MAX;
-        config.risk.max_sector = Ratio::ONE;
-        let settings = runtime::settings_of(&config);
+        (config.risk.max_sector, config.risk.max_correlated) = (Ratio::ONE, Some(Ratio::ONE));
+        config.risk.max_order_value = Some(1_000_000_000);
+        let mut settings = runtime::settings_of(&config);
+        settings.breakers = breakers(&settings.breakers, is_on);
         let setup = Setup {
             instruments: runtime::instruments().unwrap(),
             series: tape.series(),
@@ -108,15 +126,48 @@ impl World {
     }
 
     fn open(&mut self) {
-        self.at += 1_000_000;
+        self.open_in(STOCK);
+    }
+
+    fn open_in(&mut self, instrument: InstrumentId) {
+        self.at += STEP;
         let stamp = MarketStamp::tape(MarketTime(self.at));
-        self.market(MarketEvent::BarOpened { instrument: STOCK, open: Price::from_nanos(100_000_000_000), stamp });
+        self.market(MarketEvent::BarOpened { instrument, open: Price::from_nanos(100_000_000_000), stamp });
+    }
+
+    /// Positions spread over the stocks of the tape, and limit orders that rest in one of them.
+    fn fill(&mut self, positions: usize, resting: i64) {
+        let tradable: Vec<InstrumentId> = (2..=25).map(InstrumentId).filter(|id| self.trades(*id)).collect();
+        for instrument in tradable.iter().cycle().take(positions) {
+            self.place_in(*instrument, OrderKind::Market, 1_000_000_000);
+            self.open_in(*instrument);
+        }
+        self.rest(resting);
+        assert_eq!(self.engine.book().ledger().positions().len(), positions);
+        assert_eq!(self.engine.book().orders().open().len(), usize::try_from(resting).unwrap());
+    }
+
+    /// Places limit orders that rest.
+    fn rest(&mut self, count: i64) {
+        for index in 0..count {
+            self.at += STEP;
+            self.quote(STOCK, 100);
+            self.place(OrderKind::Limit(Price::from_nanos(90_000_000_000 - index * 10_000_000)), 100_000_000);
+        }
+    }
+
+    fn trades(&self, id: InstrumentId) -> bool {
+        self.engine.instruments().get(id).is_some_and(|known| known.tradable) && self.engine.market().get(id).is_some()
     }
 
     fn place(&mut self, kind: OrderKind, quantity: i64) {
+        self.place_in(STOCK, kind, quantity);
+    }
+
+    fn place_in(&mut self, instrument: InstrumentId, kind: OrderKind, quantity: i64) {
         let quantity = Quantity::from_nanos(quantity);
         let ticket = Ticket {
-            instrument: STOCK,
+            instrument,
             side: OrderSide::Buy,
             quantity,
             kind,
@@ -166,16 +217,69 @@ fn quotes(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What breakers add to a quote: the same quotes in a book that holds every stock, with the shipped table and without one.
+fn breakers_per_quote(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("breakers");
+    for (name, is_on) in [("off", false), ("shipped", true)] {
+        group.throughput(Throughput::Elements(25));
+        group.bench_function(BenchmarkId::new("25 quotes", name), |bencher| {
+            let mut world = World::with_breakers(is_on);
+            world.fill(200, 0);
+            let mut tick = 0_i64;
+            bencher.iter(|| {
+                tick += 1;
+                for instrument in 1..=25 {
+                    let event =
+                        quote(InstrumentId(instrument), 100_000_000_000 + (tick % 97) * 10_000_000, world.at + tick * 1_000);
+                    world.engine.handle(&Event::Market(event), &mut world.outcome);
+                }
+                black_box(&world.outcome);
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Every pre-trade check of one order, as the preview and the gate make them.
+fn pretrade(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pretrade");
+    for (positions, resting) in [(0, 0), (200, 0), (200, 1_000)] {
+        let request = OrderRequest {
+            instrument: STOCK,
+            side: OrderSide::Buy,
+            quantity: Quantity::from_nanos(1_000_000_000),
+            kind: OrderKind::Market,
+            time_in_force: TimeInForce::GoodTillCancelled,
+            protection: Protection { stop_loss: Some(Price::from_nanos(95_000_000_000)), take_profit: None },
+            closes: None,
+            origin: Origin::Ticket,
+        };
+        let name = format!("{positions} positions, {resting} orders");
+        group.bench_function(BenchmarkId::new("all checks", name), |bencher| {
+            let mut world = World::new();
+            world.fill(positions, resting);
+            // What moves with it is found once for each instrument and day: by the first order, which is not this one.
+            world.at += STEP;
+            world.quote(STOCK, 100);
+            world.place(OrderKind::Limit(Price::from_nanos(79_990_000_000)), 100_000_000);
+            world.at += STEP;
+            world.quote(STOCK, 100);
+            bencher.iter(|| black_box(world.engine.assess(black_box(&request))));
+        });
+    }
+    group.finish();
+}
+
 /// The cost of an order, confirm to booked fill, as history and the book of resting orders grow.
 fn orders(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("order");
     group.throughput(Throughput::Elements(2)).sample_size(30).measurement_time(Duration::from_secs(4));
     let mut world = World::new();
     for history in [100_u64, 1_000, 10_000, 100_000] {
-        while world.orders < history {
-            world.round_trip();
-        }
         group.bench_function(BenchmarkId::new("history", history), |bencher| {
+            while world.orders < history {
+                world.round_trip();
+            }
             bencher.iter_custom(|count| {
                 let began = Instant::now();
                 for _ in 0..count {
@@ -185,13 +289,13 @@ fn orders(criterion: &mut Criterion) {
             });
         });
     }
-    let mut world = World::new();
     for resting in [0_i64, 1_000] {
-        for index in 0..resting {
-            world.place(OrderKind::Limit(Price::from_nanos(90_000_000_000 - index * 1_000_000)), 1_000_000);
-        }
-        assert_eq!(world.engine.book().orders().open().len(), usize::try_from(resting).unwrap());
+        let mut world = World::new();
+        let mut is_made = false;
         group.bench_function(BenchmarkId::new("resting", resting), |bencher| {
+            if !std::mem::replace(&mut is_made, true) {
+                world.fill(0, resting);
+            }
             bencher.iter_custom(|count| {
                 let began = Instant::now();
                 for _ in 0..count {
@@ -250,5 +354,5 @@ fn history(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, quotes, orders, journal, history);
+criterion_group!(benches, quotes, breakers_per_quote, pretrade, orders, journal, history);
 criterion_main!(benches);

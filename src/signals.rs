@@ -6,6 +6,7 @@
 //! bar that has just closed; abstaining is `None`, never a "hold"; the horizon of a view is how long a trade on it is held.
 
 mod analyst;
+mod as_of;
 mod calls;
 mod chances;
 mod cheat;
@@ -19,7 +20,8 @@ mod strategies;
 mod tracker;
 mod validation;
 
-pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst};
+pub use analyst::{Analyst, Commentary, Facts, RuleAnalyst, is_ordinary, last_deviations};
+pub use as_of::{AsOf, Closes, RoughMoments};
 pub use calls::{Call, CallLog, Ended, Weather};
 pub use chances::{Chances, LEARNT_FROM, Lesson, Stated};
 pub use cheat::Cheat;
@@ -29,6 +31,6 @@ pub use scorecard::Scorecard;
 pub use scores::{By, Card, Forecasts, Key, Part, Scores};
 pub use script::{Script, ScriptError, ScriptRef, Scripts};
 pub use settings::{Gates, PlanGates, StrategySettings};
-pub use strategies::{AsOf, Momentum, Reversal, Strategy, Thought, baselines, strategies};
+pub use strategies::{Momentum, Reversal, Strategy, Thought, baselines, strategies};
 pub use tracker::{EndedCall, Resolved, Traced, Tracker};
 pub use validation::{BookFacts, Case, HISTORY_MOST, current_volatility, exit_levels, judge, risk_level};

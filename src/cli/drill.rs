@@ -13,7 +13,7 @@ use crate::cli::workstation::start_session;
 use crate::cli::{Done, OK};
 use crate::domain::{Actor, InstrumentId, Mode, OrderId, OrderKind, OrderSide, Price, Protection, Ratio, TimeInForce};
 use crate::engine::{Command, Seen, Snapshot, Ticket};
-use crate::risk::Acknowledged;
+use crate::risk::{Acknowledged, OppositeOrders};
 use crate::runtime::{self, Request, Session, Speed, TapeControl, wall_now};
 
 /// A small generator for the drill's own choices (xorshift64*, Vigna 2016).
@@ -32,7 +32,10 @@ impl Dice {
 /// Trades until the process is ended or the tape is.
 pub fn run(args: &Args, orders_per_second: u32) -> Done {
     let mut base = Base::open(args)?;
-    base.config.risk.trades_per_day = 1_000_000;
+    // It is the journal that is drilled: limits that only make it trade less are out of its way.
+    let limits = &mut base.config.risk;
+    (limits.trades_per_day, limits.orders_per_minute, limits.max_correlated) = (1_000_000, None, None);
+    limits.opposite_orders = OppositeOrders::Allow;
     let _lock = base.home.lock()?;
     let _log = runtime::start_logging(&base.home.log_folder());
     let session = start_session(&base, args)?;

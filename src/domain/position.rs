@@ -50,6 +50,14 @@ impl PositionSide {
         }
     }
 
+    /// The other side.
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Long => Self::Short,
+            Self::Short => Self::Long,
+        }
+    }
+
     /// Signs an amount: a short's value counts negative.
     pub const fn signed(self, amount: Money) -> Money {
         match self {

@@ -417,6 +417,7 @@ impl Book {
             TradingRecord::BreakerTripped(trip) => self.breakers.latch(trip.clone()),
             TradingRecord::BreakerReleased { rule, subject, .. } => self.release_breaker(rule, *subject),
             TradingRecord::BreakerOverruled { rule, subject, .. } => self.breakers.overrule(rule, *subject),
+            TradingRecord::UnlockAsked { rule, subject, wall, .. } => self.breakers.ask_to_unlock(rule, *subject, *wall),
             TradingRecord::RearmRequested { wall } => self.rearm_requested = Some(*wall),
             TradingRecord::FeedChanged { silent, heard } => {
                 self.silent.extend(silent);

@@ -1,14 +1,14 @@
 //! Breakers at work: what trips, what follows from it, and how it lets go. The table is `risk/rules.rs`, what is latched `risk/breakers.rs`.
 
 use crate::domain::{
-    Actor, AlertTopic, Duration, InstrumentId, MarketTime, Origin, PositionId, ProtectiveReason, Quantity, Ratio, Severity,
-    SignalSource, TradingState,
+    Actor, AlertTopic, Duration, InstrumentId, MarketTime, Origin, PositionId, PositionSide, ProtectiveReason, Quantity, Ratio,
+    Severity, SignalSource, TradingState,
 };
 use crate::engine::judging::closing_request;
 use crate::engine::record::{ProposalRecord, Record, TradingRecord};
 use crate::engine::{Engine, Outcome};
 use crate::orders::TrackedOrder;
-use crate::risk::{Acknowledged, Action, Hold, Metric, Rule, RuleName, Scope, Subject, TailRisk, Target, Trip, Unlock, Wakes};
+use crate::risk::{Acknowledged, Action, Hold, Metric, Occasion, Rule, RuleName, Scope, Subject, TailRisk, Target, Trip, Unlock};
 
 /// Closed orders looked at for a close that has just come to nothing.
 const LATELY: usize = 64;
@@ -22,6 +22,8 @@ pub(super) enum Moved {
     Bar(InstrumentId),
     /// Something was reported or asked for.
     Input,
+    /// Time passed.
+    Time,
     /// A call of a source ended.
     Call(SignalSource),
     /// What is estimated when the day turns or a bar closes.
@@ -29,13 +31,14 @@ pub(super) enum Moved {
 }
 
 impl Moved {
-    const fn wakes(self) -> Wakes {
+    const fn occasion(self) -> Occasion {
         match self {
-            Self::Equity => Wakes::Equity,
-            Self::Bar(_) => Wakes::Bar,
-            Self::Input => Wakes::Input,
-            Self::Call(_) => Wakes::Call,
-            Self::Estimate => Wakes::Estimate,
+            Self::Equity => Occasion::Equity,
+            Self::Bar(_) => Occasion::Bar,
+            Self::Input => Occasion::Input,
+            Self::Time => Occasion::Time,
+            Self::Call(_) => Occasion::Call,
+            Self::Estimate => Occasion::Estimate,
         }
     }
 }
@@ -49,7 +52,7 @@ impl Engine {
     /// Trips every breaker that is beyond its limit and not latched, of those whose value may have moved. Work per event does not grow.
     pub(super) fn trip_breakers(&mut self, moved: Moved, outcome: &mut Outcome) {
         let rules = self.settings.breakers.clone();
-        for rule in rules.iter().filter(|rule| rule.metric.wakes() == moved.wakes()) {
+        for rule in rules.moved_by(moved.occasion()) {
             if let Some(trip) = self.tripped(rule, moved) {
                 self.take_trip(trip, outcome);
             }
@@ -63,8 +66,11 @@ impl Engine {
             (_, Scope::Account) => (moved, Subject::Account),
             (_, Scope::Instrument | Scope::Source) => return None,
         };
-        let value = self.measure(rule, of)?;
         let limit = rule.limit.of(&self.settings.limits);
+        if self.is_surely_within(rule, of, limit) {
+            return None;
+        }
+        let value = self.measure(rule, of)?;
         if !rule.metric.is_beyond(value, limit) || self.book.breakers.is_latched(&rule.name, subject) {
             return None;
         }
@@ -82,6 +88,26 @@ impl Engine {
             wall: self.wall,
             targets: self.targets(rule.action, subject),
         })
+    }
+
+    /// Whether a value that most events move is within its limit by so much that it need not be known to the last digit.
+    fn is_surely_within(&self, rule: &Rule, moved: Moved, limit: Ratio) -> bool {
+        let performance = &self.book.performance;
+        let rough = match (rule.metric, moved) {
+            (Metric::Drawdown, _) => performance.rough_drawdown(),
+            (Metric::DailyLoss, _) => performance.rough_daily_loss(),
+            (Metric::WeeklyLoss, _) => performance.rough_weekly_loss(),
+            (Metric::DataQuality, Moved::Bar(instrument)) if rule.scope == Scope::Instrument => {
+                return self.book.quality.is_spotless(instrument) && limit <= Ratio::ONE;
+            }
+            // What is no higher than its median is no spike.
+            (Metric::VolatilitySpike, Moved::Bar(instrument)) => {
+                let series = self.market.get(instrument);
+                return limit > Ratio::ZERO && series.is_some_and(|series| !series.is_livelier_than_usual());
+            }
+            _ => return false,
+        };
+        rough.is_some_and(|rough| rough < 0.999 * limit.to_f64())
     }
 
     /// The value that a row is held against now; `None` where it is undefined, or says nothing while the tape warms up.
@@ -138,12 +164,13 @@ impl Engine {
     }
 
     fn holds(&self, instrument: InstrumentId) -> bool {
-        self.book.ledger.positions().values().any(|position| position.instrument == instrument)
+        let holds = |side| self.book.valuation.holds(instrument, side);
+        holds(PositionSide::Long) || holds(PositionSide::Short)
     }
 
     /// Held instruments whose price is too old to trade on.
     pub(super) fn stale_holdings(&self) -> u32 {
-        let stale = self.market.iter().filter(|series| self.is_stale(series) && self.holds(series.instrument));
+        let stale = self.market.iter().filter(|series| self.holds(series.instrument) && self.is_stale(series));
         u32::try_from(stale.count()).unwrap_or(u32::MAX)
     }
 
@@ -218,7 +245,7 @@ impl Engine {
     }
 
     /// Withdraws proposals to open what a breaker refuses by now.
-    fn withdraw_blocked(&mut self, outcome: &mut Outcome) {
+    pub(super) fn withdraw_blocked(&mut self, outcome: &mut Outcome) {
         let waiting = self.book.proposals.values().filter(|proposal| proposal.request.opens_exposure());
         let held: Vec<_> = waiting
             .filter_map(|proposal| {
@@ -316,9 +343,10 @@ impl Engine {
         same.map(|other| other.limit.of(limits)).min().unwrap_or(own)
     }
 
-    /// A breaker whose timed lock keeps trading from being armed again, if there is one.
+    /// A breaker whose timed lock keeps trading from being armed again, if there is one; a person's own lock holds no more than it says.
     pub(super) fn timed_lock(&self) -> Option<&Trip> {
-        self.book.breakers.acting().find(|trip| trip.action != Action::Warn && !trip.yields_to_person())
+        let holds = |trip: &&Trip| trip.action != Action::Warn && !trip.yields_to_person() && !trip.rule.is_own_lock();
+        self.book.breakers.acting().find(holds)
     }
 
     /// The second step of re-arming reaches breakers too: those whose value is back within let go, the others have no effect any more.

@@ -104,6 +104,7 @@ impl Engine {
     pub(super) fn checks_of_change(&self, request: &OrderRequest, before: &OrderRequest) -> Vec<risk::CheckResult> {
         let mut situation = self.situation(request);
         situation.trades_today = situation.trades_today.saturating_sub(1);
+        situation.orders_lately = situation.orders_lately.saturating_sub(1);
         let price = before.named_price();
         let value =
             price.and_then(|price| crate::domain::Money::notional(price, before.quantity, situation.equity.currency()).ok());
@@ -111,6 +112,7 @@ impl Engine {
             for held in [
                 &mut situation.instrument_exposure,
                 &mut situation.sector_exposure,
+                &mut situation.correlated_exposure,
                 &mut situation.gross_exposure,
                 &mut situation.cash_on_order,
             ] {

@@ -34,6 +34,8 @@ impl Engine {
             Command::Flatten => self.flatten(outcome),
             Command::RequestRearm => self.request_rearm(outcome),
             Command::ConfirmRearm => self.confirm_rearm(actor, outcome),
+            Command::Lock { subject, time, why } => self.lock(actor, *subject, *time, why, outcome),
+            Command::Unlock { rule, subject, why } => self.unlock(actor, rule, *subject, why, outcome),
             Command::RequestStageUp => self.request_stage_up(outcome),
             Command::ConfirmStageUp => self.confirm_stage_up(actor, outcome),
             Command::AcknowledgeAlert { alert } => self.acknowledge(*alert, *alert, outcome),
@@ -111,6 +113,9 @@ impl Engine {
         let reference = self.market.get(request.instrument).and_then(|series| series.last());
         let (id, account, created_at) = (self.book.next_order, crate::domain::AccountId(1), self.market.now());
         let order = Order { id, account, request, created_at, reference };
+        if request.opens_exposure() {
+            self.remember_companions(request.instrument);
+        }
         match risk::check(order, &self.situation(&request), acknowledged) {
             Ok(approved) => {
                 let wall = self.wall;

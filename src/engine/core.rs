@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, SignalSource, WallTime};
 use crate::engine::breaking::Moved;
+use crate::engine::companions::{Companions, Sectors};
 use crate::engine::daily::DayNumber;
 use crate::engine::record::Learns;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, PortfolioRecord, Record, RunInput};
@@ -104,6 +105,11 @@ pub struct Engine {
     pub(super) book: Book,
     /// What the gauges showed at the end of the last risk day. Only the eye depends on it, so it is no part of the state.
     pub(super) gauged_before: Vec<(GaugeKind, Ratio)>,
+    /// Whether somebody sees pictures and comments of it.
+    pub(super) is_watched: bool,
+    /// What moves with what, as of this risk day. Follows from the bars, so it is no part of the state.
+    pub(super) companions: Companions,
+    pub(super) sectors: Sectors,
     pub(super) wall: WallTime,
 }
 
@@ -133,8 +139,19 @@ impl Engine {
             market: MarketState::new(&setup.series, &setup.instruments),
             book: Book::default(),
             gauged_before: Vec::new(),
+            is_watched: true,
+            companions: Companions::default(),
+            sectors: Sectors::new(&setup.series, &setup.instruments),
             wall: WallTime(0),
         }
+    }
+
+    /// The same engine where nobody looks, as in a backtest: it decides all the same, and keeps nothing that only an eye or the analyst
+    /// would ask for.
+    #[must_use]
+    pub fn unwatched(mut self) -> Self {
+        self.is_watched = false;
+        self
     }
 
     /// Handles one event: the way forward in live trading, backtest and replay alike.

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Actor, BrokerReport, DealId, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money, OrderId, OrderKind, OrderSide,
-    PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime,
+    Actor, BrokerReport, CleanText, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money, OrderId,
+    OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime,
 };
 use crate::engine::{EngineSettings, StateHash};
-use crate::risk::Acknowledged;
+use crate::risk::{Acknowledged, RuleName, Subject};
 use crate::signals::Commentary;
 
 /// One event of the ordered stream.
@@ -265,6 +265,24 @@ pub enum Command {
     RequestRearm,
     /// Second step, within a minute of the first.
     ConfirmRearm,
+    /// Take no new orders in an instrument, or in the account, for so much market time.
+    Lock {
+        /// Which.
+        subject: Subject,
+        /// How long from now.
+        time: Duration,
+        /// Why.
+        why: CleanText,
+    },
+    /// Let go of a timed lock before its time: the same is asked twice, within a minute.
+    Unlock {
+        /// Whose row of the table, or a person's own.
+        rule: RuleName,
+        /// Whom it acts on.
+        subject: Subject,
+        /// Why.
+        why: CleanText,
+    },
     /// First step to the next stage of the account.
     RequestStageUp,
     /// Second step, within a minute of the first.

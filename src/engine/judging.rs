@@ -1,6 +1,5 @@
 //! From a closed bar to a proposal: views, verdicts, size, and the proposal's later revisions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::{
@@ -19,8 +18,6 @@ use crate::stats;
 /// Bars of each series looked at for the correlation with the book, and how many closes both must share.
 const CORRELATION_BARS: usize = 60;
 const CORRELATION_LEAST: usize = 20;
-/// Bars at least so long are paired by the day of their close, shorter ones by its instant.
-const DAY_LIKE: Duration = Duration::seconds(6 * 3_600);
 
 impl Engine {
     /// Asks every strategy about an instrument whose bar has closed.
@@ -293,23 +290,39 @@ impl Engine {
     }
 }
 
-/// Returns of two series between the closes they share: one trades on days on which the other does not.
+/// Returns of two series between the closes they share: one trades on days on which the other does not. Daily bars are paired by the day of
+/// their close, half sessions too, shorter ones by its instant.
 fn common_returns(left: &Series, right: &Series) -> Option<(Vec<f64>, Vec<f64>)> {
-    let closes = |series: &Series| -> BTreeMap<i64, f64> {
-        let key = |bar: &Bar| {
-            let is_day = bar.close_at.since(bar.open_at) >= DAY_LIKE;
-            // A day that ends at midnight is the one before it.
-            if is_day { (bar.close_at.0 - 1).div_euclid(86_400_000_000_000) } else { bar.close_at.0 }
-        };
-        series.bars.last(CORRELATION_BARS + 1).iter().map(|bar| (key(bar), bar.close.to_f64())).collect()
+    // Newest first, and of two with one key the later.
+    let closes = |series: &Series| {
+        let is_daily = series.is_daily();
+        // A day that ends at midnight is the one before it.
+        let key = |bar: &Bar| if is_daily { (bar.close_at.0 - 1).div_euclid(86_400_000_000_000) } else { bar.close_at.0 };
+        let mut closes: Vec<(i64, f64)> = Vec::with_capacity(CORRELATION_BARS + 1);
+        for bar in series.bars.iter().rev().take(CORRELATION_BARS + 1) {
+            let key = key(bar);
+            if closes.last().is_none_or(|(later, _)| *later > key) {
+                closes.push((key, bar.close.to_f64()));
+            }
+        }
+        closes
     };
     let (left, right) = (closes(left), closes(right));
-    let shared: Vec<(f64, f64)> = left.iter().filter_map(|(key, close)| Some((*close, *right.get(key)?))).collect();
-    if shared.len() <= CORRELATION_LEAST {
+    let mut others = right.iter().peekable();
+    let (mut ours, mut theirs) = (Vec::with_capacity(left.len()), Vec::with_capacity(left.len()));
+    for (key, close) in &left {
+        while others.next_if(|(other, _)| other > key).is_some() {}
+        if let Some((_, other)) = others.next_if(|(other, _)| other == key) {
+            ours.push(*close);
+            theirs.push(*other);
+        }
+    }
+    if ours.len() <= CORRELATION_LEAST {
         return None;
     }
-    let (left, right): (Vec<f64>, Vec<f64>) = shared.into_iter().unzip();
-    Some((stats::returns(&left), stats::returns(&right)))
+    ours.reverse();
+    theirs.reverse();
+    Some((stats::returns(&ours), stats::returns(&theirs)))
 }
 
 /// A market order that closes so much of a position.

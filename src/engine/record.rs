@@ -141,6 +141,19 @@ pub enum TradingRecord {
         /// Who.
         who: Actor,
     },
+    /// The first step to let go of a timed lock before its time.
+    UnlockAsked {
+        /// Which row of the table, or a person's own.
+        rule: RuleName,
+        /// Whom it acts on.
+        subject: Subject,
+        /// Who.
+        who: Actor,
+        /// Why.
+        why: String,
+        /// When, on the wall clock.
+        wall: WallTime,
+    },
     /// The first step of re-arming.
     RearmRequested {
         /// When, on the wall clock.

@@ -1,6 +1,8 @@
 //! From a signal's record to the size of its trade: the odds, the gate in force, and what each limit leaves.
 
-use crate::domain::{Layer, Learnt, Money, Price, Probability, Ratio, SCALE, Signal, SignalSource, Validation, Verdict, View};
+use crate::domain::{
+    Layer, Learnt, Money, OrderSide, Price, Probability, Ratio, SCALE, Signal, SignalSource, Validation, Verdict, View,
+};
 use crate::engine::Engine;
 use crate::portfolio::{self, Gate, Lots, Odds, Room, Sized, SizingCase};
 use crate::signals::{self, GateVerdict, Standing};
@@ -15,7 +17,7 @@ impl Engine {
             return portfolio::exploratory(equity, exploratory, lots);
         }
         let series = self.market.get(view.instrument)?;
-        portfolio::size(&SizingCase {
+        let case = SizingCase {
             settings: self.settings.sizing,
             exploratory,
             equity,
@@ -24,8 +26,8 @@ impl Engine {
             gate: self.gate_of(view.source),
             confidence,
             volatility: signals::current_volatility(&series.as_of(), series.bars_per_year()).and_then(Ratio::from_f64),
-            room: self.room(view, price),
-        })
+        };
+        portfolio::size(&case, || self.room(view, price))
     }
 
     /// Whether a source's record on this account has passed the gate in force: only then does a chance size a trade.
@@ -52,7 +54,13 @@ impl Engine {
             crate::domain::Direction::Long => book.ledger.cash().minus(book.on_order_total()),
             crate::domain::Direction::Short => equity.minus(gross),
         };
+        let correlated = limits
+            .max_correlated
+            .map(|share| below(share, self.exposure_with(instrument, OrderSide::from(view.direction).opens())));
+        let most = limits.max_order_value.map(|units| Money::whole(units.into(), equity.currency()).map_or(nothing, kept_back));
         Room {
+            correlated,
+            order: most,
             position: below(limits.max_position, self.exposure(instrument)),
             sector: below(limits.max_sector, self.sector_exposure(instrument)),
             gross: below(limits.max_gross, gross),

@@ -127,6 +127,9 @@ pub struct BreakerRow {
     pub hold: Hold,
     /// Whom it is about, in words that follow its name; empty for the account.
     pub about: String,
+    /// When a person asked to let go of it before its time.
+    #[serde(default)]
+    pub unlock_asked: Option<WallTime>,
 }
 
 /// A source's record.
@@ -159,6 +162,9 @@ pub struct OrderPreview {
     pub loss_at_stop: Option<Money>,
     /// Every check.
     pub checks: Vec<CheckResult>,
+    /// Every gauge as if the order had traded whole at the price that it is valued at; empty where nothing trades.
+    #[serde(default)]
+    pub gauges_after: Vec<Gauge>,
 }
 
 /// The account.

@@ -138,8 +138,12 @@ impl Engine {
 
     fn latched_breakers(&self) -> Vec<BreakerRow> {
         let breakers = &self.book.breakers;
-        let row =
-            |trip: &risk::Trip| BreakerRow { trip: trip.clone(), hold: breakers.hold(trip), about: self.about(trip.subject).0 };
+        let row = |trip: &risk::Trip| BreakerRow {
+            trip: trip.clone(),
+            hold: breakers.hold(trip),
+            about: self.about(trip.subject).0,
+            unlock_asked: breakers.asked_to_unlock(&trip.rule, trip.subject),
+        };
         breakers.latched().iter().map(row).collect()
     }
 
@@ -161,7 +165,7 @@ impl Engine {
 
     /// Keeps what the gauges show where the risk day ends before this instant.
     pub(super) fn remember_gauges(&mut self, now: MarketTime) {
-        if !self.is_quiet() && self.book.performance.ends_before(now) {
+        if self.is_watched && !self.is_quiet() && self.book.performance.ends_before(now) {
             self.gauged_before = self.gauges().iter().filter_map(|gauge| Some((gauge.kind, gauge.value?))).collect();
         }
     }
@@ -203,13 +207,14 @@ impl Engine {
             estimated_cost: notional.and_then(|value| value.times(self.cost_allowance()).ok()),
             loss_at_stop: price.and_then(|price| loss_at_stop(&request, price, equity)),
             checks: self.checks_of(subject, &request),
+            gauges_after: self.gauges_after(subject, &request, notional),
         })
     }
 
     /// What the engine will hold the subject against when it is confirmed.
     fn checks_of(&self, subject: &PreviewSubject, request: &OrderRequest) -> Vec<risk::CheckResult> {
         match subject {
-            PreviewSubject::Proposal(_) | PreviewSubject::Request(_) => risk::assess(request, &self.situation(request)),
+            PreviewSubject::Proposal(_) | PreviewSubject::Request(_) => self.assess(request),
             PreviewSubject::Change { order, .. } => {
                 let before = self.book.orders.get(*order).map(|tracked| tracked.order.request);
                 let mut checks = before.map_or_else(Vec::new, |before| self.checks_of_change(request, &before));

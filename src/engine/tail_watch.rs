@@ -72,6 +72,11 @@ impl Engine {
         Some((TailRisk::of(&simulated.results)?, simulated.last()?))
     }
 
+    /// The estimate for a book of these shares.
+    pub(super) fn tail_of(&self, shares: &[(InstrumentId, Ratio)]) -> Option<TailRisk> {
+        self.estimate(shares, self.today()?).map(|(estimate, _)| estimate)
+    }
+
     fn test_forecast(&mut self, today: DayNumber) {
         let Some(forecast) = self.book.tail.forecast() else { return };
         let as_of = DayNumber::of(forecast.as_of);

@@ -45,6 +45,10 @@ fn trading(record: &TradingRecord, book: &Book, instruments: &InstrumentTable) -
                 format!("breaker {}{} overruled by {who}: still beyond its limit", rule.words(), of(*subject, instruments));
             (Severity::Warning, text)
         }
+        TradingRecord::UnlockAsked { rule, subject, why, .. } => {
+            let about = of(*subject, instruments);
+            (Severity::Info, format!("letting go of {}{about} asked for ({why}); ask again within 60 s", rule.words()))
+        }
         TradingRecord::RearmRequested { .. } => (Severity::Info, "re-arming asked for; confirm within 60 s".to_owned()),
         TradingRecord::RearmLapsed => (Severity::Info, "re-arming was not confirmed within 60 s".to_owned()),
         TradingRecord::FlattenAsked => (Severity::Critical, "kill switch: closing all positions".to_owned()),
@@ -94,8 +98,11 @@ fn of(subject: Subject, instruments: &InstrumentTable) -> String {
 }
 
 fn tripped(trip: &Trip, instruments: &InstrumentTable) -> (Severity, String) {
-    let severity = if trip.action == Action::Warn { Severity::Warning } else { Severity::Critical };
     let (name, about) = (trip.rule.words(), of(trip.subject, instruments));
+    if let Some(end) = trip.ends_at().filter(|_| trip.rule.is_own_lock()) {
+        return (Severity::Info, format!("{name}{about} until {end} by {}: {}", trip.who, trip.why));
+    }
+    let severity = if trip.action == Action::Warn { Severity::Warning } else { Severity::Critical };
     (severity, format!("breaker {name}{about}: {}; {}", trip.numbers(), trip.action.words()))
 }
 

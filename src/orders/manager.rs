@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::domain::{
-    Actor, BrokerRef, InstrumentId, MarketTime, Money, Order, OrderId, OrderKind, OrderRequest, OrderSide, Price, Quantity,
-    WallTime,
+    Actor, BrokerRef, InstrumentId, MarketTime, Money, Order, OrderId, OrderKind, OrderRequest, OrderSide, Origin, Price,
+    Quantity, WallTime,
 };
 use crate::orders::{IllegalStep, OrderState, OrderStep, next};
 
@@ -81,6 +81,9 @@ pub struct OrderManager {
     #[serde(skip)]
     /// How many open orders ask for exactly the same, so that a repeat is noticed at constant cost.
     alike: BTreeMap<Likeness, u32>,
+    /// How many open orders would open each side of an instrument.
+    #[serde(skip)]
+    opening: BTreeMap<(InstrumentId, u8), u32>,
 }
 
 /// What makes two orders the same wish: instrument, side, quantity, kind and price.
@@ -92,11 +95,35 @@ fn likeness(request: &OrderRequest) -> Likeness {
         OrderKind::Limit(price) => (1, price),
         OrderKind::Stop(price) => (2, price),
     };
-    let side = match request.side {
+    (request.instrument, side_key(request.side), request.quantity, kind, price)
+}
+
+const fn side_key(side: OrderSide) -> u8 {
+    match side {
         OrderSide::Buy => 0,
         OrderSide::Sell => 1,
-    };
-    (request.instrument, side, request.quantity, kind, price)
+    }
+}
+
+/// One more, or one less, of a key; a key that is counted down to nothing is gone.
+fn count<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K, by: Count) {
+    match by {
+        Count::More => *counts.entry(key).or_default() += 1,
+        Count::Less => {
+            if let Some(left) = counts.get_mut(&key) {
+                *left -= 1;
+                if *left == 0 {
+                    counts.remove(&key);
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Count {
+    More,
+    Less,
 }
 
 impl TrackedOrder {
@@ -113,7 +140,7 @@ impl OrderManager {
         if state != OrderState::Confirmed {
             history.push_back(HistoryEntry { at, step: OrderStep::Accept, note: String::new() });
         }
-        *self.alike.entry(likeness(&order.request)).or_default() += 1;
+        self.index(&order.request, Count::More);
         let (filled, filled_value, broker_ref) = (Quantity::ZERO, None, None);
         let tracked = TrackedOrder { order, state, filled, filled_value, broker_ref, history, left_out: 0, confirmation: None };
         self.open.insert(order.id, Arc::new(tracked));
@@ -182,8 +209,8 @@ impl OrderManager {
         tracked.order.request.kind = kind;
         let after = likeness(&tracked.order.request);
         if !tracked.state.is_closed() {
-            self.forget_likeness(before);
-            *self.alike.entry(after).or_default() += 1;
+            count(&mut self.alike, before, Count::Less);
+            count(&mut self.alike, after, Count::More);
         }
     }
 
@@ -212,12 +239,30 @@ impl OrderManager {
         self.alike.contains_key(&likeness(request))
     }
 
-    fn forget_likeness(&mut self, key: Likeness) {
-        if let Some(count) = self.alike.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                self.alike.remove(&key);
-            }
+    /// Whether an open order would open this side of an instrument.
+    pub fn opens(&self, instrument: InstrumentId, side: OrderSide) -> bool {
+        self.opening.contains_key(&(instrument, side_key(side)))
+    }
+
+    /// Orders from here that open something and were made after this instant; counted to `most` at most.
+    pub fn opened_since(&self, since: MarketTime, most: u32) -> u32 {
+        let is_new = |tracked: &&Arc<TrackedOrder>| tracked.order.created_at > since;
+        let opens = |tracked: &&Arc<TrackedOrder>| {
+            let request = &tracked.order.request;
+            request.opens_exposure() && request.origin != Origin::External
+        };
+        // Who was made after it was closed after it: what closed earlier need not be looked at.
+        let closed_since = |tracked: &&Arc<TrackedOrder>| tracked.history.back().is_some_and(|entry| entry.at > since);
+        let open = self.open.values().rev().take_while(is_new);
+        let closed = self.closed_newest_first().take_while(closed_since).filter(is_new);
+        let found = open.chain(closed).filter(opens).take(usize::try_from(most).unwrap_or(usize::MAX)).count();
+        u32::try_from(found).unwrap_or(most)
+    }
+
+    fn index(&mut self, request: &OrderRequest, by: Count) {
+        count(&mut self.alike, likeness(request), by);
+        if request.opens_exposure() {
+            count(&mut self.opening, (request.instrument, side_key(request.side)), by);
         }
     }
 
@@ -228,14 +273,14 @@ impl OrderManager {
     fn take_back(&mut self, id: OrderId) {
         if let Some(tracked) = self.closed.remove(&id) {
             self.closed_order.retain(|closed| *closed != id);
-            *self.alike.entry(likeness(&tracked.order.request)).or_default() += 1;
+            self.index(&tracked.order.request, Count::More);
             self.open.insert(id, tracked);
         }
     }
 
     fn retire(&mut self, id: OrderId) {
         if let Some(tracked) = self.open.remove(&id) {
-            self.forget_likeness(likeness(&tracked.order.request));
+            self.index(&tracked.order.request, Count::Less);
             self.closed.insert(id, tracked);
             self.closed_order.push_back(id);
         }

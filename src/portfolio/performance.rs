@@ -96,7 +96,12 @@ impl Performance {
 
     /// Fall from the highest equity so far (starting capital included), as a positive share of it.
     pub fn drawdown(&self) -> Option<Ratio> {
-        self.peak.minus(self.equity).ok()?.ratio_to(self.peak)
+        self.drawdown_at(self.equity)
+    }
+
+    /// What the drawdown would be at this equity.
+    pub fn drawdown_at(&self, equity: Money) -> Option<Ratio> {
+        self.peak.minus(equity).ok()?.ratio_to(self.peak)
     }
 
     /// The largest drawdown so far.
@@ -106,13 +111,38 @@ impl Performance {
 
     /// Loss since the risk day began, as a positive share of the equity then; negative for a gain.
     pub fn daily_loss(&self) -> Option<Ratio> {
+        self.daily_loss_at(self.equity)
+    }
+
+    /// What the loss of the day would be at this equity.
+    pub fn daily_loss_at(&self, equity: Money) -> Option<Ratio> {
         let opened = self.days.back()?.opened;
-        opened.minus(self.equity).ok()?.ratio_to(opened)
+        opened.minus(equity).ok()?.ratio_to(opened)
     }
 
     /// Loss since the week began, as [`Self::daily_loss`].
     pub fn weekly_loss(&self) -> Option<Ratio> {
-        self.week_opened.minus(self.equity).ok()?.ratio_to(self.week_opened)
+        self.weekly_loss_at(self.equity)
+    }
+
+    /// What the loss of the week would be at this equity.
+    pub fn weekly_loss_at(&self, equity: Money) -> Option<Ratio> {
+        self.week_opened.minus(equity).ok()?.ratio_to(self.week_opened)
+    }
+
+    /// The drawdown to about fifteen digits, cheaper than exact.
+    pub fn rough_drawdown(&self) -> Option<f64> {
+        rough_loss(self.peak, self.equity)
+    }
+
+    /// See [`Self::daily_loss`] and [`Self::rough_drawdown`].
+    pub fn rough_daily_loss(&self) -> Option<f64> {
+        rough_loss(self.days.back()?.opened, self.equity)
+    }
+
+    /// See [`Self::weekly_loss`] and [`Self::rough_drawdown`].
+    pub fn rough_weekly_loss(&self) -> Option<f64> {
+        rough_loss(self.week_opened, self.equity)
     }
 
     /// Annualised volatility of the latest 20 complete risk days (n − 1, √252); `None` until there are so many.
@@ -131,4 +161,9 @@ impl Performance {
     pub const fn days(&self) -> &VecDeque<DayResult> {
         &self.days
     }
+}
+
+fn rough_loss(from: Money, to: Money) -> Option<f64> {
+    let (from, to) = (from.nanos(), to.nanos());
+    (from > 0).then(|| from.checked_sub(to)).flatten().map(|lost| lost as f64 / from as f64)
 }

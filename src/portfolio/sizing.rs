@@ -88,6 +88,10 @@ pub enum Bound {
     Cash,
     /// The largest loss at the stop.
     Stop,
+    /// The largest exposure in what moves with it.
+    Correlated,
+    /// The largest value of one order.
+    Order,
 }
 
 /// A size and why.
@@ -130,6 +134,10 @@ pub struct Room {
     pub position: Money,
     /// Below the largest exposure of the sector.
     pub sector: Money,
+    /// Below the largest exposure in what moves with the instrument; nothing where that has no limit.
+    pub correlated: Option<Money>,
+    /// The largest value of one order; nothing where that has no limit.
+    pub order: Option<Money>,
     /// Below the largest sum of all positions.
     pub gross: Money,
     /// In cash, costs set aside.
@@ -168,13 +176,12 @@ pub struct SizingCase {
     pub confidence: Ratio,
     /// Forecast of the annualised volatility.
     pub volatility: Option<Ratio>,
-    /// What limits leave.
-    pub room: Room,
 }
 
-/// The size of a trade; `None` where it is less than the smallest quantity.
-pub fn size(case: &SizingCase) -> Option<Sized> {
-    match terms(case) {
+/// The size of a trade; `None` where it is less than the smallest quantity. What the limits leave is asked for only where something may
+/// be staked.
+pub fn size(case: &SizingCase, room: impl FnOnce() -> Room) -> Option<Sized> {
+    match terms(case, room) {
         Ok((terms, budget)) => {
             let quantity = case.lots.within(budget)?;
             Some(Sized { quantity, rule: SizingRule::Kelly(terms), why: None })
@@ -206,7 +213,7 @@ pub fn shrinkage(chance: f64, gain: f64, loss: f64, outcomes: u32) -> f64 {
 }
 
 /// Every factor and the amount that may be staked, or why none is.
-fn terms(case: &SizingCase) -> Result<(SizeTerms, Money), NotSized> {
+fn terms(case: &SizingCase, room: impl FnOnce() -> Room) -> Result<(SizeTerms, Money), NotSized> {
     let (Some(settings), Some(odds)) = (case.settings, case.odds) else { return Err(NotSized::Uncalibrated) };
     if case.gate == Gate::NotPassed {
         return Err(NotSized::Gate);
@@ -223,22 +230,24 @@ fn terms(case: &SizingCase) -> Result<(SizeTerms, Money), NotSized> {
     let (fraction, confidence) = (settings.kelly_fraction.min(Ratio::ONE), case.confidence.min(Ratio::ONE));
     let factors = [shrinkage, fraction, confidence, volatility];
     let wanted = factors.into_iter().try_fold(full, product).filter(|share| *share > Ratio::ZERO).ok_or(NotSized::NoEdge)?;
-    let (bound, budget) = bound(case, wanted);
+    let (bound, budget) = bound(case.equity, wanted, &room());
     let granted = budget.ratio_to(case.equity).unwrap_or(Ratio::ZERO);
     let terms = SizeTerms { kelly: full, shrinkage, fraction, confidence, volatility, wanted, granted, bound };
     Ok((terms, budget))
 }
 
 /// The least of what is wanted and what each limit leaves.
-fn bound(case: &SizingCase, wanted: Ratio) -> (Bound, Money) {
-    let Room { position, sector, gross, cash, stop } = case.room;
-    let nothing = Money::zero(case.equity.currency());
+fn bound(equity: Money, wanted: Ratio, room: &Room) -> (Bound, Money) {
+    let Room { position, sector, correlated, order, gross, cash, stop } = *room;
+    let nothing = Money::zero(equity.currency());
     // A stake beyond what money can hold is cut by the limits all the same.
-    let wanted = case.equity.times(wanted).unwrap_or(Money::from_nanos(i64::MAX, case.equity.currency()));
+    let wanted = equity.times(wanted).unwrap_or(Money::from_nanos(i64::MAX, equity.currency()));
     let limits =
         [(Bound::Position, position), (Bound::Sector, sector), (Bound::Gross, gross), (Bound::Cash, cash), (Bound::Stop, stop)];
+    let optional = [correlated.map(|left| (Bound::Correlated, left)), order.map(|most| (Bound::Order, most))];
     let least = limits
         .into_iter()
+        .chain(optional.into_iter().flatten())
         .fold((Bound::Kelly, wanted), |least, other| if other.1.nanos() < least.1.nanos() { other } else { least });
     if least.1.nanos() < 0 { (least.0, nothing) } else { least }
 }
@@ -266,6 +275,8 @@ impl Bound {
             Self::Gross => "the limit of gross exposure",
             Self::Cash => "cash",
             Self::Stop => "the loss at the stop",
+            Self::Correlated => "the limit of what moves together",
+            Self::Order => "the largest order",
         }
     }
 }
@@ -318,20 +329,29 @@ mod tests {
             gate: Gate::Passed,
             confidence: Ratio::ONE,
             volatility: Some(ratio(0.2)),
-            room: Room {
-                position: dollars(2_000),
-                sector: dollars(20_000),
-                gross: dollars(100_000),
-                cash: dollars(99_000),
-                stop: dollars(10_000),
-            },
+        }
+    }
+
+    fn room() -> Room {
+        Room {
+            position: dollars(2_000),
+            sector: dollars(20_000),
+            correlated: Some(dollars(30_000)),
+            order: Some(dollars(50_000)),
+            gross: dollars(100_000),
+            cash: dollars(99_000),
+            stop: dollars(10_000),
         }
     }
 
     fn terms_of(case: &SizingCase) -> SizeTerms {
-        match size(case).unwrap().rule {
+        terms_within(case, room())
+    }
+
+    fn terms_within(case: &SizingCase, room: Room) -> SizeTerms {
+        match size(case, || room).unwrap().rule {
             SizingRule::Kelly(terms) => terms,
-            SizingRule::Exploratory => panic!("it is exploratory: {:?}", size(case)),
+            SizingRule::Exploratory => panic!("it is exploratory: {case:?}"),
         }
     }
 
@@ -347,7 +367,7 @@ mod tests {
 
     #[test]
     fn what_is_not_proven_is_exploratory_and_says_why() {
-        let of = |case: SizingCase| size(&case).map(|sized| (sized.rule, sized.why, sized.quantity.to_string()));
+        let of = |case: SizingCase| size(&case, room).map(|sized| (sized.rule, sized.why, sized.quantity.to_string()));
         let small = |why| Some((SizingRule::Exploratory, Some(why), "3.403".to_owned()));
         assert_eq!(of(SizingCase { odds: None, ..case() }), small(NotSized::Uncalibrated));
         assert_eq!(of(SizingCase { settings: None, ..case() }), small(NotSized::Uncalibrated));
@@ -362,19 +382,21 @@ mod tests {
     fn the_terms_say_what_bound() {
         let terms = terms_of(&case());
         assert_eq!((terms.bound, terms.kelly, terms.granted), (Bound::Position, ratio(5.0), ratio(0.02)));
-        assert_eq!(size(&case()).unwrap().quantity.to_string(), "27.229", "2,000 buy 27.2294…");
+        assert_eq!(size(&case(), room).unwrap().quantity.to_string(), "27.229", "2,000 buy 27.2294…");
         let poor = terms_of(&SizingCase { odds: Some(odds(0.5005, 0.04, 0.04, 1_000_000)), ..case() });
         assert!(poor.bound == Bound::Kelly && poor.granted <= poor.wanted && poor.wanted < ratio(0.02), "{poor:?}");
         for (bound, room) in [
-            (Bound::Sector, Room { sector: dollars(100), ..case().room }),
-            (Bound::Gross, Room { gross: dollars(100), ..case().room }),
-            (Bound::Cash, Room { cash: dollars(100), ..case().room }),
-            (Bound::Stop, Room { stop: dollars(100), ..case().room }),
+            (Bound::Sector, Room { sector: dollars(100), ..room() }),
+            (Bound::Gross, Room { gross: dollars(100), ..room() }),
+            (Bound::Cash, Room { cash: dollars(100), ..room() }),
+            (Bound::Stop, Room { stop: dollars(100), ..room() }),
+            (Bound::Correlated, Room { correlated: Some(dollars(100)), ..room() }),
+            (Bound::Order, Room { order: Some(dollars(100)), ..room() }),
         ] {
-            let sized = terms_of(&SizingCase { room, ..case() });
+            let sized = terms_within(&case(), room);
             assert_eq!((sized.bound, sized.granted), (bound, ratio(0.001)));
         }
-        assert_eq!(size(&SizingCase { room: Room { gross: dollars(-5), ..case().room }, ..case() }), None, "a limit is overrun");
+        assert_eq!(size(&case(), || Room { gross: dollars(-5), ..room() }), None, "a limit is overrun");
     }
 
     #[test]
@@ -408,9 +430,8 @@ mod tests {
         fn cases()(
             chance in 0.0..1.0_f64, gain in 0.0005..0.3_f64, loss in 0.0005..0.3_f64, independent in 0..2_000_u32,
             equity in 1_000..10_000_000_i64, price in 1_000_000..5_000_000_000_000_i64, lot in 1..2_000_i64,
-            shares in prop::array::uniform5(-50_000..10_000_000_i64), confidence in 0.0..1.0_f64, volatility in 0.01..3.0_f64,
+            confidence in 0.0..1.0_f64, volatility in 0.01..3.0_f64,
         ) -> SizingCase {
-            let [position, sector, gross, cash, stop] = shares.map(dollars);
             let lot = Quantity::from_nanos(lot * 1_000_000);
             SizingCase {
                 equity: dollars(equity),
@@ -418,30 +439,37 @@ mod tests {
                 odds: Some(odds(chance, gain, loss, independent)),
                 confidence: ratio(confidence),
                 volatility: Some(ratio(volatility)),
-                room: Room { position, sector, gross, cash, stop },
                 ..case()
             }
         }
     }
 
-    fn value(case: &SizingCase) -> Option<(SizingRule, Money)> {
-        let sized = size(case)?;
+    fn rooms() -> impl Strategy<Value = Room> {
+        (prop::array::uniform7(-50_000..10_000_000_i64), any::<[bool; 2]>()).prop_map(|(amounts, [has_correlated, has_order])| {
+            let [position, sector, gross, cash, stop, correlated, order] = amounts.map(dollars);
+            let (correlated, order) = (has_correlated.then_some(correlated), has_order.then_some(order));
+            Room { position, sector, correlated, order, gross, cash, stop }
+        })
+    }
+
+    fn value(case: &SizingCase, room: Room) -> Option<(SizingRule, Money)> {
+        let sized = size(case, || room)?;
         Some((sized.rule, Money::notional(case.lots.price, sized.quantity, Currency::USD).unwrap()))
     }
 
     proptest! {
         #[test]
-        fn a_size_is_whole_lots_and_never_above_any_limit(case in cases()) {
-            let Some(sized) = size(&case) else { return Ok(()) };
+        fn a_size_is_whole_lots_and_never_above_any_limit(case in cases(), room in rooms()) {
+            let Some(sized) = size(&case, || room) else { return Ok(()) };
             prop_assert!(sized.quantity.is_positive() && sized.quantity.is_multiple_of(case.lots.lot));
             let value = Money::notional(case.lots.price, sized.quantity, Currency::USD).unwrap().nanos();
             match sized.rule {
                 SizingRule::Kelly(terms) => {
-                    let Room { position, sector, gross, cash, stop } = case.room;
-                    for limit in [position, sector, gross, cash, stop] {
+                    let Room { position, sector, correlated, order, gross, cash, stop } = room;
+                    for limit in [position, sector, gross, cash, stop].into_iter().chain(correlated).chain(order) {
                         prop_assert!(value <= limit.nanos(), "{value} above {limit:?}");
                     }
-                    prop_assert!(value <= case.equity.times(terms.wanted).unwrap_or(case.room.position).nanos() + 1);
+                    prop_assert!(value <= case.equity.times(terms.wanted).unwrap_or(room.position).nanos() + 1);
                     prop_assert!(terms.volatility <= Ratio::ONE && terms.shrinkage <= Ratio::ONE && terms.granted <= terms.wanted);
                 }
                 SizingRule::Exploratory => prop_assert!(value <= case.equity.times(case.exploratory).unwrap().nanos()),
@@ -449,10 +477,10 @@ mod tests {
         }
 
         #[test]
-        fn a_better_chance_is_never_a_smaller_stake(case in cases(), more in 0.0..0.2_f64) {
+        fn a_better_chance_is_never_a_smaller_stake(case in cases(), room in rooms(), more in 0.0..0.2_f64) {
             let odds = case.odds.unwrap();
             let better = Odds { chance: ratio((odds.chance.to_f64() + more).min(1.0)), ..odds };
-            let (worse, better) = (value(&case), value(&SizingCase { odds: Some(better), ..case }));
+            let (worse, better) = (value(&case, room), value(&SizingCase { odds: Some(better), ..case }, room));
             if let Some((SizingRule::Kelly(_), worse)) = worse {
                 let (rule, better) = better.unwrap();
                 prop_assert!(matches!(rule, SizingRule::Kelly(_)) && better.nanos() >= worse.nanos());
@@ -466,7 +494,7 @@ mod tests {
             let case = |chance: f64| SizingCase { odds: Some(odds(chance, gain, loss, 400)), ..case() };
             prop_assert!(kelly(even * below, gain, loss) <= 1e-12);
             // A billionth below, since the chance itself is rounded to one.
-            let sized = size(&case((even - 2e-9) * below)).unwrap();
+            let sized = size(&case((even - 2e-9) * below), room).unwrap();
             prop_assert_eq!((sized.rule, sized.why), (SizingRule::Exploratory, Some(NotSized::NoEdge)));
         }
     }

@@ -75,6 +75,36 @@ impl Valuation {
         self.gross += after.gross() - before.gross();
     }
 
+    /// Whether anything of this side is held of an instrument.
+    pub fn holds(&self, instrument: InstrumentId, side: PositionSide) -> bool {
+        let held = self.of(instrument);
+        match side {
+            PositionSide::Long => held.long > 0,
+            PositionSide::Short => held.short > 0,
+        }
+    }
+
+    /// The value held of several instruments together: of each one side, or both where none is named. Rounded once, down.
+    pub fn total(
+        &self,
+        parts: impl Iterator<Item = (InstrumentId, Option<PositionSide>)>,
+        ledger: &Ledger,
+    ) -> Result<Money, ArithmeticError> {
+        let value = |(instrument, side): (InstrumentId, Option<PositionSide>)| {
+            let held = self.of(instrument);
+            match side {
+                Some(PositionSide::Long) => i128::from(held.long) * i128::from(held.mark),
+                Some(PositionSide::Short) => i128::from(held.short) * i128::from(held.mark),
+                None => held.gross(),
+            }
+        };
+        to_money(parts.map(value).sum(), ledger.cash())
+    }
+
+    fn of(&self, instrument: InstrumentId) -> Held {
+        usize::try_from(instrument.0).ok().and_then(|index| self.held.get(index)).copied().unwrap_or_default()
+    }
+
     /// The last price taken, if any.
     pub fn last(&self, instrument: InstrumentId) -> Option<Price> {
         let held = self.held.get(usize::try_from(instrument.0).ok()?)?;
@@ -93,7 +123,7 @@ impl Valuation {
 
     /// Exposure in one instrument.
     pub fn exposure(&self, instrument: InstrumentId, ledger: &Ledger) -> Result<Exposure, ArithmeticError> {
-        let held = usize::try_from(instrument.0).ok().and_then(|index| self.held.get(index)).copied().unwrap_or_default();
+        let held = self.of(instrument);
         Ok(Exposure { net: to_money(held.net(), ledger.cash())?, gross: to_money(held.gross(), ledger.cash())? })
     }
 

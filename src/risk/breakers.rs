@@ -87,6 +87,9 @@ pub struct Breakers {
     latched: Vec<Trip>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     overruled: Vec<(RuleName, Subject)>,
+    /// The timed lock that a person asked to let go of, and when: the first of two steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unlock_asked: Option<(RuleName, Subject, WallTime)>,
 }
 
 /// Whether and how a breaker holds.
@@ -119,6 +122,9 @@ impl Trip {
 
     /// Value and limit in words.
     pub fn numbers(&self) -> String {
+        if self.rule.is_own_lock() {
+            return self.why.clone();
+        }
         let shown = |value: Ratio| self.metric.map_or_else(|| format!("{value:.2} %"), |metric| metric.shown(value));
         let verb = if self.metric.is_some_and(Metric::falls) { "below" } else { "reached" };
         format!("{} {verb} {}", shown(self.value), shown(self.limit))
@@ -150,6 +156,7 @@ impl Breakers {
 
     /// Lets go of a breaker. Returns what was latched.
     pub fn release(&mut self, rule: &RuleName, subject: Subject) -> Option<Trip> {
+        self.unlock_asked.take_if(|(name, of, _)| (&*name, *of) == (rule, subject));
         self.overruled.retain(|(name, of)| (name, *of) != (rule, subject));
         let place = self.latched.iter().position(|trip| trip.rule == *rule && trip.subject == subject)?;
         Some(self.latched.remove(place))
@@ -162,9 +169,24 @@ impl Breakers {
         }
     }
 
+    /// Notes the first step to let go of a timed lock.
+    pub fn ask_to_unlock(&mut self, rule: &RuleName, subject: Subject, wall: WallTime) {
+        self.unlock_asked = Some((rule.clone(), subject, wall));
+    }
+
+    /// When a person asked to let go of this one.
+    pub fn asked_to_unlock(&self, rule: &RuleName, subject: Subject) -> Option<WallTime> {
+        self.unlock_asked.as_ref().filter(|(name, of, _)| (name, *of) == (rule, subject)).map(|(_, _, wall)| *wall)
+    }
+
+    /// What is latched under this name for this subject.
+    pub fn find(&self, rule: &RuleName, subject: Subject) -> Option<&Trip> {
+        self.latched.iter().find(|trip| trip.rule == *rule && trip.subject == subject)
+    }
+
     /// Whether this breaker is latched, overruled or not.
     pub fn is_latched(&self, rule: &RuleName, subject: Subject) -> bool {
-        self.latched.iter().any(|trip| trip.rule == *rule && trip.subject == subject)
+        self.find(rule, subject).is_some()
     }
 
     fn is_overruled(&self, rule: &RuleName, subject: Subject) -> bool {

@@ -43,23 +43,34 @@ checks! {
     Instrument, "INSTRUMENT", "instrument", "The instrument is known, may be traded and settles in the account's currency.";
     Market, "MARKET", "market", "The market will print again: past the end of a tape nothing fills.";
     Quantity, "QUANTITY", "quantity", "The quantity is a whole number of lots and at least the minimum.";
+    Value, "ORDER_VALUE", "order value", "The value of an opening order is not below the smallest and not above the largest.";
     Price, "PRICE", "order price", "A named price is above zero and a whole number of ticks.";
     Fresh, "FRESH", "fresh price", "There is a last price, and it is not stale.";
     Collar, "COLLAR", "price collar", "A limit or stop lies within the collar around the last price.";
     Protection, "PROTECTION", "stop and target", "A stop-loss lies on the losing side of the price and a take-profit on the winning side; at a broker an opening order carries a stop-loss.";
     Reduces, "REDUCES", "reduces only", "A closing order fits an open position and is not larger than it.";
     Opposite, "OPPOSITE", "no opposite", "An opening order does not stand against an open position in the same instrument.";
+    Crossing, "CROSSING", "no crossing", "No order that opens the other side works in the same instrument.";
     Twin, "TWIN", "not a repeat", "No identical order is already on its way or working.";
     Unknown, "UNKNOWN", "all orders known", "No order whose fate is unknown is outstanding.";
     Breaker, "BREAKER", "no breaker", "No latched breaker refuses new orders in this instrument or of this source.";
     Position, "POSITION", "position size", "The position stays within its share of equity.";
     Sector, "SECTOR", "sector", "The sector stays within its share of equity.";
+    Correlated, "CORRELATED", "moves with it", "What is held and moves with the instrument stays, with it, within its share of equity; what is not known to move otherwise counts.";
     Gross, "GROSS", "gross exposure", "All positions together stay within their share of equity.";
     Cash, "CASH", "cash", "Cash covers the order with its costs.";
     Trades, "TRADES", "trades today", "The day's number of opening orders is not used up.";
+    Rate, "RATE", "order rate", "No more opening orders leave within a minute than are allowed.";
     DailyLoss, "DAILY_LOSS", "daily loss", "The loss of the day is within its limit.";
     WeeklyLoss, "WEEKLY_LOSS", "weekly loss", "The loss of the week is within its limit.";
     Drawdown, "DRAWDOWN", "drawdown", "The fall from the highest equity is within its limit.";
+}
+
+impl Check {
+    /// Whether its numbers are counts or amounts rather than shares.
+    const fn counts(self) -> bool {
+        matches!(self, Self::Trades | Self::Rate | Self::Value)
+    }
 }
 
 /// How a check ended.
@@ -122,9 +133,10 @@ impl From<bool> for Fine {
 impl fmt::Display for CheckResult {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.value, self.limit) {
-            (Some(value), Some(limit)) if self.check == Check::Trades => {
+            (Some(value), Some(limit)) if self.check.counts() => {
                 write!(formatter, "{:.0} of {:.0}", value.to_f64(), limit.to_f64())
             }
+            (None, Some(limit)) if self.check.counts() => write!(formatter, "n/a of {:.0}", limit.to_f64()),
             (Some(value), Some(limit)) => write!(formatter, "{value:.2} % of {limit:.2} %"),
             (None, Some(limit)) => write!(formatter, "n/a of {limit:.2} %"),
             (Some(value), None) => write!(formatter, "{value:.2} %"),

@@ -60,19 +60,28 @@ pub enum Unit {
     Seconds,
 }
 
-/// When a metric's value can have changed.
+/// What may have moved a metric's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wakes {
-    /// With equity or the day.
+pub enum Occasion {
+    /// Equity changed, or the risk day.
     Equity,
-    /// With a bar that closed.
+    /// A bar closed.
     Bar,
-    /// With a report, another input, or a bar.
+    /// Something was reported or asked for.
     Input,
-    /// With a call that ended.
+    /// Time passed.
+    Time,
+    /// A call ended.
     Call,
-    /// With the risk day, or a bar that closed.
+    /// The risk day turned, or a bar closed: what is estimated then.
     Estimate,
+}
+
+impl Occasion {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Equity, Self::Bar, Self::Input, Self::Time, Self::Call, Self::Estimate];
 }
 
 impl Metric {
@@ -192,15 +201,15 @@ impl Metric {
         }
     }
 
-    /// When its value can have changed.
-    pub const fn wakes(self) -> Wakes {
+    /// Whether the value can have changed on such an occasion.
+    pub const fn moves_with(self, occasion: Occasion) -> bool {
         match self {
-            Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => Wakes::Equity,
-            Self::VolatilitySpike | Self::DataQuality => Wakes::Bar,
-            Self::LosingStreak | Self::RejectStreak | Self::UnknownOrders | Self::StaleData => Wakes::Input,
-            Self::Slippage | Self::Latency => Wakes::Input,
-            Self::ModelDecay | Self::CallsRight => Wakes::Call,
-            Self::ValueAtRisk | Self::ExpectedShortfall | Self::CorrelationBreakdown => Wakes::Estimate,
+            Self::Drawdown | Self::DailyLoss | Self::WeeklyLoss | Self::AccountVolatility => matches!(occasion, Occasion::Equity),
+            Self::VolatilitySpike | Self::DataQuality => matches!(occasion, Occasion::Bar),
+            Self::LosingStreak | Self::RejectStreak | Self::Slippage | Self::Latency => matches!(occasion, Occasion::Input),
+            Self::UnknownOrders | Self::StaleData => matches!(occasion, Occasion::Input | Occasion::Time),
+            Self::ModelDecay | Self::CallsRight => matches!(occasion, Occasion::Call),
+            Self::ValueAtRisk | Self::ExpectedShortfall | Self::CorrelationBreakdown => matches!(occasion, Occasion::Estimate),
         }
     }
 

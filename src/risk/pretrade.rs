@@ -6,7 +6,7 @@ use crate::domain::{
     Instrument, Mode, Money, Order, OrderRequest, OrderSide, Origin, Position, Price, ProtectiveReason, Ratio, TradingState,
 };
 use crate::risk::checks::Fine;
-use crate::risk::{Check, CheckOutcome, CheckResult, Limits};
+use crate::risk::{Check, CheckOutcome, CheckResult, Limits, OppositeOrders};
 
 /// Proof that an order passed every check. Only this room can make one, and it can be spent once.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Situation<'a> {
     pub closing: Option<&'a Position>,
     /// Whether a position of the other side is open in this instrument.
     pub holds_opposite: bool,
+    /// Whether an order that opens the other side works in this instrument.
+    pub crosses: bool,
     /// Whether an identical order is open.
     pub has_twin: bool,
     /// Whether a latched breaker refuses what this order would open.
@@ -68,6 +70,8 @@ pub struct Situation<'a> {
     pub instrument_exposure: Money,
     /// Value held and on order in this instrument's sector.
     pub sector_exposure: Money,
+    /// Value held and on order in what moves with this instrument, itself included.
+    pub correlated_exposure: Money,
     /// Value of all positions and opening orders.
     pub gross_exposure: Money,
     /// What opening orders on their way may still take from cash.
@@ -76,6 +80,8 @@ pub struct Situation<'a> {
     pub cost_allowance: Ratio,
     /// Opening orders of this risk day.
     pub trades_today: u32,
+    /// Opening orders of the last minute of market time.
+    pub orders_lately: u32,
     /// Loss of the day, week and from the peak, as shares.
     pub daily_loss: Option<Ratio>,
     /// See `daily_loss`.
@@ -132,6 +138,10 @@ pub fn assess(request: &OrderRequest, now: &Situation<'_>) -> Vec<CheckResult> {
     plain(Check::Instrument, now.instrument.is_some_and(|known| known.tradable && known.currency == now.equity.currency()));
     plain(Check::Market, now.can_fill);
     plain(Check::Quantity, now.instrument.is_some_and(|known| quantity_fits(request, known)));
+    if request.opens_exposure() {
+        results.extend(order_value_fits(order_value(request, now), now.limits));
+    }
+    let mut plain = |check, holds: bool| results.push(CheckResult::plain(check, Fine::from(holds)));
     plain(Check::Price, now.instrument.is_some_and(|known| price_fits(request, known)));
     plain(Check::Fresh, now.fresh_price.is_some() || request.origin.is_protective());
     results.push(collar(request, now));
@@ -151,16 +161,26 @@ fn opening_checks(request: &OrderRequest, now: &Situation<'_>, results: &mut Vec
     let share = |held: Money| value.and_then(|value| held.plus(value).ok()).and_then(|sum| sum.ratio_to(now.equity));
     let mut plain = |check, holds: bool| results.push(CheckResult::plain(check, Fine::from(holds)));
     plain(Check::Opposite, !now.holds_opposite);
+    if limits.opposite_orders == OppositeOrders::Refuse {
+        plain(Check::Crossing, !now.crosses);
+    }
     plain(Check::Twin, !now.has_twin);
     plain(Check::Unknown, now.unknown_orders == 0);
     plain(Check::Breaker, !now.is_blocked);
     results.push(position_size(request, share(now.instrument_exposure), limits));
     results.push(CheckResult::at_most(Check::Sector, share(now.sector_exposure), limits.max_sector));
+    if let Some(limit) = limits.max_correlated {
+        results.push(CheckResult::at_most(Check::Correlated, share(now.correlated_exposure), limit));
+    }
     results.push(CheckResult::at_most(Check::Gross, share(now.gross_exposure), limits.max_gross));
     results.push(CheckResult::plain(Check::Cash, Fine::from(cash_covers(request, value, now))));
     let count = |trades: u32| Ratio::of(i128::from(trades), 1);
     let allowed = count(limits.trades_per_day).unwrap_or(Ratio::ZERO);
     results.push(CheckResult::at_most(Check::Trades, count(now.trades_today.saturating_add(1)), allowed));
+    if let Some(limit) = limits.orders_per_minute {
+        let limit = count(limit).unwrap_or(Ratio::ZERO);
+        results.push(CheckResult::at_most(Check::Rate, count(now.orders_lately.saturating_add(1)), limit));
+    }
     results.push(below(Check::DailyLoss, now.daily_loss, limits.daily_loss));
     results.push(below(Check::WeeklyLoss, now.weekly_loss, limits.weekly_loss));
     results.push(below(Check::Drawdown, now.drawdown, limits.drawdown_act));
@@ -194,6 +214,19 @@ fn price_fits(request: &OrderRequest, instrument: &Instrument) -> bool {
     let protection = [request.protection.stop_loss, request.protection.take_profit];
     let named = [request.named_price()].into_iter().chain(protection).flatten();
     named.into_iter().all(|price| price.is_positive() && price.rounded_to(instrument.tick) == price)
+}
+
+/// The value against the smallest and the largest; nothing where a run knows neither.
+fn order_value_fits(value: Option<Money>, limits: &Limits) -> Option<CheckResult> {
+    let units = |amount: Option<u32>| amount.and_then(|units| Ratio::of(i128::from(units), 1));
+    let (least, most) = (units(limits.min_order_value), units(limits.max_order_value));
+    least.or(most)?;
+    let value = value.map(|value| Ratio::from_nanos(value.nanos()));
+    let too_small = least.filter(|least| value.is_some_and(|value| value < *least));
+    let limit = too_small.or(most).or(least)?;
+    let is_fine = too_small.is_none() && value.is_some_and(|value| most.is_none_or(|most| value <= most));
+    let outcome = if is_fine { CheckOutcome::Pass } else { CheckOutcome::Fail };
+    Some(CheckResult { check: Check::Value, outcome, value, limit: Some(limit) })
 }
 
 /// The price the order is valued at: the named one, else the last.

@@ -7,12 +7,15 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Duration, Ratio};
-use crate::risk::{Limits, Metric};
+use crate::risk::{Limits, Metric, Occasion};
 
 /// The name of a breaker: what the journal, the screen and a person's own table know it by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RuleName(Arc<str>);
+
+/// What a person's own lock is called.
+const OWN_LOCK: &str = "lock";
 
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +46,15 @@ pub struct Rule {
 
 /// All rows, shared: a copy of the settings copies a pointer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rules(Arc<[Rule]>);
+#[serde(from = "Vec<Rule>", into = "Vec<Rule>")]
+pub struct Rules(Arc<Table>);
+
+/// The rows, and which of them each occasion may have moved.
+#[derive(Debug, PartialEq, Eq)]
+struct Table {
+    rows: Vec<Rule>,
+    by_occasion: [Vec<usize>; Occasion::COUNT],
+}
 
 /// A limit: a number of its own, or one of the settings under `[risk]`, so that a share that checks use too stands in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +137,16 @@ impl RuleName {
         &self.0
     }
 
+    /// The name of a lock that a person set: no row of the table has it.
+    pub fn own_lock() -> Self {
+        Self(OWN_LOCK.into())
+    }
+
+    /// Whether it is a lock that a person set.
+    pub fn is_own_lock(&self) -> bool {
+        &*self.0 == OWN_LOCK
+    }
+
     /// The name as words.
     pub fn words(&self) -> String {
         self.0.replace('_', " ")
@@ -198,7 +219,18 @@ impl Rule {
 impl Rules {
     /// A table of these rows.
     pub fn new(rows: Vec<Rule>) -> Self {
-        Self(rows.into())
+        let moved = |occasion: Occasion| {
+            let is_moved = |place: &usize| rows.get(*place).is_some_and(|rule| rule.metric.moves_with(occasion));
+            (0..rows.len()).filter(is_moved).collect()
+        };
+        let by_occasion = Occasion::ALL.map(moved);
+        Self(Arc::new(Table { rows, by_occasion }))
+    }
+
+    /// The rows whose value may have moved, in the order in which they are evaluated.
+    pub fn moved_by(&self, occasion: Occasion) -> impl Iterator<Item = &Rule> {
+        let places = self.0.by_occasion.get(occasion as usize).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|place| self.0.rows.get(*place))
     }
 
     /// What every run did before breakers were a table: it recorded none.
@@ -227,17 +259,29 @@ impl Rules {
     /// The same without owners, reasons and dates, on which no decision depends.
     pub fn without_words(&self) -> Self {
         let bare = |rule: &Rule| Rule { owner: String::new(), reason: String::new(), reviewed_on: Date::ZERO, ..rule.clone() };
-        Self(self.0.iter().map(bare).collect())
+        Self::new(self.iter().map(bare).collect())
     }
 
     /// The rows, in the order in which they are evaluated and shown.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
-        self.0.iter()
+        self.0.rows.iter()
     }
 
     /// The row of this name.
     pub fn get(&self, name: &RuleName) -> Option<&Rule> {
-        self.0.iter().find(|rule| rule.name == *name)
+        self.iter().find(|rule| rule.name == *name)
+    }
+}
+
+impl From<Vec<Rule>> for Rules {
+    fn from(rows: Vec<Rule>) -> Self {
+        Self::new(rows)
+    }
+}
+
+impl From<Rules> for Vec<Rule> {
+    fn from(rules: Rules) -> Self {
+        rules.iter().cloned().collect()
     }
 }
 

@@ -1,20 +1,24 @@
 //! The command line: an action's name, or a symbol followed by what to do with it.
 
-use crate::domain::{Currency, InstrumentId, MarketTime, Money, OrderSide, Quantity};
+use crate::domain::{CleanText, Currency, Duration, InstrumentId, MarketTime, Money, OrderSide, Quantity};
+use crate::engine::{BreakerRow, Command};
+use crate::risk::{Subject, Unlock};
 use crate::runtime::TapeControl;
 use crate::ui::actions::{ACTIONS, ActionId};
 use crate::ui::format;
 use crate::ui::intent::Intent;
 use crate::ui::state::{Context, UiState, View};
-use crate::ui::update::{Effect, Scene, open_preview, parse_speed, perform, toast, write_ticket};
+use crate::ui::update::{Effect, Scene, ask, open_preview, parse_speed, perform, toast, write_ticket};
 
 /// Words that are not action names.
-const WORDS: [(&str, &str); 6] = [
+const WORDS: [(&str, &str); 8] = [
     ("jump DATE", "run the tape ahead to a date (UTC)"),
     ("speed N|max", "set the speed"),
     ("reset CAPITAL", "begin the paper account anew"),
     ("SYMBOL [chart|buy|sell|close [QUANTITY]]", "an instrument"),
     ("group NAME [add|remove SYMBOL|delete]", "show, edit or delete a group of quotes"),
+    ("lock SYMBOL|all TIME WHY", "take no new orders there for 30m, 4h or 2d of market time"),
+    ("unlock BREAKER|SYMBOL|all WHY", "let go of a timed lock before its time: write it twice within 60 s"),
     ("quit", "end the program"),
 ];
 
@@ -37,6 +41,10 @@ pub(super) fn run(state: &mut UiState, line: &str, scene: Scene<'_>, effects: &m
         ["speed", speed] => set_speed(speed, effects),
         ["reset", capital] => reset(state, capital, scene),
         ["group", rest @ ..] => group(state, rest, scene.context),
+        ["lock", whom, time, why @ ..] => lock(state, whom, time, why, scene, effects),
+        ["lock", ..] => Err("write e.g. `lock AAPL 4h earnings tonight`, or `all` in place of the symbol".to_owned()),
+        ["unlock", whom, why @ ..] => unlock(state, whom, why, scene, effects),
+        ["unlock"] => Err("write e.g. `unlock AAPL news is out`; the zoomed risk pane (5, z) lists what is locked".to_owned()),
         ["colors"] => perform_named(state, "colours", scene, effects),
         [name] if ACTIONS.iter().any(|info| info.name == *name) => perform_named(state, name, scene, effects),
         [symbol, rest @ ..] => instrument(state, symbol, rest, scene),
@@ -89,6 +97,52 @@ fn reset(state: &mut UiState, capital: &str, scene: Scene<'_>) -> Done {
     let capital = Money::whole(units, Currency::USD).map_err(|error| error.to_string())?;
     open_preview(state, Intent::Reset(capital), scene);
     Ok(())
+}
+
+fn lock(state: &mut UiState, whom: &str, time: &str, why: &[&str], scene: Scene<'_>, effects: &mut Vec<Effect>) -> Done {
+    let subject = match whom {
+        "all" => Subject::Account,
+        symbol => Subject::Instrument(find(symbol, scene.context)?.0),
+    };
+    let Ok(Unlock::After(time)) = Unlock::try_from(time.to_owned()) else {
+        return Err(format!("«{time}» is not a time; write e.g. 30m, 4h or 2d"));
+    };
+    let why = reason(why)?;
+    ask(state, Command::Lock { subject, time, why }, effects);
+    Ok(())
+}
+
+/// The first time it is asked for, the second time within a minute it is done: the engine counts.
+fn unlock(state: &mut UiState, whom: &str, why: &[&str], scene: Scene<'_>, effects: &mut Vec<Effect>) -> Done {
+    let rows = &scene.frame.snapshot.breakers;
+    let timed = rows.iter().filter(|row| row.trip.ends_at().is_some());
+    let subject = match whom {
+        "all" => Some(Subject::Account),
+        symbol => scene.context.instruments.by_symbol(symbol).map(|known| Subject::Instrument(known.id)),
+    };
+    let is_meant = |row: &&BreakerRow| {
+        let is_named = row.trip.rule.as_str().eq_ignore_ascii_case(whom);
+        is_named || (row.trip.rule.is_own_lock() && Some(row.trip.subject) == subject)
+    };
+    let meant: Vec<&BreakerRow> = timed.filter(is_meant).collect();
+    let [row] = meant.as_slice() else {
+        let which = if meant.is_empty() { "nothing" } else { "more than one thing" };
+        return Err(format!("{which} called «{whom}» is locked for a time; the zoomed risk pane (5, z) lists what is"));
+    };
+    let why = reason(why)?;
+    let is_second = row.unlock_asked.is_some_and(|asked| scene.now < asked.plus(Duration::seconds(60)));
+    let (rule, subject) = (row.trip.rule.clone(), row.trip.subject);
+    ask(state, Command::Unlock { rule, subject, why }, effects);
+    if !is_second {
+        toast(state, "asked; write the same again within 60 s to let go of it", false, scene.now);
+    }
+    Ok(())
+}
+
+/// The words after a command, as the journal keeps them.
+fn reason(words: &[&str]) -> Result<CleanText, String> {
+    let text = CleanText::from_outside(&words.join(" "));
+    if text.as_str().is_empty() { Err("say why: the journal keeps the reason".to_owned()) } else { Ok(text) }
 }
 
 fn group(state: &mut UiState, words: &[&str], context: &Context) -> Done {

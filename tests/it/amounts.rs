@@ -13,7 +13,8 @@ use crate::world;
 
 /// An account of nearly a billion with positions of millions, one of them without a stop.
 fn rich() -> Headless {
-    let (tape, setup) = world::setup("crash-2020");
+    let (tape, mut setup) = world::setup("crash-2020");
+    setup.settings.limits.max_order_value = None;
     let at = |text: &str| MarketTime::parse(text).unwrap();
     let capital = Money::whole(987_654_321, Currency::USD).unwrap();
     let mut world = Headless::new(&tape, &setup, 1, capital, at("2020-02-01T00:00:00Z"));

@@ -84,7 +84,7 @@ fn lose_minutes(world: &mut World, minutes: i64) {
 }
 
 /// Whatever moves a metric away from where it is safe.
-fn provoke(world: &mut World, metric: Metric) {
+pub fn provoke(world: &mut World, metric: Metric) {
     match metric {
         Metric::Drawdown | Metric::DailyLoss | Metric::WeeklyLoss => world.bar([-60, -60, 0], 1_000_000),
         Metric::AccountVolatility => (0..25).for_each(|bar| world.bar([30 - 60 * (bar % 2), 0, 0], 1_000_000)),
@@ -127,7 +127,7 @@ fn provoke(world: &mut World, metric: Metric) {
         Metric::Latency => {
             world.slow = 2_000_000_000;
             for size in 1..7 {
-                world.order(2, OrderSide::Buy, size, 1, None, None);
+                world.order(2, OrderSide::Buy, 100 * size, 1, None, None);
             }
             world.slow = 0;
         }
@@ -186,7 +186,7 @@ fn check_it_only_reduces(world: &World) {
     }
 }
 
-fn tries_to_open(world: &mut World, instrument: u32) -> bool {
+pub fn tries_to_open(world: &mut World, instrument: u32) -> bool {
     let before = world.engine.book().next_order();
     world.order(instrument, OrderSide::Buy, 500, 0, None, None);
     world.engine.book().next_order() != before
@@ -619,7 +619,7 @@ proptest! {
 fn the_shipped_table_warns_then_closes_all_and_loses_no_more_than_the_stop_and_one_gap() {
     let mut world = World::with(|settings| {
         let limits = &mut settings.limits;
-        (limits.max_ticket_position, limits.max_sector) = (Ratio::ONE, Ratio::ONE);
+        (limits.max_ticket_position, limits.max_sector, limits.max_correlated) = (Ratio::ONE, Ratio::ONE, None);
     });
     world.bar([0, 0, 0], 1_000_000);
     world.command(Command::ArmPaper);

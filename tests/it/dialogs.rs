@@ -212,7 +212,7 @@ fn another_revision_than_the_one_looked_at_is_not_sent() {
 #[test]
 fn a_proposal_goes_once_its_signal_would_be_refused() {
     let mut world = lived();
-    let proposal = world.engine().book().proposals().values().find(|made| made.request.opens_exposure()).cloned().unwrap();
+    let proposal = world.engine().book().proposals().values().rfind(|made| made.request.opens_exposure()).cloned().unwrap();
     let request = proposal.request;
     // A position of the same kind is what the portfolio layer refuses.
     let ticket = Ticket {

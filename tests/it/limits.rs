@@ -237,6 +237,16 @@ fn case(check: Check) -> Case {
             },
             ..plain
         },
+        Check::Value => Case {
+            beyond: "a thousandth of a share above an order of 5,000; below one of 100",
+            within: "5,000",
+            settings: |settings| {
+                (settings.limits.min_order_value, settings.limits.max_order_value) = (Some(100), Some(5_000));
+            },
+            refused: |world| buy(world, 50_001),
+            allowed: |world| buy(world, 50_000),
+            ..plain
+        },
         Check::Price => Case {
             beyond: "a limit of 98.005 with ticks of a cent",
             within: "98.01",
@@ -290,6 +300,19 @@ fn case(check: Check) -> Case {
             before: holding,
             refused: |world| place(world, ticket(SHARE, OrderSide::Sell, 1_000, OrderKind::Market)),
             released: Some(close_all),
+            ..plain
+        },
+        Check::Crossing => Case {
+            beyond: "selling short while a buy works",
+            within: "a second buy",
+            release: "the first is cancelled",
+            before: |world| {
+                armed(world);
+                limit(world, 9_000, 1_000);
+            },
+            refused: |world| place(world, ticket(SHARE, OrderSide::Sell, 1_000, OrderKind::Market)),
+            allowed: |world| limit(world, 9_001, 1_000),
+            released: Some(cancel_all),
             ..plain
         },
         Check::Twin => Case {
@@ -349,6 +372,15 @@ fn case(check: Check) -> Case {
             allowed: |world| buy(world, 50_000),
             ..plain
         },
+        Check::Correlated => Case {
+            beyond: "a thousandth of a share above 5 % of equity",
+            within: "5 %",
+            release: "what is held is closed",
+            settings: |settings| settings.limits.max_correlated = Some(share(50)),
+            refused: |world| buy(world, 50_001),
+            allowed: |world| buy(world, 50_000),
+            ..plain
+        },
         Check::Gross => Case {
             beyond: "a thousandth of a share above 5 % of equity",
             within: "5 %",
@@ -365,6 +397,7 @@ fn case(check: Check) -> Case {
             settings: |settings| {
                 let limits = &mut settings.limits;
                 (limits.max_ticket_position, limits.max_sector, limits.max_gross) = (share(2_000), share(2_000), share(2_000));
+                (limits.max_correlated, limits.max_order_value) = (Some(share(2_000)), None);
             },
             // 998.003 shares at 100 and 0.2 % for cost and slippage are 99,999.9006.
             refused: |world| buy(world, 998_004),
@@ -383,6 +416,25 @@ fn case(check: Check) -> Case {
                 buy(world, 1_000);
             },
             released: Some(|world| days(world, 2)),
+            ..plain
+        },
+        Check::Rate => Case {
+            beyond: "the third within a minute of two",
+            within: "the second",
+            release: "a minute of market time",
+            settings: |settings| settings.limits.orders_per_minute = Some(2),
+            before: |world| {
+                armed(world);
+                limit(world, 9_000, 1_000);
+                limit(world, 9_001, 1_000);
+                cancel_all(world);
+            },
+            allowed: |world| {
+                days(world, 1);
+                limit(world, 9_002, 1_000);
+                buy(world, 1_000);
+            },
+            released: Some(|world| days(world, 1)),
             ..plain
         },
         Check::DailyLoss => Case {
@@ -468,7 +520,7 @@ fn tried(world: &mut World, attempt: fn(&mut World)) -> BTreeSet<Check> {
 
 /// Checks that cannot but fail together with another: without a price nothing has a value, and what is not known has none.
 fn beside(check: Check) -> BTreeSet<Check> {
-    let valued = [Check::Position, Check::Sector, Check::Gross, Check::Cash];
+    let valued = [Check::Value, Check::Position, Check::Sector, Check::Correlated, Check::Gross, Check::Cash];
     match check {
         Check::Fresh => BTreeSet::from(valued),
         Check::Market => BTreeSet::from(valued).union(&BTreeSet::from([Check::Fresh])).copied().collect(),
@@ -533,12 +585,13 @@ fn what_was_refused_leaves_once_the_reason_is_gone() {
 /// What is held or ordered takes room, and gives it back.
 #[test]
 fn an_exposure_that_is_gone_makes_room() {
-    for check in [Check::Position, Check::Sector, Check::Gross] {
+    for check in [Check::Position, Check::Sector, Check::Correlated, Check::Gross] {
         let mut world = World::with(|settings| {
             let limits = &mut settings.limits;
             match check {
                 Check::Position => limits.max_ticket_position = share(50),
                 Check::Sector => limits.max_sector = share(50),
+                Check::Correlated => limits.max_correlated = Some(share(50)),
                 _ => limits.max_gross = share(50),
             }
         });
@@ -555,6 +608,57 @@ fn an_exposure_that_is_gone_makes_room() {
     assert_eq!(tried(&mut world, more), BTreeSet::from([Check::Cash]));
     cancel_all(&mut world);
     assert_eq!(tried(&mut world, more), BTreeSet::new());
+}
+
+/// What moves together is limited as one, whatever its sector is called; what moves by itself is not, and neither is a hedge.
+#[test]
+fn what_moves_together_counts_together() {
+    const TWIN: u32 = 2;
+    let begin = |days: std::ops::Range<i64>| {
+        let mut world = World::with(|settings| {
+            settings.limits.max_correlated = Some(share(50));
+            without_breakers(settings);
+        });
+        world.bar([0, 0, 0], 1_000_000);
+        for day in days {
+            let (same, own) = (if day % 2 == 0 { 10 } else { -10 }, if day / 2 % 2 == 0 { 10 } else { -10 });
+            world.bar([same, same, own], 1_000_000);
+        }
+        world.command(Command::ArmPaper);
+        world
+    };
+    let hold = |world: &mut World, instrument: u32, side: OrderSide| {
+        let thousandths = 4_000 * 1_000_000_000_000 / world.price[&instrument];
+        place(world, ticket(instrument, side, thousandths / 10 * 10, OrderKind::Market));
+        world.bar([0, 0, 0], 1_000_000);
+        assert_eq!(world.engine.book().ledger().positions().len(), 1);
+    };
+    let more: fn(&mut World) = |world| buy(world, 20_000);
+    let short: fn(&mut World) = |world| place(world, ticket(SHARE, OrderSide::Sell, 20_000, OrderKind::Market));
+    let refused = BTreeSet::from([Check::Correlated]);
+    let mut world = begin(0..40);
+    hold(&mut world, TWIN, OrderSide::Buy);
+    assert_eq!(tried(&mut world, more), refused, "4 % are held of what moves with it");
+    assert_eq!(tried(&mut world, short), BTreeSet::new(), "the other side of it is a hedge");
+    let mut world = begin(0..40);
+    hold(&mut world, TWIN, OrderSide::Sell);
+    assert_eq!(tried(&mut world, more), BTreeSet::new(), "and so is this");
+    let mut world = begin(0..40);
+    hold(&mut world, OTHER, OrderSide::Buy);
+    assert_eq!(tried(&mut world, more), BTreeSet::new(), "it moves by itself");
+    let mut world = begin(0..10);
+    hold(&mut world, OTHER, OrderSide::Buy);
+    assert_eq!(tried(&mut world, more), refused, "nobody knows yet how it moves");
+    world.check_both_ways_back();
+}
+
+/// An order below the smallest value is refused as one above the largest.
+#[test]
+fn an_order_may_be_too_small() {
+    let mut world = World::with(|settings| settings.limits.min_order_value = Some(100));
+    armed(&mut world);
+    assert_eq!(tried(&mut world, |world| buy(world, 999)), BTreeSet::from([Check::Value]));
+    assert_eq!(tried(&mut world, |world| buy(world, 1_000)), BTreeSet::new());
 }
 
 /// What limits exist and what provokes them, for people to read. A check or a metric without a row does not get here.

@@ -74,7 +74,7 @@ impl World {
     /// A world whose settings or series are changed first.
     pub fn with_setup(change: impl FnOnce(&mut Setup)) -> Self {
         let (tape, mut setup) = world::setup("crash-2020");
-        setup.settings.limits.trades_per_day = 1_000;
+        (setup.settings.limits.trades_per_day, setup.settings.limits.orders_per_minute) = (1_000, Some(1_000));
         setup.series = tape.series().into_iter().filter(|series| [2, 3, 10].contains(&series.instrument.0)).collect();
         setup.series.iter_mut().for_each(|series| series.last_print = None);
         change(&mut setup);

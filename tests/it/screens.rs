@@ -96,6 +96,10 @@ fn overlays_and_views() {
     stage.press(KeyCode::Enter);
     stage.world.wait(Duration::seconds(1));
     insta::assert_snapshot!("preview_120x40_mono", stage.shot());
+    let mut stage = Stage::new(lived(), (120, 50), Palette::GreenRed);
+    stage.keys("n");
+    stage.world.wait(Duration::seconds(1));
+    insta::assert_snapshot!("preview_of_a_proposal_120x50", stage.shot());
 }
 
 #[test]

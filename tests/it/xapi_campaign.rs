@@ -157,7 +157,7 @@ impl World {
         setup.series = TRADED.map(series).to_vec();
         setup.settings.broker = BrokerKind::Xapi;
         let limits = &mut setup.settings.limits;
-        limits.trades_per_day = 1_000_000;
+        (limits.trades_per_day, limits.orders_per_minute, limits.max_correlated) = (1_000_000, None, None);
         (limits.max_gross, limits.max_sector) = (Ratio::from_nanos(3_000_000_000), Ratio::from_nanos(3_000_000_000));
         let settings = Settings {
             user: "20001".to_owned(),

@@ -77,7 +77,7 @@ fn setup() -> Setup {
     setup.series = vec![SeriesInfo { instrument: EURO, capabilities, source: "faults".to_owned(), last_print: None }];
     setup.instruments = Arc::new(setup.instruments.at(BrokerKind::Xapi));
     setup.settings.broker = BrokerKind::Xapi;
-    setup.settings.limits.trades_per_day = 1_000_000;
+    (setup.settings.limits.trades_per_day, setup.settings.limits.orders_per_minute) = (1_000_000, None);
     setup
 }
 

@@ -84,7 +84,7 @@ fn desk() -> Desk {
     });
     setup.instruments = std::sync::Arc::new(pmax::domain::InstrumentTable::new(instruments).unwrap());
     setup.settings.broker = BrokerKind::Xapi;
-    setup.settings.limits.trades_per_day = 1_000_000;
+    (setup.settings.limits.trades_per_day, setup.settings.limits.orders_per_minute) = (1_000_000, None);
     (setup.settings.limits.max_position, setup.settings.limits.max_sector) =
         (Ratio::from_nanos(100_000_000), Ratio::from_nanos(3_000_000_000));
     let prices = TRADED.iter().map(|(id, _, price, ..)| (*id, *price)).collect();

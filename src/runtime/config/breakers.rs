@@ -86,6 +86,9 @@ fn row(entry: &Value) -> Result<Rule, String> {
     if row.owner.trim().is_empty() || row.reason.trim().is_empty() {
         return Err("owner and reason must say something: a limit that nobody answers for is nobody's".to_owned());
     }
+    if row.name.is_own_lock() {
+        return Err("this name is kept for locks that you set yourself (`:lock`): call it otherwise".to_owned());
+    }
     row.contradiction().map_or(Ok(row), Err)
 }
 

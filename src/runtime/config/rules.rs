@@ -32,7 +32,7 @@ enum Takes {
 /// One row: a setting's path and what it takes.
 struct Rule(&'static str, Takes);
 
-const RULES: [Rule; 66] = [
+const RULES: [Rule; 72] = [
     Rule("tape.name", Takes::Text),
     Rule("tape.seed", Takes::Whole(0, 4_294_967_295)),
     Rule("tape.speed", Takes::Whole(0, 1_000_000_000)),
@@ -51,6 +51,12 @@ const RULES: [Rule; 66] = [
     Rule("risk.volatility_warn", Takes::AboveZero),
     Rule("risk.trades_per_day", Takes::Whole(0, 1_000_000)),
     Rule("risk.price_collar", Takes::Share),
+    Rule("risk.min_order_value", Takes::Whole(0, 1_000_000_000)),
+    Rule("risk.max_order_value", Takes::Whole(1, 1_000_000_000)),
+    Rule("risk.orders_per_minute", Takes::Whole(0, 1_000_000)),
+    Rule("risk.max_correlated", Takes::AboveZero),
+    Rule("risk.correlated_from", Takes::Share),
+    Rule("risk.opposite_orders", Takes::OneOf(&["refuse", "allow"])),
     Rule("evidence.calls_right", Takes::Fraction),
     Rule("evidence.calls_days", Takes::Whole(1, 3_650)),
     Rule("evidence.layers_passed", Takes::Fraction),
@@ -227,6 +233,7 @@ mod tests {
 
     use super::*;
     use crate::domain::BrokerKind;
+    use crate::risk::OppositeOrders;
     use crate::runtime::Palette;
     use crate::runtime::config::defaults;
 
@@ -252,6 +259,7 @@ mod tests {
                 let is_read = match path {
                     "broker.kind" => BrokerKind::deserialize(value).is_ok(),
                     "screen.palette" => Palette::deserialize(value).is_ok(),
+                    "risk.opposite_orders" => OppositeOrders::deserialize(value).is_ok(),
                     other => panic!("{other} is not known here"),
                 };
                 assert!(is_read, "{path} = {word}");

@@ -3,19 +3,23 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::domain::{BrokerKind, OrderId, OrderKind, OrderRequest, PositionId, counted};
+use crate::domain::{BrokerKind, OrderId, OrderKind, OrderRequest, PositionId, Ratio, counted};
 use crate::engine::OrderPreview;
 use crate::portfolio::{Bound, SizeTerms, SizingRule};
-use crate::risk::{CheckOutcome, CheckResult};
+use crate::risk::{CheckOutcome, CheckResult, Gauge};
 use crate::ui::draw::Picture;
 use crate::ui::format;
 use crate::ui::intent::{Blocked, Intent, Preview, PreviewPhase};
 use crate::ui::overlays::window;
+use crate::ui::panes::risk;
 use crate::ui::panes::signals::{chance, verdicts};
 use crate::ui::roles::Role;
 
 /// Size of the window; a smaller terminal refuses to open it.
 const SIZE: (u16, u16) = (100, 34);
+
+/// Lines with which every gauge fits below every check.
+const TALLEST: u16 = 46;
 
 /// Lines kept for what the keys do.
 const FOOTER: u16 = 2;
@@ -59,7 +63,7 @@ pub fn draw(picture: &Picture<'_>, preview: &Preview, area: Rect, buffer: &mut B
         Intent::Quit => "Quit pmax".to_owned(),
     };
     let height = match &preview.intent {
-        Intent::Proposal { .. } | Intent::Ticket(_) | Intent::Close(..) => SIZE.1,
+        Intent::Proposal { .. } | Intent::Ticket(_) | Intent::Close(..) => area.height.saturating_sub(2).clamp(SIZE.1, TALLEST),
         Intent::Modify { .. } | Intent::Protect { .. } => 20,
         Intent::Cancel(_) | Intent::Flatten | Intent::Reset(_) | Intent::Jump(_) | Intent::Quit => 14,
     };
@@ -120,6 +124,72 @@ fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
     }
     proposal(page, shown, buffer);
     checks(page, shown, buffer);
+    what_if(page, shown, buffer);
+}
+
+/// Every gauge before and after the order, in two columns; where that does not fit, those that it moves, and then these as a sentence.
+fn what_if(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
+    let now = &page.picture.live.snapshot.gauges;
+    let before = |gauge: &Gauge| now.iter().find(|other| other.kind == gauge.kind).and_then(|other| other.value);
+    let all: Vec<(Option<Ratio>, &Gauge)> = shown.gauges_after.iter().map(|gauge| (before(gauge), gauge)).collect();
+    let moved: Vec<(Option<Ratio>, &Gauge)> = all.iter().filter(|(before, after)| is_moved(*before, after)).copied().collect();
+    if all.is_empty() || page.left() == 0 {
+        return;
+    }
+    let lines = |rows: &[(Option<Ratio>, &Gauge)]| u16::try_from(rows.len().div_ceil(2)).unwrap_or(u16::MAX).saturating_add(1);
+    let (title, rows) = if lines(&all) <= page.left() {
+        ("after it, as if it had traded whole at that price:", all)
+    } else if lines(&moved) <= page.left() && !moved.is_empty() {
+        ("after it, as if it had traded whole at that price; the other gauges stay:", moved)
+    } else {
+        let parts: Vec<String> = moved.iter().map(|(before, after)| change(after, *before)).collect();
+        let text = if parts.is_empty() { "it moves no gauge".to_owned() } else { format!("after it: {}", parts.join(", ")) };
+        let lines = format::wrap(&text, usize::from(page.inner.width.max(1)));
+        if lines.len() <= usize::from(page.left()) {
+            page.put(buffer, &text, worst(&moved));
+        }
+        return;
+    };
+    page.put(buffer, title, Role::Muted);
+    let (begin, half) = (page.line, page.inner.width / 2);
+    let count = u16::try_from(rows.len().div_ceil(2)).unwrap_or(u16::MAX).max(1);
+    for (index, (before, after)) in (0_u16..).zip(rows) {
+        let place = Rect { x: page.inner.x + half * (index / count), width: half.saturating_sub(1), ..page.inner };
+        let (mark, role) = standing(before, after);
+        let numbers = format!("{:>7} → {:>7} / {}", risk::number(after, before), risk::number(after, after.value), limit(after));
+        page.picture.text(buffer, place, begin + index % count, &format!("{mark} {:<12} {numbers}", after.kind.label()), role);
+    }
+    page.line = begin + count;
+}
+
+/// Whether a gauge shows another number afterwards.
+fn is_moved(before: Option<Ratio>, after: &Gauge) -> bool {
+    risk::number(after, before) != risk::number(after, after.value)
+}
+
+fn change(after: &Gauge, before: Option<Ratio>) -> String {
+    let (from, to) = (risk::number(after, before), risk::number(after, after.value));
+    format!("{} {from} → {to} of {}", after.kind.label(), limit(after))
+}
+
+fn limit(gauge: &Gauge) -> String {
+    risk::number(gauge, Some(gauge.limit))
+}
+
+/// Mark and role of a gauge afterwards: what it does to the limits, never by colour alone.
+fn standing(before: Option<Ratio>, after: &Gauge) -> (&'static str, Role) {
+    let warns = after.warn.zip(after.value).is_some_and(|(warn, value)| value >= warn);
+    match after.used() {
+        Some(used) if used >= 1.0 => ("‼", Role::Down),
+        Some(_) if warns => ("!", Role::Warn),
+        _ if is_moved(before, after) => ("·", Role::Text),
+        _ => (" ", Role::Muted),
+    }
+}
+
+fn worst(moved: &[(Option<Ratio>, &Gauge)]) -> Role {
+    let roles: Vec<Role> = moved.iter().map(|(before, after)| standing(*before, after).1).collect();
+    [Role::Down, Role::Warn].into_iter().find(|role| roles.contains(role)).unwrap_or(Role::Text)
 }
 
 /// Where and how the order will trade.
@@ -209,7 +279,7 @@ fn checks(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
         let text = format!("{mark} {:<15} {result}", result.check.title());
         page.picture.text(
             buffer,
-            Rect { height: page.inner.height.saturating_sub(3), ..place },
+            Rect { height: page.inner.height.saturating_sub(FOOTER), ..place },
             begin + index % rows.max(1),
             &text,
             role,
@@ -363,7 +433,6 @@ fn footer(picture: &Picture<'_>, preview: &Preview, inner: Rect, buffer: &mut Bu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Ratio;
 
     #[test]
     fn a_size_says_every_factor_and_what_bound() {

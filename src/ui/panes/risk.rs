@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::Ratio;
+use crate::domain::{MarketTime, Ratio};
 use crate::engine::BreakerRow;
 use crate::risk::{Gauge, Hold, Tail, TailView, Tally, Trend, Unit};
 use crate::ui::curve::gauge_bar;
@@ -14,8 +14,9 @@ use crate::ui::roles::Role;
 
 /// The fewest cells in which a bar says anything.
 const NARROWEST_BAR: u16 = 4;
-/// Tripped breakers that are named; more are counted.
+/// Tripped breakers that are named; more are counted, and the zoomed pane names this many.
 const SHOWN_TRIPS: usize = 3;
+const SHOWN_ZOOMED: usize = 12;
 /// What the sign at the end of a gauge means.
 const LEGEND: &str = " left since the last risk day ended: ↓ less, ↑ more, = as much, – not known";
 /// Use of a limit from which it is near.
@@ -24,7 +25,8 @@ const NEAR: f64 = 0.7;
 /// Draws the pane.
 pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let snapshot = &picture.live.snapshot;
-    let (trips, left_out) = trips(&snapshot.breakers);
+    let shown = if picture.state.is_zoomed { SHOWN_ZOOMED } else { SHOWN_TRIPS };
+    let (trips, left_out) = trips(&snapshot.breakers, shown, snapshot.market_now);
     let reason = snapshot.reason.as_ref().map(|reason| format!(" {} by {}: {}", snapshot.state, reason.who, reason.why));
     let below = trips.len() + usize::from(left_out.is_some()) + usize::from(reason.is_some());
     let rows = usize::from(area.height).saturating_sub(below);
@@ -137,7 +139,7 @@ fn percent(ratio: Option<Ratio>) -> String {
 }
 
 /// What has tripped, each on a line, and how many more.
-fn trips(rows: &[BreakerRow]) -> (Vec<(String, Role)>, Option<String>) {
+fn trips(rows: &[BreakerRow], most: usize, now: MarketTime) -> (Vec<(String, Role)>, Option<String>) {
     let urgency = |row: &BreakerRow| match row.hold {
         Hold::Latched => 0,
         Hold::Warned => 1,
@@ -153,14 +155,17 @@ fn trips(rows: &[BreakerRow]) -> (Vec<(String, Role)>, Option<String>) {
         };
         let end = match (row.hold, row.trip.ends_at()) {
             (Hold::Overruled, _) => "; overruled".to_owned(),
-            (_, Some(end)) => format!("; until {end}"),
+            (_, Some(end)) => {
+                let asked = if row.unlock_asked.is_some() { ", unlock asked" } else { "" };
+                format!("; until {} ({} left{asked})", format::market_time(end), format::age(end.since(now)))
+            }
             (_, None) => String::new(),
         };
         let (name, about, does) = (row.trip.rule.words(), &row.about, row.trip.action.words());
         (format!(" {mark} {name}{about}: {}; {does}{end}", row.trip.numbers()), role)
     };
-    let shown = sorted.iter().take(SHOWN_TRIPS).map(line).collect();
-    let more = rows.len().saturating_sub(SHOWN_TRIPS);
+    let shown = sorted.iter().take(most).map(line).collect();
+    let more = rows.len().saturating_sub(most);
     (shown, (more > 0).then(|| format!(" ⚡ {more} more tripped")))
 }
 
@@ -203,7 +208,8 @@ fn urgency(gauge: &Gauge) -> (&'static str, Role) {
     }
 }
 
-fn number(gauge: &Gauge, ratio: Option<Ratio>) -> String {
+/// A value of a gauge in its unit; `n/a` where it is undefined.
+pub fn number(gauge: &Gauge, ratio: Option<Ratio>) -> String {
     match (gauge.kind.unit(), ratio) {
         (_, None) => format::NOT_AVAILABLE.to_owned(),
         (Unit::Count, Some(ratio)) => format!("{:.0}", ratio.to_f64()),
