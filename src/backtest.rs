@@ -22,7 +22,7 @@ pub use allocation::{Against, Difference, EVERY, Played, Rolled, Rolling, Told, 
 pub use alone::speak_alone;
 pub use critic::{Finding, criticise};
 pub use evidence::{Benchmark, Calls, DailyResults, Evidence, Gate, Share};
-pub use gates::{Gauged, PlanGate, gauge};
+pub use gates::{Account, Gauged, PlanGate, gauge, gauge_account};
 pub use parity::{Again, Parity, Part, Shortfall, Trip};
 pub use rehearsal::{Life, Rehearsal, Scene, rehearse};
 pub use run::{Plan, Report, run};

@@ -29,6 +29,7 @@ mod quality;
 mod reconcile;
 mod record;
 mod run_inputs;
+mod sectors;
 mod situation;
 mod sizing;
 mod snapshot;
@@ -60,3 +61,4 @@ pub use snapshot::{
 };
 pub use snapshot_standing::{StageView, StandingRow, StandingView, StopRow};
 pub use stages::Shown;
+pub use standings::Counts;

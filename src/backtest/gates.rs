@@ -5,7 +5,9 @@ use serde::Serialize;
 use crate::backtest::Verdict;
 use crate::backtest::evidence::{DailyResults, LEAST_DAYS, Share};
 use crate::backtest::run::Report;
-use crate::domain::{Duration, MarketTime};
+use crate::domain::{Duration, MarketTime, Money, Ratio};
+use crate::engine::Counts;
+use crate::portfolio::DayResult;
 use crate::signals::{COIN, CountedCall, PlanGates, Standing, Tally, fewest_above};
 use crate::stats::{self, Contrast, Resampler, Scheme};
 
@@ -75,16 +77,64 @@ impl Gauged {
     }
 }
 
+/// What an account shows of itself: that of a test, or the running one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    /// Its capital, then its equity at the end of each day.
+    pub equity: Vec<f64>,
+    /// Results of these days.
+    pub results: DailyResults,
+    /// The deepest fall at any price, where more is known than the ends of days.
+    pub deepest: Option<f64>,
+    /// What holding everything did on the same days; nothing where that is not followed.
+    pub held: Option<DailyResults>,
+    /// Signals and round trips.
+    pub counts: Counts,
+}
+
+impl Account {
+    /// The running account: its days that have ended, oldest first.
+    pub fn running(capital: Money, days: &[DayResult], deepest: Ratio, counts: Counts) -> Self {
+        let equity: Vec<f64> = std::iter::once(capital.to_f64()).chain(days.iter().map(|day| day.closed.to_f64())).collect();
+        let span = days.first().zip(days.last()).map(|(first, last)| (first.date.yesterday().unwrap_or(first.date), last.date));
+        let results = DailyResults::of(&equity, span);
+        Self { equity, results, deepest: Some(deepest.to_f64()), held: None, counts }
+    }
+
+    fn of(report: &Report) -> Self {
+        let days = report.days.iter().map(|(_, equity)| equity.to_f64());
+        let (signals, evidence) = (&report.signals, &report.evidence);
+        Self {
+            equity: std::iter::once(report.capital.to_f64()).chain(days).collect(),
+            results: evidence.account,
+            deepest: None,
+            held: Some(evidence.held),
+            counts: Counts { judged: signals.judged, passed: signals.passed, round_trips: evidence.trades.count },
+        }
+    }
+}
+
+/// Holds an account against the gates that are not about calls.
+pub fn gauge_account(account: &Account, gates: &PlanGates) -> [Gauged; 4] {
+    [
+        layers(&account.counts, gates.layers_passed.to_f64()),
+        trades(&account.counts, gates.paper_trades),
+        sharpe(account, gates.paper_sharpe.to_f64()),
+        drawdown(account, gates.paper_drawdown.to_f64()),
+    ]
+}
+
 /// Holds a test against every gate.
 pub fn gauge(report: &Report, gates: &PlanGates) -> Vec<Gauged> {
+    let [layers, trades, sharpe, drawdown] = gauge_account(&Account::of(report), gates);
     let since = MarketTime(report.until.0.saturating_sub(Duration::seconds(86_400 * i64::from(gates.calls_days)).0));
     let (recent, all) = (Calls::of(&report.calls, since), Calls::of(&report.calls, report.from));
     vec![
         recent.above(PlanGate::CallsRight, gates.calls_right.to_f64()),
-        layers(report, gates.layers_passed.to_f64()),
-        trades(report, gates.paper_trades),
-        sharpe(report, gates.paper_sharpe.to_f64()),
-        drawdown(report, gates.paper_drawdown.to_f64()),
+        layers,
+        trades,
+        sharpe,
+        drawdown,
         all.above(PlanGate::StageFirst, gates.stage_first.to_f64()),
         all.above(PlanGate::StageSecond, gates.stage_second.to_f64()),
         all.above(PlanGate::StageThird, gates.stage_third.to_f64()),
@@ -162,8 +212,8 @@ const fn by_interval(interval: Option<(f64, f64)>, limit: f64) -> Verdict {
 }
 
 /// Says how strict the layers are, not how good: letting everything pass would reach it.
-fn layers(report: &Report, limit: f64) -> Gauged {
-    let passed = Share::of(report.signals.passed, report.signals.judged);
+fn layers(counts: &Counts, limit: f64) -> Gauged {
+    let passed = Share::of(counts.passed, counts.judged);
     Gauged {
         gate: PlanGate::LayersPassed,
         limit,
@@ -180,8 +230,8 @@ fn layers(report: &Report, limit: f64) -> Gauged {
 }
 
 /// A count is known, not estimated.
-fn trades(report: &Report, limit: u32) -> Gauged {
-    let count = report.evidence.trades.count;
+fn trades(counts: &Counts, limit: u32) -> Gauged {
+    let count = counts.round_trips;
     let verdict = if count > u64::from(limit) { Verdict::Pass } else { Verdict::Fail };
     Gauged {
         gate: PlanGate::PaperTrades,
@@ -199,9 +249,9 @@ fn trades(report: &Report, limit: u32) -> Gauged {
 }
 
 /// Without skill an account earns what holding earns at best; the standard error of a Sharpe ratio a year is 1 / √years.
-fn sharpe(report: &Report, limit: f64) -> Gauged {
-    let account = &report.evidence.account;
-    let base = report.evidence.held.sharpe.map_or(0.0, |held| held.max(0.0));
+fn sharpe(account: &Account, limit: f64) -> Gauged {
+    let base = account.held.and_then(|held| held.sharpe).map_or(0.0, |held| held.max(0.0));
+    let account = &account.results;
     let root_years = account.days_per_year.filter(|_| account.days > 0).map(|days| libm::sqrt(account.days as f64 / days));
     let has_passed = account.sharpe.is_some_and(|found| found > limit);
     let enough = account.days >= LEAST_DAYS;
@@ -233,10 +283,10 @@ fn needed_days(account: &DailyResults, distance: f64) -> Option<f64> {
     account.days_per_year.filter(|_| distance > 0.0).map(|days| days * root_years * root_years)
 }
 
-fn drawdown(report: &Report, limit: f64) -> Gauged {
-    let account = &report.evidence.account;
-    let found = account.max_drawdown;
-    let interval = resampled(report).filter(|_| account.days >= LEAST_DAYS);
+fn drawdown(account: &Account, limit: f64) -> Gauged {
+    let days = account.results.days;
+    let found = account.deepest.into_iter().chain(account.results.max_drawdown).reduce(f64::max);
+    let interval = resampled(&account.equity).filter(|_| days >= LEAST_DAYS);
     let verdict = match (found, interval) {
         (Some(found), _) if found >= limit => Verdict::Fail,
         (Some(_), Some((_, high))) if high < limit => Verdict::Pass,
@@ -246,10 +296,10 @@ fn drawdown(report: &Report, limit: f64) -> Gauged {
         gate: PlanGate::PaperDrawdown,
         limit,
         found,
-        count: account.days,
+        count: days,
         independent: None,
         interval,
-        base: report.evidence.held.max_drawdown,
+        base: account.held.and_then(|held| held.max_drawdown),
         unskilled_passes: None,
         power: None,
         needed: None,
@@ -258,10 +308,8 @@ fn drawdown(report: &Report, limit: f64) -> Gauged {
 }
 
 /// 95 % of the drawdowns of paths made of the account's own days, in blocks of the length that they ask for (Politis and White 2004).
-fn resampled(report: &Report) -> Option<(f64, f64)> {
-    let values: Vec<f64> =
-        std::iter::once(report.capital.to_f64()).chain(report.days.iter().map(|(_, equity)| equity.to_f64())).collect();
-    let returns = stats::returns(&values);
+fn resampled(equity: &[f64]) -> Option<(f64, f64)> {
+    let returns = stats::returns(equity);
     let (resampler, length) = (Resampler::new(&returns, 0.0)?, stats::optimal_block_lengths(&returns)?.stationary);
     let mut falls: Vec<f64> =
         (0..REPLICATIONS).map(|number| resampler.replicate(Scheme::Stationary(length), SEED, number).drawdown).collect();

@@ -19,7 +19,7 @@ use crate::engine::record::{
     TradingRecord,
 };
 use crate::engine::stages::Staged;
-use crate::engine::standings::Standings;
+use crate::engine::standings::{Counts, Standings};
 use crate::engine::streaks::Streaks;
 use crate::engine::{Proposal, TapeRef, wording};
 use crate::orders::{Confirmation, OpenState, OrderManager, OrderState, OrderStep, TrackedOrder};
@@ -131,6 +131,8 @@ pub struct Book {
     pub(super) chances: Chances,
     #[serde(default, skip_serializing_if = "Standings::is_empty")]
     pub(super) standings: Standings,
+    #[serde(skip)]
+    pub(super) counts: Counts,
     /// The account's stage; nothing where the whole account counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) staged: Option<Staged>,
@@ -212,6 +214,7 @@ impl Default for Book {
             learns: Learns::No,
             chances: Chances::default(),
             standings: Standings::default(),
+            counts: Counts::default(),
             staged: None,
             tracker: Tracker::default(),
             proposals: BTreeMap::new(),
@@ -396,6 +399,7 @@ impl Book {
         self.breakers = Breakers::default();
         self.streaks = Streaks::default();
         self.standings.begin_account();
+        self.counts = Counts::default();
         self.tail = TailWatch::default();
         self.position_signals.clear();
         self.trades_today = 0;
@@ -418,6 +422,7 @@ impl Book {
             TradingRecord::BreakerReleased { rule, subject, .. } => self.release_breaker(rule, *subject),
             TradingRecord::BreakerOverruled { rule, subject, .. } => self.breakers.overrule(rule, *subject),
             TradingRecord::UnlockAsked { rule, subject, wall, .. } => self.breakers.ask_to_unlock(rule, *subject, *wall),
+            TradingRecord::UnlockLapsed => self.breakers.forget_unlock(),
             TradingRecord::RearmRequested { wall } => self.rearm_requested = Some(*wall),
             TradingRecord::FeedChanged { silent, heard } => {
                 self.silent.extend(silent);
@@ -469,6 +474,10 @@ impl Book {
         match record {
             SignalRecord::Judged { signal, validation } => {
                 self.next_signal = SignalId(signal.id.0 + 1);
+                if signal.view.as_of >= self.quiet_until {
+                    self.counts.judged += 1;
+                    self.counts.passed += u64::from(validation.passed());
+                }
                 let traced = Traced { strength: signal.view.strength, has_passed: validation.passed() };
                 self.tracker.follow(signal, (self.learns == Learns::Yes).then_some(traced));
                 let entry = SignalEntry { signal: signal.clone(), validation: validation.clone(), outcome: None };
@@ -630,6 +639,7 @@ impl Book {
         self.has_traded = true;
         if result.closed {
             self.position_signals.remove(&fill.position);
+            self.counts.round_trips += 1;
             self.streaks.end_trip(after.realised.nanos() < after.costs.nanos());
         }
         self.revalue();

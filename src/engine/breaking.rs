@@ -13,6 +13,9 @@ use crate::risk::{Acknowledged, Action, Hold, Metric, Occasion, Rule, RuleName, 
 /// Closed orders looked at for a close that has just come to nothing.
 const LATELY: usize = 64;
 
+/// The part of a limit below which a plain quotient settles that it is not reached.
+const CLEARLY_WITHIN: f64 = 0.999;
+
 /// What may have moved a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moved {
@@ -68,6 +71,7 @@ impl Engine {
         };
         let limit = rule.limit.of(&self.settings.limits);
         if self.is_surely_within(rule, of, limit) {
+            debug_assert!(self.measure(rule, of).is_none_or(|value| !rule.metric.is_beyond(value, limit)), "{rule:?}");
             return None;
         }
         let value = self.measure(rule, of)?;
@@ -107,7 +111,7 @@ impl Engine {
             }
             _ => return false,
         };
-        rough.is_some_and(|rough| rough < 0.999 * limit.to_f64())
+        rough.is_some_and(|rough| rough < CLEARLY_WITHIN * limit.to_f64())
     }
 
     /// The value that a row is held against now; `None` where it is undefined, or says nothing while the tape warms up.

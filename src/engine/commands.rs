@@ -57,6 +57,9 @@ impl Engine {
         if self.book.rearm_requested.is_some_and(|asked| wall >= asked.plus(REARM_WINDOW)) {
             self.record(Record::Trading(TradingRecord::RearmLapsed), outcome);
         }
+        if self.book.breakers.unlock_asked().is_some_and(|asked| wall >= asked.plus(REARM_WINDOW)) {
+            self.record(Record::Trading(TradingRecord::UnlockLapsed), outcome);
+        }
         self.lapse_stage_up(outcome);
     }
 
@@ -193,7 +196,10 @@ impl Engine {
     fn refusal_by_timed_lock(&self) -> Option<String> {
         let trip = self.timed_lock()?;
         let end = trip.ends_at()?;
-        Some(format!("the breaker {} holds until {end} in market time; nothing is re-armed before", trip.rule.words()))
+        Some(format!(
+            "the breaker {} holds until {end} in market time; `:unlock` lets go sooner, in two steps",
+            trip.rule.words()
+        ))
     }
 
     fn acknowledge(&mut self, from: AlertId, to: AlertId, outcome: &mut Outcome) {

@@ -1,13 +1,14 @@
-//! What moves with an instrument: found once a risk day for each that is asked for, from closed bars alone, so a check only adds up.
+//! What moves with an instrument, from closed bars alone. Found with the first opening order in it on a risk day and kept until that day
+//! is over, so that later checks only add up; a preview before that finds it anew.
 //!
-//! Two instruments move together where the simple returns of the last 60 days on which both closed correlate (Pearson) by the limit's
-//! line or more, and against each other where they do by as much below zero. What shares fewer than 20 such returns, or does not move,
-//! is not known to move otherwise: it counts as moving with it.
+//! Two instruments move together where the simple returns between the last 61 days on which both closed correlate (Pearson) by the limit's
+//! line or more, and against each other where they do by as much below zero. What shares fewer than 20 such returns, or none of the last
+//! ten days, or does not move, is not known to move otherwise: it counts as moving with it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::domain::{InstrumentId, InstrumentTable, Money, PositionSide, SeriesInfo};
+use crate::domain::{InstrumentId, Money, PositionSide};
 use crate::engine::Engine;
 use crate::engine::daily::{Daily, DayNumber};
 use crate::stats;
@@ -15,6 +16,8 @@ use crate::stats;
 /// Returns looked back on, and how many must be there.
 const RETURNS: usize = 60;
 const LEAST: usize = 20;
+/// Days without a shared one after which what was shared before says nothing of today.
+const FRESH: usize = 10;
 
 /// How another instrument moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,24 +42,6 @@ struct Companion {
 pub(super) struct Companions {
     day: DayNumber,
     of: BTreeMap<InstrumentId, Vec<Companion>>,
-}
-
-/// The instruments of each sector among the series of a run.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Sectors(BTreeMap<String, Vec<InstrumentId>>);
-
-impl Sectors {
-    pub(super) fn new(series: &[SeriesInfo], instruments: &InstrumentTable) -> Self {
-        let mut sectors = BTreeMap::<String, Vec<InstrumentId>>::new();
-        for known in series.iter().filter_map(|info| instruments.get(info.instrument)) {
-            sectors.entry(known.sector.clone()).or_default().push(known.id);
-        }
-        Self(sectors)
-    }
-
-    pub(super) fn of(&self, sector: &str) -> &[InstrumentId] {
-        self.0.get(sector).map_or(&[], Vec::as_slice)
-    }
 }
 
 impl Engine {
@@ -120,22 +105,33 @@ impl Engine {
     }
 }
 
-/// The correlation of the returns of the last days before `today` on which both closed; `None` where there are too few, or one stands still.
+/// The correlation of the latest returns between days before `today` on which both closed; `None` where there are too few, or one stands
+/// still.
 fn correlation(left: &Daily, right: &Daily, today: DayNumber) -> Option<f64> {
     let (one, other) = (left.before(today, RETURNS + 1), right.before(today, RETURNS + 1));
     if one.days == other.days {
         let (one, other) = (one.changes.get(1..)?, other.changes.get(1..)?);
         return (one.len() >= LEAST).then(|| stats::correlation(one, other)).flatten();
     }
-    let mut closes = other.days.iter().zip(other.closes).peekable();
+    // One has days that the other has not: twice as many hold as many shared ones, seven days a week against five.
+    let (one, other) = (left.before(today, 2 * RETURNS + 2), right.before(today, 2 * RETURNS + 2));
+    let mut closes = other.days.iter().zip(other.closes).rev().peekable();
     let (mut ours, mut theirs) = (Vec::with_capacity(RETURNS + 1), Vec::with_capacity(RETURNS + 1));
-    for (day, close) in one.days.iter().zip(one.closes) {
-        while closes.next_if(|(other, _)| *other < day).is_some() {}
+    for (age, (day, close)) in one.days.iter().zip(one.closes).rev().enumerate() {
+        if ours.is_empty() && age > FRESH {
+            return None;
+        }
+        while closes.next_if(|(other, _)| *other > day).is_some() {}
         if let Some((_, other)) = closes.next_if(|(other, _)| *other == day) {
             ours.push(*close);
             theirs.push(*other);
         }
+        if ours.len() > RETURNS {
+            break;
+        }
     }
+    ours.reverse();
+    theirs.reverse();
     (ours.len() > LEAST).then(|| stats::correlation(&stats::returns(&ours), &stats::returns(&theirs))).flatten()
 }
 

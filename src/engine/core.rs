@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo, SignalSource, WallTime};
 use crate::engine::breaking::Moved;
-use crate::engine::companions::{Companions, Sectors};
+use crate::engine::companions::Companions;
 use crate::engine::daily::DayNumber;
 use crate::engine::record::Learns;
+use crate::engine::sectors::Sectors;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, PortfolioRecord, Record, RunInput};
 use crate::exchange::Terms;
 use crate::portfolio::SizingSettings;
@@ -215,7 +216,7 @@ impl Engine {
     pub fn next_deadline(&self) -> Option<WallTime> {
         let proposals = self.book.proposals.values().map(|proposal| proposal.expires);
         let stage_up = self.book.staged.and_then(|staged| staged.asked);
-        let asked = [self.book.rearm_requested, stage_up].into_iter().flatten();
+        let asked = [self.book.rearm_requested, stage_up, self.book.breakers.unlock_asked()].into_iter().flatten();
         proposals.chain(asked.map(|asked| asked.plus(super::commands::REARM_WINDOW))).min()
     }
 

@@ -22,11 +22,11 @@ impl Engine {
                 format!("nothing changed: the lock{about} holds until {end} already; `unlock` lets go sooner, in two steps");
             return self.tell(text, outcome);
         }
-        if who != Actor::Person || time.0 <= 0 || why.as_str().is_empty() {
-            return self.tell("not locked: a lock takes a person, a time and a reason".to_owned(), outcome);
-        }
-        if before.is_some() {
-            self.record(Record::Trading(TradingRecord::BreakerReleased { rule: rule.clone(), subject, who }), outcome);
+        if who != Actor::Person || matches!(subject, Subject::Source(_)) || time.0 <= 0 || why.as_str().is_empty() {
+            return self.tell(
+                "not locked: a lock takes a person, an instrument or the account, a time and a reason".to_owned(),
+                outcome,
+            );
         }
         let trip = Trip {
             rule,

@@ -69,7 +69,7 @@ impl DataQuality {
         self.0.get(&instrument)?.share()
     }
 
-    /// Whether none of an instrument's last 60 expected bars is missing or bad, or too few were seen to say.
+    /// Whether none of an instrument's last 60 expected bars is missing or bad; also where none was seen.
     pub(super) fn is_spotless(&self, instrument: InstrumentId) -> bool {
         self.0.get(&instrument).is_none_or(|line| line.good.count_ones() == line.seen)
     }

@@ -154,6 +154,8 @@ pub enum TradingRecord {
         /// When, on the wall clock.
         wall: WallTime,
     },
+    /// The second step to let go of a timed lock did not come in time.
+    UnlockLapsed,
     /// The first step of re-arming.
     RearmRequested {
         /// When, on the wall clock.

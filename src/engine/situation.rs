@@ -8,7 +8,7 @@ use crate::risk::{self, CheckResult, Situation};
 const MINUTE: i64 = 60_000_000_000;
 
 impl Engine {
-    /// Every check that an order would be held against now. Cost does not grow with the number of orders or the length of history.
+    /// Every check that an order would be held against now. Cost grows with the number of instruments, and not with orders or history.
     pub fn assess(&self, request: &OrderRequest) -> Vec<CheckResult> {
         risk::assess(request, &self.situation(request))
     }

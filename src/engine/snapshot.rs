@@ -162,7 +162,8 @@ pub struct OrderPreview {
     pub loss_at_stop: Option<Money>,
     /// Every check.
     pub checks: Vec<CheckResult>,
-    /// Every gauge as if the order had traded whole at the price that it is valued at; empty where nothing trades.
+    /// Every gauge as if the order had traded whole at the price that it is valued at; empty for a change of an order
+    /// or of exits.
     #[serde(default)]
     pub gauges_after: Vec<Gauge>,
 }

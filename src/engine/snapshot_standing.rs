@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{MarketTime, Money, Ratio, SignalSource, Stage, WallTime};
-use crate::engine::Engine;
+use crate::engine::{Counts, Engine};
 use crate::risk::{Action, Metric, Rule, Scope, Subject};
-use crate::signals::{GateVerdict, Standing};
+use crate::signals::{GateVerdict, PlanGates, Standing};
 
 /// The account's stage.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,12 @@ pub struct StandingView {
     pub rows: Vec<StandingRow>,
     /// Sources, or the account, against the line that stops them.
     pub stops: Vec<StopRow>,
+    /// What of the account's record is a count.
+    pub counts: Counts,
+    /// The plan's gates; nothing where the run knows none.
+    pub plan: Option<PlanGates>,
+    /// Until when history only warmed up.
+    pub warm_until: MarketTime,
 }
 
 impl Engine {
@@ -79,6 +85,9 @@ impl Engine {
             stage: self.stage_view(),
             rows: of_account.chain(of_sources).collect(),
             stops: self.settings.breakers.iter().flat_map(|rule| self.stops_of(rule)).collect(),
+            counts: self.book.counts,
+            plan: gates,
+            warm_until: self.book.quiet_until,
         }
     }
 

@@ -14,6 +14,17 @@ pub(super) struct Standings {
     account: Tally,
 }
 
+/// What of an account's record is a count. Follows from the records, so it is no part of the state's text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Signals that the layers judged since history had warmed up.
+    pub judged: u64,
+    /// Those that all layers let pass.
+    pub passed: u64,
+    /// Positions that were opened and closed.
+    pub round_trips: u64,
+}
+
 impl Standings {
     /// Whether nothing was counted.
     pub(super) fn is_empty(&self) -> bool {

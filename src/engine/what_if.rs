@@ -19,9 +19,12 @@ struct After {
 
 impl Engine {
     /// The gauges as if the order of a preview traded whole and at once at the price that it is valued at, and cost what tests assume.
-    /// Empty where nothing trades, or its value cannot be said.
+    /// Empty for a change of an order or of exits, and where its value cannot be said.
     pub(super) fn gauges_after(&self, subject: &PreviewSubject, request: &OrderRequest, value: Option<Money>) -> Vec<Gauge> {
-        let is_trade = !matches!(subject, PreviewSubject::Exits { .. });
+        let is_trade = match subject {
+            PreviewSubject::Proposal(_) | PreviewSubject::Request(_) => true,
+            PreviewSubject::Change { .. } | PreviewSubject::Exits { .. } => false,
+        };
         let Some(after) = value.filter(|_| is_trade).and_then(|value| self.after(request, value)) else { return Vec::new() };
         let exposures =
             Exposures { equity: after.equity, gross: after.gross, largest: after.largest, trades_today: after.trades_today };
@@ -76,7 +79,8 @@ impl Engine {
             };
             Some((id, held.ratio_to(equity)?))
         };
-        let shares = held.iter().map(|id| share(*id)).collect::<Option<Vec<_>>>()?;
+        let mut shares = held.iter().map(|id| share(*id)).collect::<Option<Vec<_>>>()?;
+        shares.retain(|(_, share)| *share != Ratio::ZERO);
         self.tail_of(&shares)
     }
 

@@ -37,6 +37,9 @@ fn trading(record: &TradingRecord, book: &Book, instruments: &InstrumentTable) -
         TradingRecord::ModeChanged { mode, who } => (Severity::Info, format!("mode {} by {who}", mode.badge())),
         TradingRecord::StateChanged { state, who, why, .. } => (Severity::Critical, format!("trading {state} by {who}: {why}")),
         TradingRecord::BreakerTripped(trip) => tripped(trip, instruments),
+        TradingRecord::BreakerReleased { rule, subject, who } if rule.is_own_lock() => {
+            (Severity::Info, format!("lock{} let go by {who}", of(*subject, instruments)))
+        }
         TradingRecord::BreakerReleased { rule, subject, who } => {
             (Severity::Info, format!("breaker {}{} released by {who}", rule.words(), of(*subject, instruments)))
         }
@@ -49,6 +52,7 @@ fn trading(record: &TradingRecord, book: &Book, instruments: &InstrumentTable) -
             let about = of(*subject, instruments);
             (Severity::Info, format!("letting go of {}{about} asked for ({why}); ask again within 60 s", rule.words()))
         }
+        TradingRecord::UnlockLapsed => (Severity::Info, "letting go was not asked for again within 60 s".to_owned()),
         TradingRecord::RearmRequested { .. } => (Severity::Info, "re-arming asked for; confirm within 60 s".to_owned()),
         TradingRecord::RearmLapsed => (Severity::Info, "re-arming was not confirmed within 60 s".to_owned()),
         TradingRecord::FlattenAsked => (Severity::Critical, "kill switch: closing all positions".to_owned()),

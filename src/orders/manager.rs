@@ -251,7 +251,7 @@ impl OrderManager {
             let request = &tracked.order.request;
             request.opens_exposure() && request.origin != Origin::External
         };
-        // Who was made after it was closed after it: what closed earlier need not be looked at.
+        // An order made after that instant was also closed after it, so the walk may stop at the first one closed before.
         let closed_since = |tracked: &&Arc<TrackedOrder>| tracked.history.back().is_some_and(|entry| entry.at > since);
         let open = self.open.values().rev().take_while(is_new);
         let closed = self.closed_newest_first().take_while(closed_since).filter(is_new);

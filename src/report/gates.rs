@@ -12,6 +12,12 @@ pub struct GateWords {
     pub verdict: &'static str,
     /// What was found, of how many, with its interval.
     pub found: String,
+    /// What was found, alone.
+    pub value: String,
+    /// Of how many.
+    pub of: String,
+    /// The 95 % interval.
+    pub range: String,
     /// What chance would do, how much could be told from it, and how much it takes; empty where chance has no say.
     pub chance: String,
 }
@@ -25,8 +31,10 @@ pub fn gate(gauged: &Gauged, tests: u64) -> GateWords {
     let said = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), shown);
     let range = interval.map_or_else(|| "n/a".to_owned(), |(low, high)| format!("[{}, {}]", shown(low), shown(high)));
     let spans = gauged.independent.map_or_else(String::new, |spans| format!(" in {spans} spans"));
-    let counted = format!("{} on {count} {unit}{spans}, 95 % {range}", said(found));
-    let words = if gate == PlanGate::PaperTrades { said(found) } else { counted };
+    let value = said(found);
+    let counted = format!("{value} on {count} {unit}{spans}, 95 % {range}");
+    let words = if gate == PlanGate::PaperTrades { value.clone() } else { counted };
+    let of = if gate == PlanGate::PaperTrades { String::new() } else { format!("of {count} {unit}") };
     let mut parts = Vec::new();
     parts.extend(base.map(|base| format!("without skill {}", shown(base))));
     parts.extend(gauged.unskilled_passes.map(|passes| {
@@ -38,7 +46,7 @@ pub fn gate(gauged: &Gauged, tests: u64) -> GateWords {
     parts.extend(gauged.power.map(|power| format!("power {}", chance(Some(power)))));
     parts.extend(gauged.needed.map(|needed| format!("{needed:.0} {unit} would do")));
     let asks = format!("{name} {sense} {}", shown(limit));
-    GateWords { asks, verdict: verdict(gauged.verdict), found: words, chance: parts.join("; ") }
+    GateWords { asks, verdict: verdict(gauged.verdict), found: words, value, of, range, chance: parts.join("; ") }
 }
 
 const fn asks(gate: PlanGate) -> &'static str {

@@ -39,9 +39,9 @@ pub struct Trip {
     /// Whom it acts on.
     #[serde(default)]
     pub subject: Subject,
-    /// The value that tripped it.
+    /// The value that tripped it; zero for a person's own lock, which has none.
     pub value: Ratio,
-    /// The limit in force then.
+    /// The limit in force then; zero for a person's own lock.
     pub limit: Ratio,
     /// What it does.
     #[serde(default = "warn")]
@@ -120,7 +120,7 @@ impl Trip {
         self.ends_at().is_none()
     }
 
-    /// Value and limit in words.
+    /// Value and limit in words; of a person's own lock, which has neither, its reason.
     pub fn numbers(&self) -> String {
         if self.rule.is_own_lock() {
             return self.why.clone();
@@ -147,8 +147,11 @@ impl Trip {
 }
 
 impl Breakers {
-    /// Latches a breaker.
+    /// Latches a breaker; a person's own lock takes the place of the one before.
     pub fn latch(&mut self, trip: Trip) {
+        if trip.rule.is_own_lock() {
+            let _: Option<Trip> = self.release(&trip.rule, trip.subject);
+        }
         if !self.is_latched(&trip.rule, trip.subject) {
             self.latched.push(trip);
         }
@@ -172,6 +175,16 @@ impl Breakers {
     /// Notes the first step to let go of a timed lock.
     pub fn ask_to_unlock(&mut self, rule: &RuleName, subject: Subject, wall: WallTime) {
         self.unlock_asked = Some((rule.clone(), subject, wall));
+    }
+
+    /// When a person asked to let go of a timed lock, if that waits for its second step.
+    pub fn unlock_asked(&self) -> Option<WallTime> {
+        self.unlock_asked.as_ref().map(|(_, _, wall)| *wall)
+    }
+
+    /// The second step did not come.
+    pub fn forget_unlock(&mut self) {
+        self.unlock_asked = None;
     }
 
     /// When a person asked to let go of this one.

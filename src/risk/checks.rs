@@ -133,6 +133,10 @@ impl From<bool> for Fine {
 impl fmt::Display for CheckResult {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.value, self.limit) {
+            (Some(value), Some(limit)) if self.check == Check::Value && self.outcome == CheckOutcome::Fail => {
+                let side = if value < limit { "least" } else { "most" };
+                write!(formatter, "{:.2}, at {side} {:.0}", value.to_f64(), limit.to_f64())
+            }
             (Some(value), Some(limit)) if self.check.counts() => {
                 write!(formatter, "{:.0} of {:.0}", value.to_f64(), limit.to_f64())
             }

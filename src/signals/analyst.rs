@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{CleanText, InstrumentId, MarketTime, RiskLevel};
 use crate::signals::AsOf;
+use crate::signals::as_of::CLEARLY_BELOW;
 use crate::stats;
 
 /// The numbers a comment may use. Whatever it cites is in here.
@@ -85,7 +86,7 @@ pub fn is_ordinary(as_of: &AsOf<'_>, deviations: f64) -> bool {
     let Some((rough, last)) = as_of.rough_moments(60, 1).zip(as_of.last_returns(1).and_then(|last| last.first().copied())) else {
         return last_deviations(as_of).map_or(0.0, f64::abs) < deviations;
     };
-    (last / rough.deviation).abs() < 0.999 * deviations
+    (last / rough.deviation).abs() < CLEARLY_BELOW * deviations
 }
 
 /// The last bar's return in standard deviations of the 60 before; `None` while history is short, or where nothing moved.

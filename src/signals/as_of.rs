@@ -11,6 +11,9 @@ const KEPT: usize = 640;
 /// A window whose squares are a smaller part than this of all that were summed up has no rough moments: rounding would tell.
 const LEAST_PART: f64 = 1e-6;
 
+/// The part of a threshold below which rough moments settle that it is not reached: they are good to about eight digits.
+pub const CLEARLY_BELOW: f64 = 0.999;
+
 /// The latest closes of a series with what follows from them. Its text is the list of closes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Vec<f64>", into = "Vec<f64>")]
@@ -30,7 +33,7 @@ pub struct AsOf<'a> {
 }
 
 /// Mean and standard deviation (n − 1) of a window of returns, from running sums: good enough to see that nothing stands out, to about
-/// nine digits, and too rough to be shown.
+/// eight digits, and too rough to be shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RoughMoments {
     /// Mean.
@@ -119,7 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::signals::{Momentum, Reversal, Strategy, last_deviations};
+    use crate::signals::{Momentum, Reversal, Strategy, is_ordinary, last_deviations};
 
     fn closes(moves: &[f64]) -> Vec<f64> {
         moves.iter().scan(100.0, |price, change| Some(std::mem::replace(price, *price * (1.0 + change)))).collect()
@@ -141,6 +144,12 @@ mod tests {
             prop_assert_eq!(momentum.look(&known), momentum.look(&bare));
             prop_assert_eq!(reversal.look(&known), reversal.look(&bare));
             prop_assert_eq!(last_deviations(&known), last_deviations(&bare));
+            let deviations = last_deviations(&bare).map_or(0.0, f64::abs);
+            for line in [0.5, 1.5, deviations * 0.9995, deviations * 1.0005, deviations * 1.01] {
+                let (said, exact) = (is_ordinary(&known, line), deviations < line);
+                prop_assert!(!said || exact, "{deviations} is not below {line}");
+                prop_assert!(said || deviations > 0.99 * line, "{deviations} is far below {line}");
+            }
             prop_assert_eq!(known.last_returns(61).unwrap(), bare.last_returns(61).unwrap());
             let exact = known.last_returns(60).unwrap();
             if let Some(rough) = known.rough_moments(60, 0) {

@@ -1,6 +1,7 @@
 //! The one interface strategies have, and the two baselines that later models must beat.
 
 use crate::domain::{Direction, SignalSource};
+use crate::signals::as_of::CLEARLY_BELOW;
 use crate::signals::{AsOf, Script, ScriptRef, Scripts, StrategySettings};
 use crate::stats;
 
@@ -56,9 +57,6 @@ pub struct Reversal {
     /// Bars ahead.
     pub horizon: u32,
 }
-
-/// The part of a threshold below which rough moments settle that it is not reached.
-const CLEARLY_BELOW: f64 = 0.999;
 
 /// Returns that measure the usual size of a move.
 const USUAL_BARS: usize = 60;

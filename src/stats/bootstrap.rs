@@ -90,16 +90,17 @@ pub struct Resampler {
 
 impl Resampler {
     /// Whether [`Self::new`] takes them.
-    pub(super) fn takes(returns: &[f64], rate: f64) -> Option<()> {
-        spread(returns)?;
+    pub(super) fn takes(returns: &[f64], rate: f64) -> bool {
         let is_sound = rate.is_finite() && returns.iter().all(|value| value.is_finite() && *value > -1.0);
-        is_sound.then_some(())
+        is_sound && spread(returns).is_some()
     }
 
     /// Takes simple returns; the Sharpe ratio is in excess of `rate` a period. `None` below two returns, without variance, or with a loss of
     /// everything or more.
     pub fn new(returns: &[f64], rate: f64) -> Option<Self> {
-        Self::takes(returns, rate)?;
+        if !Self::takes(returns, rate) {
+            return None;
+        }
         let centre = mean(returns)?;
         let mut sums = Powers::default();
         let mut powers = vec![sums];

@@ -286,7 +286,7 @@ pub struct Resampled {
     pub drawdown_range: Option<Interval>,
 }
 
-/// A series made ready for replications.
+/// A series to draw replications from, made ready by the first draw.
 #[derive(Debug, Clone)]
 pub struct Resampling {
     returns: Vec<f64>,
@@ -306,9 +306,15 @@ impl Resampling {
         let lengths = [optimal_block_lengths(returns), optimal_block_lengths(&squares(returns))];
         let block_length = lengths.into_iter().flatten().map(|lengths| lengths.stationary).reduce(f64::max)?.max(1.0);
         let observed = Observed::of(returns, 0.0)?;
-        Resampler::takes(returns, 0.0)?;
-        let (returns, resampler) = (returns.to_vec(), OnceLock::new());
-        Some(Self { returns, resampler, observed, periods_per_year, block_length, seed })
+        let (kept, resampler) = (returns.to_vec(), OnceLock::new());
+        Resampler::takes(returns, 0.0).then_some(Self {
+            returns: kept,
+            resampler,
+            observed,
+            periods_per_year,
+            block_length,
+            seed,
+        })
     }
 
     /// The replications with these numbers.

@@ -79,7 +79,7 @@ fn project_trading(transaction: &Transaction<'_>, run: RunId, record: &TradingRe
         TradingRecord::BreakerOverruled { rule, subject, .. } => overrule(transaction, run, rule, *subject)?,
         TradingRecord::ModeChanged { .. } | TradingRecord::StateChanged { .. } | TradingRecord::FeedChanged { .. } => {}
         TradingRecord::BarsMissing { .. } => {}
-        TradingRecord::UnlockAsked { .. } => {}
+        TradingRecord::UnlockAsked { .. } | TradingRecord::UnlockLapsed => {}
         TradingRecord::RearmRequested { .. } | TradingRecord::RearmLapsed | TradingRecord::PositionsDiffer { .. } => {}
         TradingRecord::FlattenAsked | TradingRecord::KillFinished | TradingRecord::Stage(_) => {}
     }

@@ -1,6 +1,6 @@
 //! The command line: an action's name, or a symbol followed by what to do with it.
 
-use crate::domain::{CleanText, Currency, Duration, InstrumentId, MarketTime, Money, OrderSide, Quantity};
+use crate::domain::{CleanText, Currency, InstrumentId, MarketTime, Money, OrderSide, Quantity};
 use crate::engine::{BreakerRow, Command};
 use crate::risk::{Subject, Unlock};
 use crate::runtime::TapeControl;
@@ -112,30 +112,36 @@ fn lock(state: &mut UiState, whom: &str, time: &str, why: &[&str], scene: Scene<
     Ok(())
 }
 
-/// The first time it is asked for, the second time within a minute it is done: the engine counts.
-fn unlock(state: &mut UiState, whom: &str, why: &[&str], scene: Scene<'_>, effects: &mut Vec<Effect>) -> Done {
-    let rows = &scene.frame.snapshot.breakers;
-    let timed = rows.iter().filter(|row| row.trip.ends_at().is_some());
-    let subject = match whom {
+/// The first time it is asked for, the second time within a minute it is done: the engine counts. What is meant is a row of the table, or
+/// whatever holds an instrument or the account for a time; a row that holds several is followed by the symbol.
+fn unlock(state: &mut UiState, whom: &str, words: &[&str], scene: Scene<'_>, effects: &mut Vec<Effect>) -> Done {
+    let subject_of = |word: &str| match word {
         "all" => Some(Subject::Account),
         symbol => scene.context.instruments.by_symbol(symbol).map(|known| Subject::Instrument(known.id)),
     };
+    let timed = scene.frame.snapshot.breakers.iter().filter(|row| row.trip.ends_at().is_some());
     let is_meant = |row: &&BreakerRow| {
-        let is_named = row.trip.rule.as_str().eq_ignore_ascii_case(whom);
-        is_named || (row.trip.rule.is_own_lock() && Some(row.trip.subject) == subject)
+        row.trip.rule.as_str().eq_ignore_ascii_case(whom) || subject_of(whom).is_some_and(|of| of == row.trip.subject)
     };
-    let meant: Vec<&BreakerRow> = timed.filter(is_meant).collect();
+    let mut meant: Vec<&BreakerRow> = timed.filter(is_meant).collect();
+    let mut why = words;
+    if let ([_, _, ..], [next, rest @ ..]) = (meant.as_slice(), words)
+        && let Some(subject) = subject_of(next)
+    {
+        meant.retain(|row| row.trip.subject == subject);
+        why = rest;
+    }
     let [row] = meant.as_slice() else {
         let which = if meant.is_empty() { "nothing" } else { "more than one thing" };
-        return Err(format!("{which} called «{whom}» is locked for a time; the zoomed risk pane (5, z) lists what is"));
+        let how = "name the row of the breaker and then the symbol; the zoomed risk pane (5, z) lists what is locked";
+        return Err(format!("{which} called «{whom}» is locked for a time; {how}"));
     };
     let why = reason(why)?;
-    let is_second = row.unlock_asked.is_some_and(|asked| scene.now < asked.plus(Duration::seconds(60)));
     let (rule, subject) = (row.trip.rule.clone(), row.trip.subject);
-    ask(state, Command::Unlock { rule, subject, why }, effects);
-    if !is_second {
+    if row.unlock_asked.is_none() {
         toast(state, "asked; write the same again within 60 s to let go of it", false, scene.now);
     }
+    ask(state, Command::Unlock { rule, subject, why }, effects);
     Ok(())
 }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use tui_input::Input;
 
+use crate::backtest::Gauged;
 use crate::domain::{InstrumentId, InstrumentTable, OrderId, WallTime};
-use crate::engine::Snapshot;
+use crate::engine::{Counts, Snapshot};
+use crate::portfolio::DayResult;
 use crate::runtime::{Allocated, Frame, Palette, Scored};
 use crate::signals::By;
 use crate::ui::intent::Preview;
@@ -179,6 +181,15 @@ impl Default for ScoresShown {
     }
 }
 
+/// The account's record against the plan's gates, as of the last risk day that has ended.
+#[derive(Debug, Clone, Default)]
+pub struct RecordShown {
+    /// The days and counts it was made of.
+    pub of: Option<(Vec<DayResult>, Counts)>,
+    /// Each gate that is not about calls.
+    pub gauged: Vec<Gauged>,
+}
+
 /// Things that do not change while the program runs.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -219,6 +230,8 @@ pub struct UiState {
     pub target: TargetShown,
     /// The signals' scorecards.
     pub scores: ScoresShown,
+    /// The account against the plan's gates.
+    pub record: RecordShown,
     /// Order of quotes.
     pub sort: Sort,
     /// The order fixed when sorting by change.
@@ -261,6 +274,7 @@ impl Default for UiState {
             activity_row: 0,
             target: TargetShown::default(),
             scores: ScoresShown::default(),
+            record: RecordShown::default(),
             sort: Sort::Listed,
             fixed_order: Vec::new(),
             group: String::new(),

@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 
-use crate::domain::{Duration, Severity, WallTime};
+use crate::backtest::{self, Account};
+use crate::domain::{Duration, RiskDay, Severity, WallTime};
 use crate::engine::{Command, KillPhase, SnapshotRequest};
+use crate::portfolio::DayResult;
 use crate::runtime::{Allocated, Frame, Scored, Speed, TapeControl};
 use crate::ui::actions::ActionId;
 use crate::ui::intent::{ANSWER_WITHIN, Intent, Preview, PreviewPhase};
 use crate::ui::layout::{Class, class_of};
 use crate::ui::rows;
-use crate::ui::state::{Context, Overlay, Toast, UiState};
+use crate::ui::state::{Context, Overlay, Toast, UiState, View};
 use crate::ui::ticket::Field;
 use crate::ui::update::dialogs::overlay_key;
 
@@ -179,6 +181,25 @@ fn resized(state: &mut UiState, (width, height): (u16, u16)) {
 }
 
 /// What time and new pictures change: lapsed arming, answered dialogs, toasts.
+/// Holds the account against the plan's gates when the view is open and a risk day has ended: a few milliseconds, and so not for each frame.
+fn follow_record(state: &mut UiState, scene: Scene<'_>) {
+    let snapshot = &scene.frame.snapshot;
+    let Some(plan) = snapshot.standing.plan.filter(|_| state.view == View::Gates) else { return };
+    let begins = RiskDay::of(snapshot.standing.warm_until).date;
+    let ended = snapshot.days.len().saturating_sub(1);
+    let days: Vec<DayResult> = snapshot.days.iter().take(ended).filter(|day| day.date >= begins).copied().collect();
+    let of = Some((days, snapshot.standing.counts));
+    if state.record.of == of {
+        return;
+    }
+    if let Some((days, counts)) = &of {
+        let capital = days.first().map_or(snapshot.account.starting_capital, |first| first.opened);
+        let account = Account::running(capital, days, snapshot.account.max_drawdown, *counts);
+        state.record.gauged = backtest::gauge_account(&account, &plan).to_vec();
+    }
+    state.record.of = of;
+}
+
 fn pass_time(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
     let (snapshot, now) = (&scene.frame.snapshot, scene.now);
     if state.kill_armed.is_some_and(|since| now.since(since).0 > KILL_WINDOW.0) {
@@ -194,6 +215,7 @@ fn pass_time(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
     take_answers(state, scene);
     follow_preview(state, scene);
     rows::settle(state, snapshot);
+    follow_record(state, scene);
     let Some(newest) = snapshot.activity.first().filter(|line| line.number > state.last_activity) else { return };
     let is_first = state.last_activity == 0;
     if is_first || snapshot.is_quiet {

@@ -496,12 +496,12 @@ fn re_arming_takes_two_steps_and_what_is_still_beyond_is_overruled() {
 }
 
 #[test]
-fn a_timed_lock_is_not_shortened_and_ends_by_itself() {
+fn re_arming_does_not_shorten_a_timed_lock_which_ends_by_itself() {
     let mut world = held(row(Metric::RejectStreak, "block", ratio(1_000_000_000), Scope::Account, "2d"));
     provoke(&mut world, Metric::RejectStreak);
     world.command(Command::RequestRearm);
     world.command(Command::ConfirmRearm);
-    assert!(!tries_to_open(&mut world, 3), "nobody shortens it");
+    assert!(!tries_to_open(&mut world, 3), "re-arming does not shorten it");
     world.bar([0, 0, 0], 1_000);
     assert!(!tries_to_open(&mut world, 3), "a day is not two");
     world.bar([0, 0, 0], 1_000);
@@ -514,7 +514,7 @@ fn a_timed_lock_is_not_shortened_and_ends_by_itself() {
     world.command(Command::ConfirmRearm);
     assert_eq!(world.engine.book().state(), TradingState::Reducing);
     let said = &world.engine.book().alerts().back().unwrap().text;
-    assert!(said.contains("not re-armed") || said.contains("until"), "{said}");
+    assert!(said.contains("not re-armed: ask first"), "{said}");
     for _ in 0..3 {
         world.bar([0, 0, 0], 1_000);
     }

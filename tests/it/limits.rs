@@ -652,6 +652,38 @@ fn what_moves_together_counts_together() {
     world.check_both_ways_back();
 }
 
+/// The count of the latest opening orders is that of the records, whatever became of the orders.
+#[test]
+fn orders_of_the_last_minute_are_counted_whatever_became_of_them() {
+    let mut world = World::with(|settings| settings.limits.orders_per_minute = Some(5));
+    armed(&mut world);
+    let mut made: Vec<i64> = Vec::new();
+    for step in 0_i64..60 {
+        let now = world.engine.market().now().0;
+        let lately = made.iter().filter(|at| **at > now - 60_000_000_000).count();
+        let failed = tried(
+            &mut world,
+            match step % 3 {
+                0 => |world| limit(world, 9_000, 1_000),
+                1 => |world| limit(world, 9_001, 2_000),
+                _ => |world| buy(world, 1_000),
+            },
+        );
+        assert_eq!(failed.contains(&Check::Rate), lately >= 5, "step {step}: {lately} lately");
+        if failed.is_empty() {
+            made.push(now);
+        }
+        if step % 4 == 3 {
+            cancel_all(&mut world);
+        }
+        if step % 7 == 6 {
+            // A quote twenty seconds later.
+            world.quote(SHARE, world.engine.market().now().0 + 20_000_000_000);
+        }
+    }
+    assert!(made.len() > 10 && made.len() < 60, "{}", made.len());
+}
+
 /// An order below the smallest value is refused as one above the largest.
 #[test]
 fn an_order_may_be_too_small() {

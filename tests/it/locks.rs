@@ -5,6 +5,7 @@ use pmax::domain::{CleanText, Duration, InstrumentId, MarketTime, OrderSide};
 use pmax::engine::{Command, SnapshotRequest};
 use pmax::risk::{RuleName, Rules, Subject};
 use pmax::runtime::Palette;
+use proptest::prelude::*;
 
 use crate::breakers::{provoke, row, tries_to_open};
 use crate::properties::World;
@@ -123,6 +124,46 @@ fn a_breaker_with_a_timed_lock_is_let_go_the_same_way_and_other_breakers_are_not
     unlock(&mut world, &name, Subject::Account);
     unlock(&mut world, &name, Subject::Account);
     assert!(!tries_to_open(&mut world, 3), "what a person re-arms is re-armed");
+}
+
+proptest! {
+    /// Whatever is asked, and when: a lock ends when the longest that was set ends, unless letting go was asked for twice within a minute.
+    #[test]
+    fn no_lock_ends_before_its_time_in_one_step(steps in prop::collection::vec((0_u8..4, 1_i64..5), 1..30)) {
+        let mut world = armed();
+        let own = RuleName::own_lock();
+        let (mut until, mut asked): (Option<i64>, Option<i64>) = (None, None);
+        for (what, size) in steps {
+            // What an input makes of a request a minute old is decided at that input's time.
+            let now = world.at + 1_000_000;
+            let is_asked = asked.is_some_and(|at| now < at + 60_000_000_000);
+            match what {
+                0 => {
+                    lock(&mut world, STOCK, Duration::seconds(size * 40_000));
+                    let end = world.engine.market().now().0 + size * 40_000_000_000_000;
+                    if until.is_none_or(|until| until < end) {
+                        (until, asked) = (Some(end), None);
+                    }
+                }
+                1 => {
+                    unlock(&mut world, &own, STOCK);
+                    match (until, is_asked) {
+                        (Some(_), true) => (until, asked) = (None, None),
+                        (Some(_), false) => asked = Some(now),
+                        (None, _) => {}
+                    }
+                }
+                2 => world.at += size * 20_000_000_000,
+                _ => world.bar([0, 0, 0], 1_000_000),
+            }
+            if until.is_some_and(|until| world.engine.market().now().0 >= until) {
+                (until, asked) = (None, None);
+            }
+            let held: Vec<i64> = ends(&world).iter().map(|end| end.0).collect();
+            prop_assert_eq!(held, Vec::from_iter(until));
+        }
+        world.check_both_ways_back();
+    }
 }
 
 fn typed(stage: &mut Stage, line: &str) {

@@ -217,6 +217,13 @@ impl World {
         self.at += 18 * HOUR;
     }
 
+    /// A quote at the last price, at this instant.
+    pub fn quote(&mut self, id: u32, at: i64) {
+        let (instrument, last) = (InstrumentId(id), Price::from_nanos(self.price[&id]));
+        let quote = Quote { instrument, last, bid: None, ask: None, origin: QuoteOrigin::SynthesisedFromBars };
+        self.market(MarketEvent::Quoted { quote, stamp: MarketStamp::tape(MarketTime(at)) });
+    }
+
     /// No order without approval in its very outcome, none where none may be.
     fn check_records(&mut self, records: &[Record], mode: Mode, state: TradingState) {
         for (index, record) in records.iter().enumerate() {

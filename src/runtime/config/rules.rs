@@ -109,7 +109,8 @@ const RULES: [Rule; 72] = [
 ];
 
 /// Pairs of which the first must not exceed the second.
-const ORDERED: [(&str, &str); 10] = [
+const ORDERED: [(&str, &str); 11] = [
+    ("risk.min_order_value", "risk.max_order_value"),
     ("stages.first", "stages.second"),
     ("stages.second", "stages.third"),
     ("stages.third", "stages.fourth"),

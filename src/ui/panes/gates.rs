@@ -3,8 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::backtest::{Gauged, Verdict};
 use crate::domain::{MarketTime, Ratio, SignalSource};
 use crate::engine::{StageView, StandingRow, StopRow};
+use crate::report;
 use crate::signals::GateVerdict;
 use crate::ui::draw::{Picture, boxed};
 use crate::ui::format;
@@ -22,13 +24,23 @@ const GATES: [Column; 8] = [
     left("verdict", 10, 0),
 ];
 
+const RECORD: [Column; 6] = [
+    left("account", 24, 0),
+    left("verdict", 10, 0),
+    right("found", 8, 0),
+    left("", 14, 1),
+    left("95 %", 18, 2),
+    left("without skill", 40, 3),
+];
+
 const STOPS: [Column; 5] =
     [left("stops", 18, 0), right("days", 4, 1), right("right", 6, 0), right("below", 6, 0), left("new orders", 24, 0)];
 
 /// What the numbers mean.
-const LEGEND: [&str; 3] = [
+const LEGEND: [&str; 4] = [
     "Calls of signals that the layers kept, since history had warmed up. In a row: those that did not overlap; the interval is theirs.",
     "PASS: more than the gate is right, and the interval lies above what takes no skill (always up, always down, a coin).",
+    "The account's other gates: of risk days that have ended; without skill it earns nothing here, in `pmax backtest` what holding does.",
     "A source's PASS lets its chance size trades; the account's opens the next stage, and a person takes that step.",
 ];
 
@@ -70,6 +82,11 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     } else {
         let rows: Vec<Vec<Cell>> = view.rows.iter().map(gate_cells).collect();
         page.table(&GATES, &rows, buffer);
+    }
+    let record = &picture.state.record.gauged;
+    if !record.is_empty() {
+        let rows: Vec<Vec<Cell>> = record.iter().map(record_cells).collect();
+        page.table(&RECORD, &rows, buffer);
     }
     if !view.stops.is_empty() {
         let rows: Vec<Vec<Cell>> = view.stops.iter().map(stop_cells).collect();
@@ -124,6 +141,24 @@ fn gate_cells(row: &StandingRow) -> Vec<Cell> {
         Cell::new(format!("> {:.0}%", standing.limit * 100.0), Role::Text),
         Cell::new(percent(standing.base), Role::Muted),
         Cell::new(row.verdict.words(), role),
+    ]
+}
+
+fn record_cells(gauged: &Gauged) -> Vec<Cell> {
+    let words = report::gate(gauged, 1);
+    let role = match gauged.verdict {
+        Verdict::Pass => Role::Up,
+        Verdict::Fail => Role::Down,
+        Verdict::NotProven => Role::Warn,
+    };
+    let passes = gauged.unskilled_passes.map_or_else(String::new, |share| format!("chance passes {:.1} %", share * 100.0));
+    vec![
+        Cell::new(words.asks, Role::Text),
+        Cell::new(words.verdict, role),
+        Cell::new(words.value, Role::Text),
+        Cell::new(words.of, Role::Muted),
+        Cell::new(words.range, Role::Text),
+        Cell::new(passes, Role::Muted),
     ]
 }
 
