@@ -256,7 +256,7 @@ fn print_gates(gauged: &[Gauged], moved: &[GateChange], tests: u64) {
         say(&format!("  MOVED: {} is {}, the plan's is {}", change.key, change.is, change.was));
     }
     for one in gauged {
-        let GateWords { asks, verdict, found, chance } = report::gate(one, tests);
+        let GateWords { asks, verdict, found, chance, .. } = report::gate(one, tests);
         say(&format!("  {asks:<31}{verdict:<12}{found}"));
         if !chance.is_empty() {
             say(&format!("{:33}{chance}", ""));
