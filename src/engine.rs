@@ -62,3 +62,4 @@ pub use snapshot::{
 pub use snapshot_standing::{StageView, StandingRow, StandingView, StopRow};
 pub use stages::Shown;
 pub use standings::Counts;
+pub use what_if::WhatIf;

@@ -27,6 +27,8 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     let last = options.last.zip(end).and_then(|(length, end)| length.before(end));
     let from = options.from.as_deref().map(date).transpose()?.or(last).or_else(|| tape.start()).unwrap_or_default();
     check(from, until, player.ends_at())?;
+    // Before its beginning a tape has nothing to test on.
+    let from = tape.start().map_or(from, |start| from.max(start));
     let tape_ref = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed };
     let (mut setup, version) = (base.setup(&tape), env!("CARGO_PKG_VERSION"));
     if let Some(name) = &options.only {
@@ -39,6 +41,9 @@ pub fn run(args: &Args, options: &Backtest) -> Done {
     };
     let plan = Plan { setup, tape: tape_ref, version, capital, from, until, since: None, opens_until: None };
     // A test that is not counted would make all others look better than they are.
+    if let Some(file) = &options.html {
+        writable(file)?;
+    }
     let mut trials = Trials::open(&base.home.trials_file()).map_err(uncounted)?;
     let mut report = backtest::run(&plan, player).map_err(|error| unplayable(&error))?;
     let settings = plan.settings_hash().map_err(|error| unplayable(&error))?;
@@ -135,6 +140,18 @@ pub(super) fn so_many(tried: &Tried) -> String {
     let since = since.map_or_else(String::new, |since| format!("; counted since {}", since.timestamp().strftime("%Y-%m-%d")));
     let walked = if *walked > 0 { format!(", {walked} fits of walk-forwards") } else { String::new() };
     format!("{} on this tape so far, {different} of them different{walked}{since}", counted(*trials, "test"))
+}
+
+/// Whether a page can be written there, before a test is made and counted for it.
+pub(super) fn writable(file: &Path) -> Result<(), Trouble> {
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    opened.map(|_| ()).map_err(|error| {
+        Trouble::new(
+            format!("{} cannot be written: {error}", file.display()),
+            "Nothing was tested, and nothing was counted",
+            "Choose another place for --html",
+        )
+    })
 }
 
 /// Writes a page where it was asked for.

@@ -7,7 +7,7 @@ use std::thread;
 use crate::backtest::Plan;
 use crate::backtest::walk::{Anchor, Done, Fit, Geometry, NoWindows, Part, Unplayable, Walk, least_purge, own_rules, small_grid};
 use crate::cli::args::{Args, Walkforward, WrittenAs};
-use crate::cli::backtest::{so_many, uncounted, unplayable, write};
+use crate::cli::backtest::{so_many, uncounted, unplayable, writable, write};
 use crate::cli::open::{Base, date};
 use crate::cli::{Done as Ended, OK, say};
 use crate::domain::{BrokerKind, counted};
@@ -26,6 +26,9 @@ pub fn run(args: &Args, options: &Walkforward) -> Ended {
     let tape = base.tape()?;
     let walk = prepare(args, options, &base, &tape)?;
     complain(format_args!("{} at most; each is counted in the trial ledger", counted(walk.fits(), "fit")));
+    if let Some(file) = &options.html {
+        writable(file)?;
+    }
     let mut trials = Trials::open(&base.home.trials_file()).map_err(uncounted)?;
     let done = work(&walk, &tape, options.threads, &mut trials)?;
     let (walked, summary) = walk.summarise(done);

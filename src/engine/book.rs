@@ -101,6 +101,9 @@ pub struct Book {
     pub(super) ledger_id: LedgerId,
     pub(super) tape: Option<TapeRef>,
     pub(super) quiet_until: MarketTime,
+    /// Until when history only warms up, which running ahead does not change. Follows from the records.
+    #[serde(skip)]
+    pub(super) warm_until: MarketTime,
     pub(super) mode: Mode,
     pub(super) state: TradingState,
     pub(super) reason: Option<StateReason>,
@@ -193,6 +196,7 @@ impl Default for Book {
             ledger_id: LedgerId(0),
             tape: None,
             quiet_until: MarketTime(i64::MIN),
+            warm_until: MarketTime(i64::MIN),
             mode: Mode::ReadOnly,
             state: TradingState::Active,
             reason: None,
@@ -376,6 +380,7 @@ impl Book {
         match record {
             RunRecord::Opened { run, ledger, tape, capital, first_order, first_deal, quiet_until, learns } => {
                 (self.run, self.ledger_id, self.quiet_until, self.learns) = (*run, *ledger, *quiet_until, *learns);
+                self.warm_until = *quiet_until;
                 self.tape = Some(tape.clone());
                 (self.first_order, self.next_order, self.next_deal) = (*first_order, *first_order, *first_deal);
                 self.begin_account(*capital);
@@ -474,7 +479,7 @@ impl Book {
         match record {
             SignalRecord::Judged { signal, validation } => {
                 self.next_signal = SignalId(signal.id.0 + 1);
-                if signal.view.as_of >= self.quiet_until {
+                if signal.view.as_of >= self.warm_until {
                     self.counts.judged += 1;
                     self.counts.passed += u64::from(validation.passed());
                 }

@@ -132,9 +132,9 @@ impl Engine {
             Metric::ExpectedShortfall => self.of_tail(TailRisk::expected_shortfall),
             // What history did while it was only warming up is nobody's to act on.
             Metric::CorrelationBreakdown => {
-                self.market.correlation_shift().filter(|_| !self.is_quiet()).and_then(Ratio::from_f64)
+                self.market.correlation_shift().filter(|_| !self.is_warming_up()).and_then(Ratio::from_f64)
             }
-            Metric::DataQuality if self.is_quiet() => None,
+            Metric::DataQuality if self.is_warming_up() => None,
             Metric::DataQuality => match (rule.scope, moved) {
                 (Scope::Instrument, Moved::Bar(instrument)) => self.book.quality.of(instrument),
                 (Scope::Instrument | Scope::Account | Scope::Source, _) => self.book.quality.of_all(),
@@ -142,7 +142,7 @@ impl Engine {
             Metric::VolatilitySpike => {
                 let Moved::Bar(instrument) = moved else { return None };
                 // Where nothing is held it matters only to what might be opened: not while history warms up, not to the account.
-                let matters = self.holds(instrument) || (rule.scope == Scope::Instrument && !self.is_quiet());
+                let matters = self.holds(instrument) || (rule.scope == Scope::Instrument && !self.is_warming_up());
                 self.market
                     .get(instrument)
                     .filter(|_| matters)
@@ -151,12 +151,12 @@ impl Engine {
             }
             Metric::ModelDecay => {
                 let Moved::Call(source) = moved else { return None };
-                let window = rule.window.filter(|_| !self.is_quiet())?;
+                let window = rule.window.filter(|_| !self.is_warming_up())?;
                 streaks.right_at_most(source, window).and_then(Ratio::from_f64)
             }
             Metric::CallsRight => {
                 let Moved::Call(source) = moved else { return None };
-                self.right_lately((rule.scope == Scope::Source).then_some(source), rule.window?).filter(|_| !self.is_quiet())
+                self.right_lately((rule.scope == Scope::Source).then_some(source), rule.window?).filter(|_| !self.is_warming_up())
             }
         }
     }
@@ -195,7 +195,7 @@ impl Engine {
             Metric::LosingStreak | Metric::RejectStreak | Metric::UnknownOrders => self.measure(rule, Moved::Input),
             Metric::StaleData | Metric::Slippage | Metric::Latency => self.measure(rule, Moved::Input),
             Metric::ValueAtRisk | Metric::ExpectedShortfall | Metric::CorrelationBreakdown => self.measure(rule, Moved::Estimate),
-            Metric::DataQuality if rule.scope == Scope::Instrument && !self.is_quiet() => self.book.quality.lowest(),
+            Metric::DataQuality if rule.scope == Scope::Instrument && !self.is_warming_up() => self.book.quality.lowest(),
             Metric::DataQuality => self.measure(rule, Moved::Input),
         }
     }

@@ -43,7 +43,7 @@ impl Engine {
             targets: Vec::new(),
         };
         self.record(Record::Trading(TradingRecord::BreakerTripped(trip)), outcome);
-        let text = format!("locked{about} until {}: {}; no new orders", at.plus(time), why.as_str());
+        let text = format!("lock{about} until {}: {}; no new orders", at.plus(time), why.as_str());
         self.raise(Severity::Info, AlertTopic::Risk, instrument, text, outcome);
         self.withdraw_blocked(outcome);
     }

@@ -25,7 +25,7 @@ impl Engine {
         for resolved in noticed.resolved {
             let (signal, source, call) = (resolved.signal, resolved.source, resolved.call);
             // A call of the warm-up says how history was, not how the source does.
-            let is_right = (resolved.since >= self.book.quiet_until).then_some(resolved.is_right);
+            let is_right = (resolved.since >= self.book.warm_until).then_some(resolved.is_right);
             let since = Some(resolved.since);
             let ended = SignalRecord::Resolved { signal, source, outcome: resolved.outcome, is_right, since, call };
             self.record(Record::Signal(ended), outcome);
@@ -49,6 +49,11 @@ impl Engine {
         if !matches!(event, MarketEvent::Quoted { .. }) {
             self.cut_positions(outcome);
         }
+    }
+
+    /// Whether history is only warming up: what it did is nobody's record, and no breaker's.
+    pub(super) fn is_warming_up(&self) -> bool {
+        self.market.now() < self.book.warm_until
     }
 
     /// Whether the tape is only warming up or running ahead.

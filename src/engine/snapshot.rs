@@ -12,7 +12,7 @@ use crate::domain::{
     ProposalId, Protection, Quantity, QuoteOrigin, Ratio, RunId, SignalSource, TradingState, WallTime,
 };
 use crate::engine::history::Forming;
-use crate::engine::{Activity, BarHistory, KillPhase, Proposal, SignalEntry, StandingView, StateReason};
+use crate::engine::{Activity, BarHistory, KillPhase, Proposal, SignalEntry, StandingView, StateReason, WhatIf};
 use crate::orders::TrackedOrder;
 use crate::portfolio::DayResult;
 use crate::risk::{CheckResult, Gauge, Hold, TailView, Trip};
@@ -162,10 +162,9 @@ pub struct OrderPreview {
     pub loss_at_stop: Option<Money>,
     /// Every check.
     pub checks: Vec<CheckResult>,
-    /// Every gauge as if the order had traded whole at the price that it is valued at; empty for a change of an order
-    /// or of exits.
+    /// Every gauge before and after the order; empty for a change of an order or of exits.
     #[serde(default)]
-    pub gauges_after: Vec<Gauge>,
+    pub what_if: WhatIf,
 }
 
 /// The account.

@@ -207,7 +207,7 @@ impl Engine {
             estimated_cost: notional.and_then(|value| value.times(self.cost_allowance()).ok()),
             loss_at_stop: price.and_then(|price| loss_at_stop(&request, price, equity)),
             checks: self.checks_of(subject, &request),
-            gauges_after: self.gauges_after(subject, &request, notional),
+            what_if: self.what_if(subject, &request, notional),
         })
     }
 

@@ -87,7 +87,7 @@ impl Engine {
             stops: self.settings.breakers.iter().flat_map(|rule| self.stops_of(rule)).collect(),
             counts: self.book.counts,
             plan: gates,
-            warm_until: self.book.quiet_until,
+            warm_until: self.book.warm_until,
         }
     }
 

@@ -263,6 +263,14 @@ pub fn load(file: &Path, named: Named, environment: &[(String, String)], sets: &
     if let Some((path, what)) = config.xapi.contradiction() {
         return Err(origins.blame(&Misfit::of(path, layers::lookup(&merged, path), what)));
     }
+    let gates = file.with_file_name("gates.toml");
+    if gates.exists() {
+        return Err(Trouble::new(
+            format!("{} is not read: gates have no file of their own here", gates.display()),
+            "Nothing was started and nothing was changed",
+            "Write its [evidence] into pmax.toml beside it, and take the file away; a changed gate is journalled",
+        ));
+    }
     config.breakers = breakers::load(&file.with_file_name("risk.toml"))?;
     config.scripts = scripts;
     config.origins = origins;

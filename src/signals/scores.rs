@@ -13,6 +13,8 @@ use crate::stats::{self, Bin, Clusters, Interval, Observed, Tested};
 
 /// Groups of a calibration curve.
 const GROUPS: usize = 5;
+/// Spans below which their Sharpe ratio and its interval say nothing: both hold for many only.
+const LEAST_SPANS: usize = 10;
 
 /// A share of a count, with Wilson's 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -241,7 +243,9 @@ impl Scores {
             expectancy_interval: clusters.interval_95(),
             verdict: verdict(&clusters),
             profit_factor: stats::profit_factor(&results),
-            sharpe: Observed::of(&means, 0.0).map(|observed| (observed.sharpe, observed.interval(0.95))),
+            sharpe: Observed::of(&means, 0.0)
+                .filter(|_| means.len() >= LEAST_SPANS)
+                .map(|observed| (observed.sharpe, observed.interval(0.95))),
             forecasts: forecasts(&ended),
         }
     }

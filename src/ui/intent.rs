@@ -6,8 +6,9 @@ use crate::domain::{
     Duration, MarketTime, Money, OrderId, OrderKind, OrderRequest, Origin, PositionId, PositionSide, ProposalId, Protection,
     Quantity, TimeInForce, WallTime,
 };
-use crate::engine::{Command, OrderPreview, PositionRow, PreviewSubject, Seen, Snapshot, Ticket};
-use crate::risk::{Acknowledged, CheckOutcome};
+use crate::engine::{BreakerRow, Command, OrderPreview, PositionRow, PreviewSubject, Seen, Snapshot, Ticket};
+use crate::risk::{Acknowledged, Check, CheckOutcome, CheckResult, Hold, Subject};
+use crate::ui::format;
 
 /// Keys are ignored for so long after a dialog opens, so that type-ahead cannot confirm it.
 pub const GUARD: Duration = Duration::millis(300);
@@ -166,6 +167,32 @@ impl Intent {
     }
 }
 
+/// Why a check refuses: what it asks for, the number, and the breaker where it is one.
+fn refused(failed: &CheckResult, shown: &OrderPreview, snapshot: &Snapshot) -> String {
+    let (code, asks) = (failed.check.code(), failed.check.sentence().trim_end_matches('.'));
+    let source = shown.proposal.as_ref().and_then(|row| row.signal.as_ref()).map(|entry| entry.signal.view.source);
+    let instrument = shown.request.instrument;
+    let holds = |row: &&BreakerRow| {
+        row.hold == Hold::Latched
+            && match row.trip.subject {
+                Subject::Account => true,
+                Subject::Instrument(id) => id == instrument,
+                Subject::Source(of) => Some(of) == source,
+            }
+    };
+    match snapshot.breakers.iter().find(holds).filter(|_| failed.check == Check::Breaker) {
+        Some(row) => {
+            let end = row.trip.ends_at().map_or_else(String::new, |end| format!(" until {} NY", format::market_time(end)));
+            format!("{code}: {}{} holds it{end} ({})", row.trip.rule.words(), row.about, row.trip.numbers())
+        }
+        None => {
+            let numbers = failed.to_string();
+            let is = if numbers.is_empty() { String::new() } else { format!("; it is {numbers}") };
+            format!("{code} asks: {asks}{is}")
+        }
+    }
+}
+
 fn closing(row: &PositionRow) -> OrderRequest {
     let side = match row.side {
         PositionSide::Long => PositionSide::Long.closing(),
@@ -205,7 +232,7 @@ impl Preview {
         }
         let Some(shown) = self.shown(snapshot) else { return Some(Blocked::Guard) };
         if let Some(failed) = shown.checks.iter().find(|result| result.outcome == CheckOutcome::Fail) {
-            return Some(Blocked::Refused(format!("{} not met: {}", failed.check.code(), failed.check.sentence())));
+            return Some(Blocked::Refused(refused(failed, shown, snapshot)));
         }
         let needs_symbol = shown.checks.iter().any(|result| result.outcome == CheckOutcome::Precaution);
         (needs_symbol && !self.typed.eq_ignore_ascii_case(symbol)).then_some(Blocked::TypeSymbol)

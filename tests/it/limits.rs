@@ -646,6 +646,19 @@ fn what_moves_together_counts_together() {
     let mut world = begin(0..40);
     hold(&mut world, OTHER, OrderSide::Buy);
     assert_eq!(tried(&mut world, more), BTreeSet::new(), "it moves by itself");
+    let mirrored = |side: OrderSide| {
+        let mut world = begin(0..0);
+        world.command(Command::Disarm);
+        for day in 0..40 {
+            let same = if day % 2 == 0 { 10 } else { -10 };
+            world.bar([same, same, -same], 1_000_000);
+        }
+        world.command(Command::ArmPaper);
+        hold(&mut world, OTHER, side);
+        world
+    };
+    assert_eq!(tried(&mut mirrored(OrderSide::Sell), more), refused, "a short of what moves the other way loses with it");
+    assert_eq!(tried(&mut mirrored(OrderSide::Buy), more), BTreeSet::new(), "and a long of it does not");
     let mut world = begin(0..10);
     hold(&mut world, OTHER, OrderSide::Buy);
     assert_eq!(tried(&mut world, more), refused, "nobody knows yet how it moves");

@@ -76,7 +76,7 @@ fn a_preview_says_what_the_order_then_does_to_the_gauges() {
     let mut world = armed();
     let before = now(&world);
     assert_eq!(of(&before, GaugeKind::Gross), 0.0);
-    let said = preview(&world, ticket(60, OrderSide::Buy)).gauges_after;
+    let said = preview(&world, ticket(60, OrderSide::Buy)).what_if.then;
     assert_eq!(said.len(), before.len(), "every gauge");
     for kind in [GaugeKind::Gross, GaugeKind::Largest, GaugeKind::Breaker(Metric::ValueAtRisk)] {
         assert!(of(&said, kind) > 0.001, "{kind:?}");
@@ -104,12 +104,12 @@ fn closing_takes_away_what_opening_brought() {
     let mut world = armed();
     send(&mut world, ticket(60, OrderSide::Buy));
     let held = now(&world);
-    let half = close_preview(&world, shares(30)).gauges_after;
+    let half = close_preview(&world, shares(30)).what_if.then;
     let gross = |gauges: &[Gauge]| of(gauges, GaugeKind::Gross);
     assert!((gross(&half) / gross(&held) - 0.5).abs() < 0.001, "{} of {}", gross(&half), gross(&held));
     let tail = GaugeKind::Breaker(Metric::ValueAtRisk);
     assert!((of(&half, tail) / of(&held, tail) - 0.5).abs() < 0.02);
-    let whole = close_preview(&world, shares(60)).gauges_after;
+    let whole = close_preview(&world, shares(60)).what_if.then;
     assert!(gross(&whole).abs() < 1e-9 && of(&whole, tail) == 0.0);
     assert_eq!(of(&whole, GaugeKind::Largest), 0.0);
     assert_eq!(of(&whole, GaugeKind::Trades), of(&held, GaugeKind::Trades), "closing is no opening order");
@@ -119,7 +119,7 @@ fn closing_takes_away_what_opening_brought() {
 fn an_order_that_would_trip_a_breaker_shows_it() {
     let mut world = armed();
     send(&mut world, ticket(60, OrderSide::Buy));
-    let said = preview(&world, ticket(9_000, OrderSide::Buy)).gauges_after;
+    let said = preview(&world, ticket(9_000, OrderSide::Buy)).what_if.then;
     let shortfall = said.iter().find(|gauge| gauge.kind == GaugeKind::Breaker(Metric::ExpectedShortfall)).unwrap();
     assert!(shortfall.used().unwrap() > 1.0, "{shortfall:?}");
     let exits = {
@@ -128,8 +128,8 @@ fn an_order_that_would_trip_a_breaker_shows_it() {
             SnapshotRequest { preview: Some(PreviewSubject::Exits { position, protection: Protection::default() }), holds: true };
         world.engine().snapshot(&request).preview.unwrap()
     };
-    assert!(exits.gauges_after.is_empty(), "new exits trade nothing");
-    let short = preview(&world, ticket(20, OrderSide::Sell)).gauges_after;
+    assert!(exits.what_if.then.is_empty(), "new exits trade nothing");
+    let short = preview(&world, ticket(20, OrderSide::Sell)).what_if.then;
     let held = of(&now(&world), GaugeKind::Gross);
     assert!((of(&short, GaugeKind::Gross) / held - 4.0 / 3.0).abs() < 0.01, "a short adds to the gross");
 }

@@ -21,6 +21,9 @@ const SIZE: (u16, u16) = (100, 34);
 /// Lines with which every gauge fits below every check.
 const TALLEST: u16 = 46;
 
+/// Cells that a gauge before and after takes.
+const ROW: u16 = 43;
+
 /// Lines kept for what the keys do.
 const FOOTER: u16 = 2;
 
@@ -109,7 +112,12 @@ fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
         BrokerKind::Paper => format!("cost and slippage about {}", money(shown.estimated_cost)),
         BrokerKind::Xapi => "costs: the broker's spread, and swaps by night".to_owned(),
     };
-    let value = format!("value {} · {} of equity · {costs}", money(shown.notional), format::percent(shown.share_of_equity));
+    // At a stage only its capital counts, in shares of positions and limits alike.
+    let whole = picture.live.snapshot.standing.stage.map_or_else(
+        || "equity".to_owned(),
+        |stage| format!("the {} that count at {}", format::money(stage.capital), stage.stage),
+    );
+    let value = format!("value {} · {} of {whole} · {costs}", money(shown.notional), format::percent(shown.share_of_equity));
     page.put(buffer, &value, Role::Text);
     if request.opens_exposure() {
         let protection = request.protection;
@@ -129,14 +137,16 @@ fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
 
 /// Every gauge before and after the order, in two columns; where that does not fit, those that it moves, and then these as a sentence.
 fn what_if(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
-    let now = &page.picture.live.snapshot.gauges;
+    let now = &shown.what_if.now;
     let before = |gauge: &Gauge| now.iter().find(|other| other.kind == gauge.kind).and_then(|other| other.value);
-    let all: Vec<(Option<Ratio>, &Gauge)> = shown.gauges_after.iter().map(|gauge| (before(gauge), gauge)).collect();
+    let all: Vec<(Option<Ratio>, &Gauge)> = shown.what_if.then.iter().map(|gauge| (before(gauge), gauge)).collect();
     let moved: Vec<(Option<Ratio>, &Gauge)> = all.iter().filter(|(before, after)| is_moved(*before, after)).copied().collect();
     if all.is_empty() || page.left() == 0 {
         return;
     }
-    let lines = |rows: &[(Option<Ratio>, &Gauge)]| u16::try_from(rows.len().div_ceil(2)).unwrap_or(u16::MAX).saturating_add(1);
+    let columns = if page.inner.width / 2 > ROW { 2 } else { 1 };
+    let lines =
+        |rows: &[(Option<Ratio>, &Gauge)]| u16::try_from(rows.len().div_ceil(columns)).unwrap_or(u16::MAX).saturating_add(1);
     let (title, rows) = if lines(&all) <= page.left() {
         ("after it, as if it had traded whole at that price:", all)
     } else if lines(&moved) <= page.left() && !moved.is_empty() {
@@ -151,8 +161,8 @@ fn what_if(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
         return;
     };
     page.put(buffer, title, Role::Muted);
-    let (begin, half) = (page.line, page.inner.width / 2);
-    let count = u16::try_from(rows.len().div_ceil(2)).unwrap_or(u16::MAX).max(1);
+    let (begin, half) = (page.line, if columns == 2 { page.inner.width / 2 } else { page.inner.width });
+    let count = u16::try_from(rows.len().div_ceil(columns)).unwrap_or(u16::MAX).max(1);
     for (index, (before, after)) in (0_u16..).zip(rows) {
         let place = Rect { x: page.inner.x + half * (index / count), width: half.saturating_sub(1), ..page.inner };
         let (mark, role) = standing(before, after);

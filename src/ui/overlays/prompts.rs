@@ -41,11 +41,15 @@ pub fn filter(picture: &Picture<'_>, typed: &str, area: Rect, buffer: &mut Buffe
 
 /// The second step of re-arming.
 pub fn rearm(picture: &Picture<'_>, typed: &str, area: Rect, buffer: &mut Buffer) {
-    let inner = window(picture, "Re-arm trading", (70, 10), area, buffer);
+    let inner = window(picture, "Re-arm trading", (70, 12), area, buffer);
     let why = held(picture);
     let said = [
         (why.as_str(), Role::Warn),
-        ("Trading becomes ACTIVE again; latched limits still refuse openings.", Role::Text),
+        (
+            "Trading becomes ACTIVE again. Latched breakers let go; one still beyond its limit is overruled and acts no more today. The checks on \
+             losses and limits go on refusing.",
+            Role::Text,
+        ),
         ("Type ARM and press Enter within 60 s. Esc leaves it as it is.", Role::Text),
     ];
     typed_word(picture, &said, typed, inner, buffer);

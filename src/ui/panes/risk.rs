@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::{MarketTime, Ratio};
 use crate::engine::BreakerRow;
-use crate::risk::{Gauge, Hold, Tail, TailView, Tally, Trend, Unit};
+use crate::risk::{Gauge, Hold, Subject, Tail, TailView, Tally, Trend, Unit};
 use crate::ui::curve::gauge_bar;
 use crate::ui::draw::Picture;
 use crate::ui::format;
@@ -14,9 +14,8 @@ use crate::ui::roles::Role;
 
 /// The fewest cells in which a bar says anything.
 const NARROWEST_BAR: u16 = 4;
-/// Tripped breakers that are named; more are counted, and the zoomed pane names this many.
+/// Tripped breakers that are named; more are counted. The zoomed pane names as many as half of it holds.
 const SHOWN_TRIPS: usize = 3;
-const SHOWN_ZOOMED: usize = 12;
 /// What the sign at the end of a gauge means.
 const LEGEND: &str = " left since the last risk day ended: ↓ less, ↑ more, = as much, – not known";
 /// Use of a limit from which it is near.
@@ -25,7 +24,7 @@ const NEAR: f64 = 0.7;
 /// Draws the pane.
 pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let snapshot = &picture.live.snapshot;
-    let shown = if picture.state.is_zoomed { SHOWN_ZOOMED } else { SHOWN_TRIPS };
+    let shown = if picture.state.is_zoomed { SHOWN_TRIPS.max(usize::from(area.height) / 2) } else { SHOWN_TRIPS };
     let (trips, left_out) = trips(&snapshot.breakers, shown, snapshot.market_now);
     let reason = snapshot.reason.as_ref().map(|reason| format!(" {} by {}: {}", snapshot.state, reason.who, reason.why));
     let below = trips.len() + usize::from(left_out.is_some()) + usize::from(reason.is_some());
@@ -53,7 +52,8 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         line += 1;
     }
     if hidden > 0 {
-        picture.text(buffer, area, line, &format!(" {hidden} more, none near its limit (z)"), Role::Muted);
+        let where_to = if picture.state.is_zoomed { "no room for them" } else { "(z)" };
+        picture.text(buffer, area, line, &format!(" {hidden} more, none near its limit {where_to}"), Role::Muted);
         line += 1;
     }
     for (text, role) in trips.into_iter().chain(left_out.map(|text| (text, Role::Danger))) {
@@ -146,7 +146,8 @@ fn trips(rows: &[BreakerRow], most: usize, now: MarketTime) -> (Vec<(String, Rol
         Hold::Overruled | Hold::Free => 2,
     };
     let mut sorted: Vec<&BreakerRow> = rows.iter().collect();
-    sorted.sort_by_key(|row| urgency(row));
+    // What a person locked is what they look for; then what holds everything.
+    sorted.sort_by_key(|row| (urgency(row), !row.trip.rule.is_own_lock(), row.trip.subject != Subject::Account));
     let line = |row: &&BreakerRow| {
         let (mark, role) = match row.hold {
             Hold::Latched => ("⚡", Role::Danger),
