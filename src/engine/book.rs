@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AccountId, Actor, Alert, AlertId, Currency, DealId, Fill, InstrumentId, InstrumentTable, LedgerId, MarketTime, Mode, Money,
-    OrderId, OrderKind, OrderSide, Origin, Outcome, PositionId, Price, ProposalId, RunId, Severity, Signal, SignalId,
-    SignalSource, TradingState, Validation, WallTime,
+    OrderId, OrderKind, OrderRequest, OrderSide, Origin, Outcome, PositionId, Price, ProposalId, Quantity, RunId, Severity,
+    Signal, SignalId, SignalSource, TradingState, Validation, WallTime,
 };
 use crate::engine::doubts::Doubts;
 use crate::engine::quality::DataQuality;
@@ -121,6 +121,9 @@ pub struct Book {
     pub(super) has_traded: bool,
     pub(super) orders: OrderManager,
     on_order: OnOrder,
+    /// Terms that a broker was asked for and has not answered about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    asked: BTreeMap<OrderId, (Quantity, OrderKind)>,
     pub(super) ledger: Ledger,
     pub(super) valuation: Valuation,
     pub(super) performance: Performance,
@@ -209,6 +212,7 @@ impl Default for Book {
             has_traded: false,
             orders: OrderManager::default(),
             on_order: OnOrder::default(),
+            asked: BTreeMap::new(),
             ledger: Ledger::new(ACCOUNT, nothing),
             valuation: Valuation::default(),
             performance: Performance::new(nothing),
@@ -365,7 +369,7 @@ impl Book {
             Record::Signal(record) => self.apply_signal(record),
             Record::Proposal(record) => self.apply_proposal(record),
             Record::Order(record) => self.apply_order(record, now),
-            Record::Portfolio(record) => self.apply_portfolio(record),
+            Record::Portfolio(record) => self.apply_portfolio(record, now),
             Record::Alert(record) => self.apply_alert(record),
             Record::Commentary(comment) => push_bounded(&mut self.commentary, Arc::new(comment.clone()), KEPT_COMMENTS),
         }
@@ -390,6 +394,7 @@ impl Book {
                 if let Some(staged) = &mut self.staged {
                     staged.asked = None;
                 }
+                self.breakers.forget_unlock();
                 self.mode = Mode::ReadOnly;
                 self.rearm_requested = None;
             }
@@ -560,7 +565,12 @@ impl Book {
             OrderRecord::LegPlaced { order } => {
                 self.orders.insert(*order, OrderState::Open(OpenState::Working), now);
             }
+            OrderRecord::ChangeAsked { order, quantity, kind } => {
+                self.asked.insert(*order, (*quantity, *kind));
+                self.note_on_order(*order);
+            }
             OrderRecord::TermsChanged { order, quantity, kind } => {
+                self.asked.remove(order);
                 self.orders.set_terms(*order, *quantity, *kind);
                 self.note_on_order(*order);
             }
@@ -588,30 +598,39 @@ impl Book {
         if self.orders.get(order).is_some_and(|tracked| is_unfilled(tracked)) {
             self.position_signals.remove(&PositionId(order.0));
         }
+        if step == OrderStep::RefuseModify || self.orders.get(order).is_none_or(|tracked| tracked.state.is_closed()) {
+            self.asked.remove(&order);
+        }
         self.note_on_order(order);
     }
 
-    /// Keeps the value on order equal to what is still to trade.
+    /// Keeps the value on order equal to what is still to trade: by the terms that are in force, or by those that were asked for where
+    /// these are worth more.
     fn note_on_order(&mut self, id: OrderId) {
         let Some(tracked) = self.orders.get(id) else { return };
         let request = &tracked.order.request;
         if !request.opens_exposure() {
             return;
         }
-        let price = request.named_price().or(tracked.order.reference);
-        let value = match (tracked.state.is_closed(), price) {
-            (false, Some(price)) => Money::notional(price, tracked.leaves(), self.ledger.currency()).map_or(0, Money::nanos),
-            (true, _) | (false, None) => 0,
+        let (instrument, reference) = (request.instrument, tracked.order.reference);
+        let worth = |kind: OrderKind, leaves: Quantity| {
+            let price = OrderRequest { kind, ..*request }.named_price().or(reference)?;
+            Money::notional(price, leaves, self.ledger.currency()).ok().map(Money::nanos)
         };
-        self.on_order.set(id, request.instrument, value);
+        let asked = self.asked.get(&id).and_then(|(quantity, kind)| worth(*kind, quantity.minus(tracked.filled).ok()?));
+        let value = if tracked.state.is_closed() { None } else { worth(request.kind, tracked.leaves()).max(asked) };
+        self.on_order.set(id, instrument, value.unwrap_or(0));
     }
 
-    fn apply_portfolio(&mut self, record: &PortfolioRecord) {
+    fn apply_portfolio(&mut self, record: &PortfolioRecord, now: MarketTime) {
         match record {
             PortfolioRecord::Filled { fill, protection, position, .. } => self.apply_fill(fill, *protection, position),
             PortfolioRecord::FillContradicted { .. } => {}
             PortfolioRecord::Protected { position, protection } => self.ledger.protect(*position, *protection),
-            PortfolioRecord::Reset { capital } => self.begin_account(*capital),
+            PortfolioRecord::Reset { capital } => {
+                self.begin_account(*capital);
+                self.performance.advance(now);
+            }
         }
     }
 

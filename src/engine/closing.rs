@@ -40,6 +40,9 @@ impl Engine {
             self.tell(format!("order {id} not changed — {refused}"), outcome);
             return;
         }
+        if request.opens_exposure() {
+            self.record(Record::Order(OrderRecord::ChangeAsked { order: id, quantity, kind }), outcome);
+        }
         self.step(id, OrderStep::AskModify, &format!("to {quantity} {kind}"), outcome);
         outcome.effects.push(Effect::Modify { order: id, quantity, kind });
     }

@@ -8,7 +8,7 @@ use crate::engine::event::{Command, Seen, Ticket};
 use crate::engine::record::{AlertRecord, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, TradingRecord};
 use crate::engine::{Effect, Engine, KillPhase, Outcome};
 use crate::orders::{OrderState, OrderStep};
-use crate::risk::{self, Acknowledged, Refusal};
+use crate::risk::{self, Acknowledged, Action, Refusal, Trip, Unlock};
 
 /// How long the second step of re-arming may take.
 pub(super) const REARM_WINDOW: Duration = Duration::seconds(60);
@@ -219,6 +219,16 @@ impl Engine {
         if in_use || !(1..=1_000_000_000).contains(&(capital.nanos() / crate::domain::SCALE)) {
             self.tell("not reset: close all positions and orders first; capital is 1 to 1,000,000,000".to_owned(), outcome);
             return;
+        }
+        let holds = |trip: &&Trip| trip.action != Action::Warn && (trip.ends_at().is_some() || trip.unlock == Unlock::Person);
+        let held = self.book.breakers.acting().find(holds).cloned();
+        if let Some(trip) = held {
+            let about = self.about(trip.subject).0;
+            let text = format!(
+                "not reset: {}{about} holds; `:unlock` or re-arm first, a new account is no way around it",
+                trip.rule.words()
+            );
+            return self.tell(text, outcome);
         }
         self.withdraw_openings("the paper account begins anew", outcome);
         self.record(Record::Portfolio(PortfolioRecord::Reset { capital }), outcome);

@@ -8,9 +8,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::domain::{InstrumentId, Money, PositionSide};
+use crate::domain::{Bar, InstrumentId, Money, PositionSide, RiskDay};
 use crate::engine::Engine;
-use crate::engine::daily::{Daily, DayNumber};
+use crate::engine::daily::{Daily, DayNumber, day_of};
 use crate::stats;
 
 /// Returns looked back on, and how many must be there.
@@ -57,6 +57,13 @@ impl Engine {
         if !self.companions.of.contains_key(&instrument) {
             let found = self.find_companions(instrument);
             self.companions.of.insert(instrument, found);
+        }
+    }
+
+    /// A bar of a day that was over tells something new of it: what was found before is found anew.
+    pub(super) fn forget_companions_before(&mut self, bar: &Bar) {
+        if !self.companions.of.is_empty() && DayNumber::of(RiskDay::of(day_of(bar)).date) < self.risk_day() {
+            self.companions.of.clear();
         }
     }
 
@@ -138,7 +145,7 @@ fn correlation(left: &Daily, right: &Daily, today: DayNumber) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Bar, MarketTime, Price, RiskDay, RiskDays};
+    use crate::domain::{MarketTime, Price, RiskDays};
 
     const DAY: i64 = 86_400_000_000_000;
 

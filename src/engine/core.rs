@@ -171,6 +171,7 @@ impl Engine {
 
     fn handle_input(&mut self, input: &Input, outcome: &mut Outcome) {
         self.take_input(input);
+        let equity = self.book.performance.equity();
         match &input.body {
             InputBody::Run(run) => self.decide_on_run(run, outcome),
             InputBody::Command { actor, command } => self.decide_on_command(*actor, command, outcome),
@@ -179,6 +180,10 @@ impl Engine {
             InputBody::Feed { silent, heard, missed } => self.decide_on_feed(silent, heard, missed, outcome),
             InputBody::Link { stands, words } => self.decide_on_link(*stands, words, outcome),
             InputBody::Timer => {}
+        }
+        // A fill may lose more than the last price told, and be the last of its day.
+        if self.book.performance.equity() != equity {
+            self.trip_breakers(Moved::Equity, outcome);
         }
         self.trip_breakers(Moved::Input, outcome);
         self.decide_on_time(outcome);
@@ -196,6 +201,7 @@ impl Engine {
             self.strategies = strategies(&settings.strategies, &settings.scripts, &self.library);
             self.settings = settings.clone();
             self.faults.clear();
+            self.companions = Companions::default();
         }
     }
 
@@ -291,6 +297,7 @@ impl Engine {
         };
         noticed.equity_changed = self.book.mark(event.instrument(), price);
         if let MarketEvent::BarClosed { bar, .. } = event {
+            self.forget_companions_before(bar);
             self.note_quality(bar);
             if self.book.has_traded {
                 self.refresh_tail();

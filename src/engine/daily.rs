@@ -22,7 +22,7 @@ impl DayNumber {
     }
 }
 
-/// The last close of each risk day: that of the latest bar which closed in it.
+/// The last close of each risk day: that of the latest bar which counts for it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Daily {
     today: DayNumber,
@@ -31,6 +31,14 @@ pub(super) struct Daily {
     closes: Vec<f64>,
     /// Simple returns, each from the close before; of the first there is none, and 0 stands there.
     changes: Vec<f64>,
+}
+
+/// An instant of the risk day that a bar counts for, the one that most of it lies in: a day of bitcoin closes at midnight UTC, when the
+/// risk day of the stocks' closes is over. Of a longer bar, whose beginning may be days ago, twelve hours before its close.
+pub(super) fn day_of(bar: &Bar) -> MarketTime {
+    const LONGEST: i64 = 43_200_000_000_000;
+    let half = (bar.close_at.since(bar.open_at).0 / 2).clamp(0, LONGEST);
+    MarketTime(bar.close_at.0 - half)
 }
 
 /// A stretch of days that have ended.
@@ -44,8 +52,9 @@ pub(super) struct Past<'a> {
 impl Daily {
     /// Takes a closed bar. Bars come in order.
     pub(super) fn on_bar(&mut self, bar: &Bar, days: &mut RiskDays) {
-        if self.ends_at.is_none_or(|end| bar.close_at >= end) {
-            let day = days.of(bar.close_at);
+        let at = day_of(bar);
+        if self.ends_at.is_none_or(|end| at >= end) {
+            let day = days.of(at);
             (self.today, self.ends_at) = (DayNumber::of(day.date), Some(day.ends_at));
         }
         let close = bar.close.to_f64();
@@ -175,6 +184,23 @@ mod tests {
         assert!((past.changes[1] - 0.21).abs() < 1e-15);
         assert_eq!(daily.before(number(13), 1).closes, [60.0]);
         assert_eq!(number(11).date(), Some(RiskDay::of(MarketTime(11 * DAY)).date));
+    }
+
+    /// A day of bitcoin ends at midnight UTC, after the risk day of the stocks' closes has turned: both count for the same day.
+    #[test]
+    fn a_bar_counts_for_the_day_that_most_of_it_lies_in() {
+        let bar = |from: &str, to: &str| {
+            let (open_at, close_at) = (MarketTime::parse(from).unwrap(), MarketTime::parse(to).unwrap());
+            let price = Price::from_nanos(1_000_000_000);
+            let (open, high, low, close, volume, has_range) = (price, price, price, price, None, true);
+            let bar = Bar { instrument: InstrumentId(1), open_at, close_at, open, high, low, close, volume, has_range };
+            RiskDay::of(day_of(&bar)).date.to_string()
+        };
+        assert_eq!(bar("2020-03-12T00:00:00Z", "2020-03-13T00:00:00Z"), "2020-03-12", "bitcoin");
+        assert_eq!(bar("2020-03-12T13:30:00Z", "2020-03-12T20:00:00Z"), "2020-03-12", "a session");
+        assert_eq!(bar("2020-03-11T21:00:00Z", "2020-03-12T21:00:00Z"), "2020-03-12", "a day of currencies");
+        assert_eq!(bar("2020-03-13T20:00:00Z", "2020-03-16T20:00:00Z"), "2020-03-16", "from close to close over a weekend");
+        assert_eq!(bar("2020-03-12T21:00:00Z", "2020-03-12T22:00:00Z"), "2020-03-13", "an hour after the turn");
     }
 
     #[test]

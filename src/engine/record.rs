@@ -338,6 +338,15 @@ pub enum OrderRecord {
         /// The leg.
         order: Order,
     },
+    /// The broker is asked for a change: until its word limits count what asks for more.
+    ChangeAsked {
+        /// Which.
+        order: OrderId,
+        /// The quantity asked for.
+        quantity: Quantity,
+        /// The kind and price asked for.
+        kind: OrderKind,
+    },
     /// Price or quantity changed.
     TermsChanged {
         /// Which.

@@ -167,6 +167,7 @@ fn order(record: &OrderRecord, book: &Book, instruments: &InstrumentTable) -> Op
         | OrderRecord::ReplyLost { .. }
         | OrderRecord::Missed { .. }
         | OrderRecord::LegPlaced { .. }
+        | OrderRecord::ChangeAsked { .. }
         | OrderRecord::TermsChanged { .. }
         | OrderRecord::NumbersTaken { .. } => None,
     }

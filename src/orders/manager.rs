@@ -253,7 +253,9 @@ impl OrderManager {
         };
         // An order made after that instant was also closed after it, so the walk may stop at the first one closed before.
         let closed_since = |tracked: &&Arc<TrackedOrder>| tracked.history.back().is_some_and(|entry| entry.at > since);
-        let open = self.open.values().rev().take_while(is_new);
+        // Numbers of what was adopted do not follow time: those are passed over, and the walk ends at an older one from here.
+        let is_ours = |tracked: &Arc<TrackedOrder>| opens(&tracked);
+        let open = self.open.values().rev().take_while(|tracked| is_new(tracked) || !is_ours(tracked)).filter(is_new);
         let closed = self.closed_newest_first().take_while(closed_since).filter(is_new);
         let found = open.chain(closed).filter(opens).take(usize::try_from(most).unwrap_or(usize::MAX)).count();
         u32::try_from(found).unwrap_or(most)

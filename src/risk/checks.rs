@@ -60,7 +60,7 @@ checks! {
     Gross, "GROSS", "gross exposure", "All positions together stay within their share of equity.";
     Cash, "CASH", "cash", "Cash covers the order with its costs.";
     Trades, "TRADES", "trades today", "The day's number of opening orders is not used up.";
-    Rate, "RATE", "order rate", "No more opening orders leave within a minute than are allowed.";
+    Rate, "RATE", "order rate", "No more new opening orders leave within a minute than are allowed.";
     DailyLoss, "DAILY_LOSS", "daily loss", "The loss of the day is within its limit.";
     WeeklyLoss, "WEEKLY_LOSS", "weekly loss", "The loss of the week is within its limit.";
     Drawdown, "DRAWDOWN", "drawdown", "The fall from the highest equity is within its limit.";

@@ -151,6 +151,7 @@ fn project_order(transaction: &Transaction<'_>, ledger: LedgerId, run: RunId, re
             let number = signed(broker_ref.0);
             update(transaction, SET_NUMBER, run, *order, number, at)?;
         }
+        OrderRecord::ChangeAsked { .. } => {}
         OrderRecord::TermsChanged { order, quantity, kind: terms } => {
             let (_, price) = kind(*terms);
             transaction

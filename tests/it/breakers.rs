@@ -536,6 +536,27 @@ fn a_day_lock_lets_go_at_the_turn_of_the_day_once_the_value_is_back() {
     assert!(tries_to_open(&mut world, 3));
 }
 
+/// The fill that closes everything may be what crosses the line: no price comes after it that would.
+#[test]
+fn a_fill_that_crosses_the_line_trips_at_once() {
+    let mut world = World::with(|settings| {
+        settings.breakers = Rules::new(vec![row(Metric::DailyLoss, "reducing", ratio(2_000_000), Scope::Account, "day")]);
+        settings.terms.cost_per_side = Ratio::of(2, 100).unwrap();
+    });
+    world.bar([0, 0, 0], 1_000_000);
+    world.command(Command::ArmPaper);
+    world.order(3, OrderSide::Buy, 70_000, 0, Some(50), None);
+    world.bar([0, 0, 0], 1_000_000);
+    assert!(trips(&world).is_empty(), "140 of 100,000 were paid");
+    let position = *world.engine.book().ledger().positions().keys().next().unwrap();
+    world.command(Command::ClosePosition { position, quantity: None });
+    world.bar([0, 0, 0], 1_000_000);
+    assert_eq!(quantities(&world), []);
+    let daily = trips(&world);
+    assert!(daily.iter().any(|trip| trip.metric == Some(Metric::DailyLoss)), "{daily:?}");
+    world.check_both_ways_back();
+}
+
 #[test]
 fn a_latched_breaker_survives_a_restart_and_goes_on_cutting() {
     let mut world = held(row(Metric::Drawdown, "reduce 0.25", limits(Metric::Drawdown).0, Scope::Account, "person"));

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use pmax::domain::{
-    BrokerReport, BrokerState, InstrumentId, MarketTime, OrderKind, OrderSide, Price, Protection, Quantity, Ratio, TimeInForce,
+    BrokerReport, BrokerState, CleanText, InstrumentId, MarketTime, OrderKind, OrderSide, Price, Protection, Quantity, Ratio,
+    TimeInForce,
 };
 use pmax::engine::{Command, EngineSettings, InputBody, OrderRecord, Record, Seen, Ticket};
 use pmax::risk::{Acknowledged, Check, CheckOutcome, Limit, Metric, Rule, Rules, Scope};
@@ -695,6 +696,53 @@ fn orders_of_the_last_minute_are_counted_whatever_became_of_them() {
         }
     }
     assert!(made.len() > 10 && made.len() < 60, "{}", made.len());
+}
+
+/// Until the broker has answered, a change counts by what it asks for where that is more.
+#[test]
+fn a_change_on_its_way_takes_its_room_at_once() {
+    let mut world = World::with(|settings| settings.limits.max_gross = share(50));
+    armed(&mut world);
+    limit(&mut world, 9_000, 10_000);
+    let order = *world.engine.book().orders().open().keys().next().unwrap();
+    world.is_mute = true;
+    let (quantity, kind) = (Quantity::from_nanos(50_000_000_000), OrderKind::Limit(Price::from_nanos(90_000_000_000)));
+    world.command(Command::ModifyOrder { order, quantity, kind });
+    let more: fn(&mut World) = |world| buy(world, 10_000);
+    assert_eq!(tried(&mut world, more), BTreeSet::from([Check::Gross]), "4,500 are asked for, 1,000 more are too much");
+    world.check_both_ways_back();
+    world.input(InputBody::Broker(BrokerReport::ModifyRefused { order, reason: CleanText::from_outside("no") }));
+    assert_eq!(tried(&mut world, more), BTreeSet::new(), "it was refused: the old terms count");
+}
+
+/// What was adopted has numbers of its own and no time; it hides nothing from the count.
+#[test]
+fn an_adopted_order_does_not_hide_the_latest_ones() {
+    use pmax::domain::{AccountId, Order, OrderId, OrderRequest, Origin};
+    use pmax::orders::{OrderManager, OrderState};
+    let request = OrderRequest {
+        instrument: InstrumentId(SHARE),
+        side: OrderSide::Buy,
+        quantity: Quantity::from_nanos(1_000_000_000),
+        kind: OrderKind::Market,
+        time_in_force: TimeInForce::GoodTillCancelled,
+        protection: Protection::default(),
+        closes: None,
+        origin: Origin::Ticket,
+    };
+    let order = |id, at, origin| Order {
+        id: OrderId(id),
+        account: AccountId(1),
+        request: OrderRequest { origin, ..request },
+        created_at: MarketTime(at),
+        reference: None,
+    };
+    let mut orders = OrderManager::default();
+    for (id, at) in [(1, 10), (2, 50), (3, 60)] {
+        orders.insert(order(id, at, Origin::Ticket), OrderState::Confirmed, MarketTime(at));
+    }
+    orders.insert(order(1 << 49, 0, Origin::External), OrderState::Confirmed, MarketTime(0));
+    assert_eq!((orders.opened_since(MarketTime(40), 10), orders.opened_since(MarketTime(0), 2)), (2, 2));
 }
 
 /// An order below the smallest value is refused as one above the largest.

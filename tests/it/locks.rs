@@ -98,6 +98,25 @@ fn letting_go_early_takes_two_steps_within_a_minute() {
     world.check_both_ways_back();
 }
 
+/// A new paper account is no way around what holds the old one, and its first day begins with it.
+#[test]
+fn a_reset_lets_go_of_no_lock() {
+    use pmax::domain::{Currency, Money};
+    let mut world = armed();
+    lock(&mut world, Subject::Account, DAY);
+    let capital = Money::whole(50_000, Currency::USD).unwrap();
+    world.command(Command::ResetPaper { capital });
+    assert_eq!(ends(&world).len(), 1);
+    let said = &world.engine.book().alerts().back().unwrap().text;
+    assert!(said.contains("not reset") && said.contains("unlock"), "{said}");
+    unlock(&mut world, &RuleName::own_lock(), Subject::Account);
+    unlock(&mut world, &RuleName::own_lock(), Subject::Account);
+    world.command(Command::ResetPaper { capital });
+    assert_eq!(world.engine.book().performance().equity(), capital);
+    assert!(tries_to_open(&mut world, 3), "the day of the new account has begun");
+    world.check_both_ways_back();
+}
+
 #[test]
 fn a_breaker_with_a_timed_lock_is_let_go_the_same_way_and_other_breakers_are_not() {
     use pmax::domain::Ratio;

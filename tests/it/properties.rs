@@ -59,6 +59,8 @@ pub struct World {
     is_reporting: bool,
     /// Whether reports are handled last come, first served instead: a broker may report in any order.
     is_unruly: bool,
+    /// Whether the broker says nothing to changes.
+    pub is_mute: bool,
 }
 
 impl World {
@@ -96,6 +98,7 @@ impl World {
             waiting: VecDeque::new(),
             is_reporting: false,
             is_unruly: false,
+            is_mute: false,
         };
         world.input(InputBody::Run(RunInput::Opened {
             run: RunId(1),
@@ -124,6 +127,7 @@ impl World {
                 Effect::Submit(order) => self.submit(order, now),
                 Effect::Cancel(order) => self.broker.cancel(order),
                 Effect::Withdraw(order) => self.broker.withdraw(order),
+                Effect::Modify { .. } if self.is_mute => {}
                 Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
                 Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
                 Effect::QueryBroker => self.broker.query(),

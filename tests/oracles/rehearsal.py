@@ -113,6 +113,9 @@ def trips(name):
         own.sort(key=lambda bar: bar["close_at"])
         values = deviations([bar["close"] / 1e9 for bar in own])
         spikes[number] = {bar["close_at"]: value for bar, value in zip(own, values)}
+    # A bar counts for the risk day that most of it lies in; of a longer one, for that of twelve hours before its close.
+    half = lambda bar: min(max(bar["close_at"] - bar["open_at"], 0) // 2, DAY // 2)
+    counts_for = {(bar["instrument"], bar["close_at"]): risk_date(bar["close_at"] - half(bar)) for bar in bars}
     events = [(bar["close_at"], 0, bar["instrument"], bar["close"]) for bar in bars]
     events += [(bar["open_at"], 1, bar["instrument"], bar["open"]) for bar in bars if bar["open"] is not None]
     events.sort(key=lambda event: event[:3])
@@ -155,7 +158,7 @@ def trips(name):
         now, last[number], heard[number] = at, price / 1e9, at
         if kind == 0:
             spike[number] = spikes[number][at]
-            daily.setdefault(number, {})[date] = price / 1e9
+            daily.setdefault(number, {})[counts_for[number, at]] = price / 1e9
         if held is None:
             continue
         equity = cash + sum(quantity * last[n] for n, quantity in held.items())
