@@ -19,6 +19,9 @@ const BITCOIN: InstrumentId = InstrumentId(5);
 /// Five bytes of a packed answer that should be longer.
 const CUT_GZIP: [u8; 14] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0x56, 0x4a, 0xce];
 
+/// What a server says to every request.
+type Answers = Box<dyn Fn() -> Reply + Send + Sync>;
+
 /// A table that leads to these ports; a provider without one is not asked.
 fn table(kraken: Option<(u16, u16)>, coinbase: Option<(u16, u16)>, yahoo: Option<u16>) -> ProviderTable {
     let (mut own, mut order) = (String::new(), Vec::new());
@@ -119,7 +122,7 @@ fn yahoo_is_asked_with_a_name_and_tells_bars_and_a_price() {
 #[test]
 fn every_refusal_of_a_request_is_named_over_real_sockets() {
     let html = "<!DOCTYPE html><html>consent</html>";
-    let cases: Vec<(&str, Box<dyn Fn() -> Reply + Send + Sync>, &str)> = vec![
+    let cases: Vec<(&str, Answers, &str)> = vec![
         ("429", Box::new(|| say(429, "Edge: Too Many Requests")), "too many requests"),
         ("200 that refuses", Box::new(|| say(200, "Too Many Requests\r\n")), "too many requests"),
         (
@@ -194,7 +197,8 @@ fn a_host_that_asks_for_a_pause_is_left_alone_and_counts_outlive_a_restart() {
     });
     let (table, kept) = (table(None, None, Some(server.port)), Arc::<Mutex<String>>::default());
     let first = link(&table, None, &kept);
-    wait("the pause", || provider(&first.view(), ProviderId::Yahoo).paused_until);
+    let until = wait("the pause", || provider(&first.view(), ProviderId::Yahoo).paused_until);
+    assert!(until.since(wall_now()).as_seconds() > 3_000.0, "as long as it asked for: {until}");
     // Counted before it left; the pause is kept with the next count.
     std::thread::sleep(Duration::from_millis(700));
     assert_eq!((asked.load(Ordering::SeqCst), provider(&first.view(), ProviderId::Yahoo).used_today), (1, 1));
