@@ -60,6 +60,12 @@ pub(super) struct Row {
     pub volume: Option<Volume>,
 }
 
+/// A name as part of a path.
+pub(super) fn encoded(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
 /// Seconds since 1970 as market time.
 pub(super) fn at_second(seconds: i64) -> Option<MarketTime> {
     seconds.checked_mul(1_000_000_000).map(MarketTime)

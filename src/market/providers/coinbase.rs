@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use crate::domain::{MarketTime, WallTime};
-use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second};
+use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
 use crate::market::providers::number::Number;
 use crate::market::providers::streams::{Frame, Heard};
 use crate::market::providers::{Failure, Refusal};
@@ -16,7 +16,7 @@ pub(super) const DEPTH: i64 = 298 * 60_000_000_000;
 /// The path and query of a request for minute bars from an instant on.
 pub(super) fn path(name: &str, from: MarketTime, now: WallTime) -> String {
     let until = now.plus(crate::domain::Duration::seconds(60));
-    format!("/products/{name}/candles?granularity=60&start={from}&end={until}")
+    format!("/products/{}/candles?granularity=60&start={from}&end={until}", encoded(name))
 }
 
 /// What subscribes to the quotes of these products.

@@ -156,6 +156,8 @@ pub struct Desk {
     next: u64,
     chance: u64,
     began: WallTime,
+    /// Whether a pause was asked for since the counts were last kept.
+    has_pause_to_keep: bool,
 }
 
 impl Desk {
@@ -170,15 +172,25 @@ impl Desk {
             }
         }
         let each = [Capability::Quotes, Capability::Bars];
-        let health =
-            each.into_iter().flat_map(|of| table.order(of).iter().map(move |id| ((*id, of), Health::new(now)))).collect();
+        let health = each.into_iter().flat_map(|of| table.order(of).iter().map(move |id| ((*id, of), Health::new()))).collect();
         let track = |line: Line| {
             let (bars, quotes) = (BarsTrack::new(now), QuotesTrack::new(now));
             let (taken, skipped) = (VecDeque::new(), BTreeMap::new());
             (line.instrument, Track { line, bars, quotes, taken, taken_from: None, skipped })
         };
         let tracks = lines.into_iter().map(track).collect();
-        Self { table, budget, health, streams, tracks, flights: BTreeMap::new(), next: 0, chance: seed, began: now }
+        Self {
+            table,
+            budget,
+            health,
+            streams,
+            tracks,
+            flights: BTreeMap::new(),
+            next: 0,
+            chance: seed,
+            began: now,
+            has_pause_to_keep: false,
+        }
     }
 
     /// One step.
@@ -193,6 +205,15 @@ impl Desk {
                 self.with_stream(id, |stream| stream.closed(refusal, now, draw));
             }
             Input::Answered(id, answer) => self.answered(id, answer, now, out),
+        }
+        if std::mem::take(&mut self.has_pause_to_keep) {
+            self.keep(out);
+        }
+    }
+
+    fn keep(&self, out: &mut Vec<Output>) {
+        if let Ok(text) = self.budget.to_text() {
+            out.push(Output::Keep(text));
         }
     }
 
@@ -302,6 +323,7 @@ impl Desk {
             Means::Pause(length) => health.pause(refusal, now.plus(length), now),
             Means::PauseHost(asked) => {
                 let until = self.budget.pause(id, retry_after.or(asked), now);
+                self.has_pause_to_keep = true;
                 for of in [Capability::Quotes, Capability::Bars] {
                     self.health.get_mut(&(id, of)).into_iter().for_each(|health| health.pause(refusal, until, now));
                 }

@@ -41,7 +41,6 @@ pub enum Stands {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     stands: Stands,
-    since: WallTime,
     recent: VecDeque<bool>,
     strikes: u32,
     rests: u32,
@@ -55,8 +54,8 @@ const PROBE_WITHIN: Duration = Duration::seconds(20);
 
 impl Health {
     /// One of which nothing bad is known.
-    pub const fn new(now: WallTime) -> Self {
-        Self { stands: Stands::Good, since: now, recent: VecDeque::new(), strikes: 0, rests: 0, last: None, probe: None }
+    pub const fn new() -> Self {
+        Self { stands: Stands::Good, recent: VecDeque::new(), strikes: 0, rests: 0, last: None, probe: None }
     }
 
     /// How it stands now.
@@ -65,11 +64,6 @@ impl Health {
             Stands::Resting { until } if until <= now => Stands::Probing { good: 0 },
             stands => stands,
         }
-    }
-
-    /// Since when.
-    pub const fn since(&self) -> WallTime {
-        self.since
     }
 
     /// What went wrong last, and when.
@@ -102,7 +96,7 @@ impl Health {
         self.probe = None;
         match self.stands(now) {
             Stands::Probing { good } if good + 1 >= PROBES => {
-                (self.stands, self.since, self.rests) = (Stands::Good, now, 0);
+                (self.stands, self.rests) = (Stands::Good, 0);
                 self.recent.clear();
             }
             Stands::Probing { good } => self.stands = Stands::Probing { good: good + 1 },
@@ -122,7 +116,7 @@ impl Health {
             Stands::Good | Stands::Probing { .. } => {
                 let doubled = FIRST.0.saturating_mul(1 << self.rests.min(8)).min(LONGEST.0);
                 let share = i64::try_from(draw % 401).unwrap_or(0) - 200;
-                self.rest(now.plus(Duration(doubled + doubled / 1_000 * share)), now);
+                self.rest(now.plus(Duration(doubled + doubled / 1_000 * share)));
                 self.rests += 1;
             }
             Stands::Resting { .. } | Stands::Removed => {}
@@ -133,13 +127,13 @@ impl Health {
     pub fn pause(&mut self, refusal: &Refusal, until: WallTime, now: WallTime) {
         self.last = Some((now, refusal.clone()));
         if self.stands != Stands::Removed {
-            self.rest(until, now);
+            self.rest(until);
         }
     }
 
     /// It is not asked again.
     pub fn remove(&mut self, refusal: &Refusal, now: WallTime) {
-        (self.stands, self.since, self.last) = (Stands::Removed, now, Some((now, refusal.clone())));
+        (self.stands, self.last) = (Stands::Removed, Some((now, refusal.clone())));
     }
 
     /// Something that says nothing about it: a probe that met it proves neither.
@@ -147,12 +141,8 @@ impl Health {
         (self.probe, self.last) = (None, Some((now, refusal.clone())));
     }
 
-    fn rest(&mut self, until: WallTime, now: WallTime) {
-        let was_good = self.stands == Stands::Good;
+    fn rest(&mut self, until: WallTime) {
         (self.stands, self.probe, self.strikes) = (Stands::Resting { until }, None, 0);
-        if was_good {
-            self.since = now;
-        }
         self.recent.clear();
     }
 
@@ -180,7 +170,7 @@ mod tests {
 
     #[test]
     fn three_in_a_row_rest_it_and_two_good_probes_bring_it_back() {
-        let mut health = Health::new(at(0));
+        let mut health = Health::new();
         for second in 0..2 {
             health.strike(&timeout(), at(second), 200);
             assert!(health.is_good());
@@ -199,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_failed_probe_rests_it_for_longer() {
-        let mut health = Health::new(at(0));
+        let mut health = Health::new();
         (0..3).for_each(|second| health.strike(&timeout(), at(second), 200));
         let mut now = at(2);
         for seconds in [30, 60, 120, 240, 480, 900, 900] {
@@ -214,7 +204,7 @@ mod tests {
     #[test]
     fn half_of_the_last_ten_rests_it_too_and_chance_spreads_the_rest() {
         let rests = |draw: u64| {
-            let mut health = Health::new(at(0));
+            let mut health = Health::new();
             for second in 0..5 {
                 health.succeed(at(second));
                 health.strike(&timeout(), at(second), draw);

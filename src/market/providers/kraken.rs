@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::domain::{MarketTime, WallTime};
-use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second};
+use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
 use crate::market::providers::number::Number;
 use crate::market::providers::streams::{Frame, Heard};
 use crate::market::providers::{Failure, Refusal};
@@ -20,7 +20,7 @@ pub(super) const DEPTH: i64 = (MOST_ROWS as i64 - 2) * 60_000_000_000;
 pub(super) fn path(name: &str, from: MarketTime) -> String {
     // Whether a row at this very second is told is nowhere said: one more does no harm.
     let since = from.0.div_euclid(1_000_000_000) - 60;
-    format!("/0/public/OHLC?pair={name}&interval=1&since={since}")
+    format!("/0/public/OHLC?pair={}&interval=1&since={since}", encoded(name))
 }
 
 /// What subscribes to the quotes of one symbol; `number` comes back with the answer.

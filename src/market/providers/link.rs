@@ -147,11 +147,6 @@ impl ProvidersLink {
         let outbox = self.shared.outbox();
         FeedView { conflated: outbox.conflated, not_kept: outbox.not_kept.clone(), ..outbox.view.clone() }
     }
-
-    /// Whether its thread has ended by itself: then nothing comes any more.
-    pub fn is_dead(&self) -> bool {
-        self.thread.as_ref().is_none_or(std::thread::JoinHandle::is_finished)
-    }
 }
 
 impl Drop for ProvidersLink {

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::domain::{AssetClass, MarketTime, VenueQuote, WallTime};
-use crate::market::providers::bars::{self, Chart, MINUTE, Row, Wanted, at_second};
+use crate::market::providers::bars::{self, Chart, MINUTE, Row, Wanted, at_second, encoded};
 use crate::market::providers::number::Number;
 use crate::market::providers::{Failure, Refusal};
 
@@ -20,12 +20,6 @@ pub(super) fn path(name: &str, from: MarketTime, now: WallTime) -> String {
         "/v8/finance/chart/{}?period1={from}&period2={until}&interval=1m&includePrePost=false&lang=en-US&region=US",
         encoded(name)
     )
-}
-
-/// A name as part of a path.
-fn encoded(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 #[derive(Deserialize)]

@@ -209,8 +209,13 @@ fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {
         return Some((format!("FROZEN at {at} NY — positions, orders, risk and status go on; f thaws"), Role::Warn));
     }
     if snapshot.consumed == 0 && picture.live.playback.is_live() {
-        let whom = if picture.live.feed.is_some() { "providers (Shift+P)" } else { "broker" };
-        return Some((format!("waiting for the first prices of the {whom}"), Role::Accent));
+        let text = match picture.live.feed {
+            Some(_) => {
+                format!("waiting for the first prices of the providers — {} shows them", key_of(picture.context, ActionId::Feed))
+            }
+            None => "waiting for the first prices of the broker".to_owned(),
+        };
+        return Some((text, Role::Accent));
     }
     if picture.live.playback.is_running_ahead {
         let what = if picture.live.playback.is_live() { "catching up with the market" } else { "running ahead" };

@@ -116,9 +116,7 @@ impl Desk {
         if !self.budget.spend(by, by.endpoint(), now) {
             return false;
         }
-        if let Ok(text) = self.budget.to_text() {
-            out.push(Output::Keep(text));
-        }
+        self.keep(out);
         let path = match by {
             ProviderId::Kraken => kraken::path(&name, from),
             ProviderId::Coinbase => coinbase::path(&name, from, now),
