@@ -26,11 +26,11 @@ mod yahoo;
 pub use bars::{Chart, Wanted};
 pub use budget::{Budget, Limits};
 pub use desk::{Answer, Desk, FetchId, Input, Line, Output, Request};
+use health::Health;
 pub use health::Stands;
 pub use link::{Ended, Keep, ProvidersLink, Surroundings};
 pub use refusal::{Failure, Refusal};
 pub use table::{Capability, ProviderId, ProviderTable, TableError};
-use health::Health;
 pub use view::{FeedView, ProviderView, Served, ServedView, StreamView};
 
 /// What providers say of a market.

@@ -143,7 +143,8 @@ fn a_paper_run_on_live_markets_trades_hands_over_restarts_and_replays() {
     venues.moods[0].lock().unwrap().is_silent = true;
     let began = Instant::now();
     wait(&session, "prices of Coinbase", |frame| serving(frame) == Some("Coinbase"));
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // Five seconds on a machine of its own, as the campaign holds it to in virtual time; this one may be busy.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     wait(&session, "the change to be said and written down", |frame| {
         frame.snapshot.alerts.iter().any(|alert| alert.text.contains("prices come from Coinbase instead of Kraken"))
     });

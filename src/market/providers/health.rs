@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::domain::{Duration, WallTime};
-use crate::market::providers::Refusal;
+use crate::market::providers::{Failure, Refusal};
 
 /// Failures in a row after which it rests.
 const STRIKES: u32 = 3;
@@ -117,7 +117,10 @@ impl Health {
                 let doubled = FIRST.0.saturating_mul(1 << self.rests.min(8)).min(LONGEST.0);
                 let share = i64::try_from(draw % 401).unwrap_or(0) - 200;
                 self.rest(now.plus(Duration(doubled + doubled / 1_000 * share)));
-                self.rests += 1;
+                // A name that is not known here is this machine's trouble: it is looked for every half minute, however long that lasts.
+                if refusal.failure != Failure::Dns {
+                    self.rests += 1;
+                }
             }
             Stands::Resting { .. } | Stands::Removed => {}
         }
@@ -157,7 +160,6 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::providers::Failure;
     use crate::market::providers::refusal::Means;
 
     fn at(seconds: i64) -> WallTime {
@@ -198,6 +200,20 @@ mod tests {
             now = until;
             health.ask(now);
             health.strike(&timeout(), now, 200);
+        }
+    }
+
+    #[test]
+    fn a_machine_without_a_network_does_not_wait_for_a_quarter_of_an_hour_when_it_is_back() {
+        let mut health = Health::new();
+        (0..3).for_each(|second| health.strike(&Refusal::of(Failure::Dns), at(second), 200));
+        let mut now = at(2);
+        for _ in 0..9 {
+            let Stands::Resting { until } = health.stands(now) else { panic!("it rests") };
+            assert_eq!(until.since(now), Duration::seconds(30));
+            now = until;
+            health.ask(now);
+            health.strike(&Refusal::of(Failure::Dns), now, 200);
         }
     }
 
