@@ -15,7 +15,9 @@ use pmax::runtime::{
 use pmax::store::{LedgerFile, SegmentReader};
 
 use crate::support::market_server::{Mood, Server, http, say, stream};
+use crate::support::pty::Launch;
 use crate::support::{deadline, run};
+use crate::terminal::{home, open_as, quit};
 use crate::world;
 
 const TABLE: &str = include_str!("../../config/providers.toml");
@@ -70,15 +72,18 @@ fn venues() -> Venues {
 
 /// A table that leads there, and knows one instrument.
 fn table(venues: &Venues) -> ProviderTable {
-    let own = format!(
+    let mut table = ProviderTable::read(TABLE, Some(&leading_to(venues))).unwrap();
+    table.aliases.retain(|symbol, _| symbol == "BTCUSD");
+    table
+}
+
+fn leading_to(venues: &Venues) -> String {
+    format!(
         "[provider.kraken]\nhttp = \"http://127.0.0.1:{0}\"\nstream = \"ws://127.0.0.1:{1}\"\n\
          [provider.coinbase]\nhttp = \"http://127.0.0.1:{0}\"\nstream = \"ws://127.0.0.1:{2}\"\n\
          [order]\nquotes = [\"kraken\", \"coinbase\"]\nbars = [\"kraken\", \"coinbase\"]\n",
         venues.bars.port, venues.kraken.port, venues.coinbase.port
-    );
-    let mut table = ProviderTable::read(TABLE, Some(&own)).unwrap();
-    table.aliases.retain(|symbol, _| symbol == "BTCUSD");
-    table
+    )
 }
 
 fn setup(table: &ProviderTable) -> Setup {
@@ -176,6 +181,27 @@ fn a_paper_run_on_live_markets_trades_hands_over_restarts_and_replays() {
     assert_eq!(report.state, report.recovered);
     let kept = std::fs::read_to_string(folder.path().join("requests.json")).unwrap();
     assert!(kept.contains("kraken") && kept.contains("ohlc"), "{kept}");
+}
+
+#[test]
+fn a_person_watches_live_prices_on_the_screen() {
+    let (home, venues) = (home(), venues());
+    let own = format!("watch = [\"BTCUSD\"]\n{}", leading_to(&venues));
+    std::fs::write(home.path().join("providers.toml"), own).unwrap();
+    let mut terminal =
+        open_as(Launch::new(&["--feed", "live"]).env("PMAX_HOME", home.path().display().to_string()).size(120, 40));
+    terminal.wait_text("live: Kraken");
+    terminal.wait_text("91,005.00");
+    terminal.send("P");
+    terminal.wait_text("today's requests");
+    terminal.wait_text("Kraken, for");
+    quit(&mut terminal);
+    let output = run(&["replay", "1"], &[], home.path());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::write(home.path().join("providers.toml"), "watch = [\"AAPL\"]\n").unwrap();
+    let output = run(&["replay", "1"], &[], home.path());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("watched other instruments"), "{said}");
 }
 
 #[test]

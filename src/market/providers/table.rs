@@ -150,6 +150,8 @@ pub struct ProviderTable {
     pub refresh_seconds: u32,
     /// And while it is closed.
     pub closed_refresh_seconds: u32,
+    /// Symbols of the instruments to watch; all that have a name below where it is empty.
+    pub watch: Vec<String>,
     /// The providers.
     pub provider: BTreeMap<ProviderId, Provider>,
     /// In which order they are asked, by capability.
@@ -187,12 +189,15 @@ impl ProviderTable {
                 path.split('.').try_fold(&own, |table, key| table.get(key).map(|value| value.as_table().unwrap_or(&own)));
             TableError { own: is_own.map(|_| 0), path, what }
         };
-        let table: Self = serde_path_to_error::deserialize(Value::Table(merged)).map_err(|error| {
+        let mut table: Self = serde_path_to_error::deserialize(Value::Table(merged)).map_err(|error| {
             let path = error.path().to_string();
             let said = error.into_inner().to_string();
             blame(path, said.lines().next().unwrap_or_default().to_owned())
         })?;
         table.contradiction().map_or(Ok(()), |(path, what)| Err(blame(path, what)))?;
+        if !table.watch.is_empty() {
+            table.aliases.retain(|symbol, _| table.watch.contains(symbol));
+        }
         Ok(table)
     }
 
@@ -262,6 +267,12 @@ impl ProviderTable {
                 return Some((format!("order.{}", capability.word()), what));
             }
         }
+        if let Some(stranger) = self.watch.iter().find(|symbol| !self.aliases.contains_key(*symbol)) {
+            return Some((
+                "watch".to_owned(),
+                format!("«{stranger}» has no name at any provider: add one under aliases, or leave it out"),
+            ));
+        }
         let is_name = |name: &str| (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
         let strange = self.aliases.iter().find(|(_, names)| {
             names.values().any(|alias| !is_name(alias.of(Capability::Quotes)) || !is_name(alias.of(Capability::Bars)))
@@ -304,6 +315,8 @@ mod tests {
         assert_eq!(changed.provider[&ProviderId::Kraken].http, "http://127.0.0.1:9");
         assert_eq!(changed.provider[&ProviderId::Kraken].stream, table.provider[&ProviderId::Kraken].stream);
         assert_eq!(changed.order(Capability::Quotes), [ProviderId::Coinbase]);
+        let few = ProviderTable::read(SHIPPED, Some("watch = [\"BTCUSD\", \"AAPL\"]\n")).unwrap();
+        assert_eq!(few.aliases.keys().collect::<Vec<_>>(), ["AAPL", "BTCUSD"]);
     }
 
     #[test]
@@ -322,6 +335,7 @@ mod tests {
             ("[order]\nbars = [\"yahoo\", \"yahoo\"]\n", &["order.bars", "each once"]),
             ("[aliases.BTCUSD]\nyahoo = \"BTC USD\"\n", &["aliases.BTCUSD", "visible"]),
             ("refresh_seconds = 1\n", &["refresh_seconds", "15 to 600"]),
+            ("watch = [\"DOGE\"]\n", &["watch", "«DOGE»", "aliases"]),
             ("[order\n", &["not TOML"]),
         ] {
             let error = ProviderTable::read(SHIPPED, Some(own)).unwrap_err();
