@@ -125,6 +125,8 @@ impl ProvidersLink {
         };
         let thread = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
             executor.block_on(driver.run(arrived, stopped));
+            // A name that the system still looks for holds nobody up who wants to end.
+            executor.shutdown_background();
         })?;
         Ok(Self { shared, stop: Some(stop), thread: Some(thread) })
     }
