@@ -29,7 +29,8 @@ use pmax::domain::{
 use pmax::engine::{Command, EngineSettings, KillPhase, Seen, Setup, Ticket};
 use pmax::risk::{Acknowledged, Rules};
 use pmax::runtime::{
-    self, Feed, Frame, HISTORY, Home, KillLatch, Named, Request, RunTerms, Session, Speed, Wiring, contracts_of, wall_now,
+    self, Feed, Frame, HISTORY, HeardFrom, Home, KillLatch, Named, Request, RunTerms, Session, Speed, Wiring, contracts_of,
+    wall_now,
 };
 use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
 
@@ -175,7 +176,7 @@ fn session(folder: &Path, port: u16, spacing: Span) -> Session {
     demo.connect(Address { host: "127.0.0.1".to_owned(), port, path: "/demo".to_owned(), tls: None }, "bench");
     let capital = Money::whole(100_000, Currency::USD).unwrap();
     let terms = RunTerms { seed: 1, capital, fresh: false, start: None };
-    let feed = Feed::Live { name: "live bench".to_owned(), home: &home, now: wall_now() };
+    let feed = Feed::Live { from: HeardFrom::Broker, name: "live bench".to_owned(), home: &home, now: wall_now() };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms).unwrap();
     let latch = KillLatch::new(home.kill_file());
     Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Times(1) }).unwrap()

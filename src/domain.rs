@@ -6,6 +6,7 @@
 //! text from outside is a [`CleanText`] or it is not in here.
 
 mod alert;
+mod decimal;
 mod fixed;
 mod ids;
 mod instrument;
@@ -22,6 +23,7 @@ mod time;
 mod trading;
 
 pub use alert::{Alert, AlertTopic, Severity};
+pub use decimal::Decimal;
 pub use fixed::{ArithmeticError, Currency, Money, ParseDecimalError, Price, Quantity, SCALE, Volume};
 pub use ids::{
     AccountId, AlertId, BrokerRef, DealId, InstrumentId, LedgerId, OrderId, PositionId, ProposalId, RunId, Sequence, SignalId,

@@ -48,7 +48,9 @@ mod wording;
 pub use book::{Activity, Book, KillPhase, SignalEntry, StateReason};
 pub use core::{Engine, EngineSettings, Outcome, Setup, StateHash};
 pub use effect::Effect;
-pub use event::{Command, Event, GateChange, Input, InputBody, LinkStands, RunInput, Seen, TapeRef, Ticket, WasClean};
+pub use event::{
+    Command, Event, GateChange, Input, InputBody, LinkStands, RunInput, Seen, ServedWhat, TapeRef, Ticket, WasClean,
+};
 pub use history::{BarHistory, MarketState, Series};
 pub use proposal::Proposal;
 pub use record::{

@@ -1,4 +1,4 @@
-//! Floor 5: where market events come from. Tapes of real history, and what a broker's own market says.
+//! Floor 5: where market events come from. Tapes of real history, what a broker's own market says, and what public providers say.
 //!
 //! A tape holds bars. For the eye, quotes are drawn inside each bar along a seeded path (see `path`), labelled *synthesised from bars*;
 //! signals and fills come from the bars alone. The room decides nothing about trading and reads no clock: pacing belongs to `runtime/`.
@@ -9,9 +9,12 @@ mod catalogue;
 mod live;
 mod path;
 mod player;
+pub mod providers;
 mod tape;
+mod told;
 
 pub use catalogue::{BUNDLED, bundled, load};
 pub use live::{LiveFeed, Silences};
 pub use player::Player;
 pub use tape::{SeriesMeta, Tape, TapeError, TapeMeta};
+pub use told::{ToldBars, ToldFeed};

@@ -9,6 +9,7 @@
 mod actions;
 mod app;
 mod candles;
+mod column;
 mod commandline;
 mod curve;
 mod draw;

@@ -10,6 +10,7 @@ use crate::cli::examples;
 use crate::cli::rehearsal::Rehearsal;
 use crate::domain::BrokerKind;
 use crate::portfolio::WINDOW;
+use crate::runtime::FeedKind;
 use crate::signals::By;
 
 /// pmax — a trading workstation that lives in a terminal.
@@ -34,6 +35,9 @@ pub struct Args {
     /// Tape to play: a name from `pmax tapes` or the path of a .parquet file
     #[arg(long, value_name = "NAME", global = true)]
     pub tape: Option<String>,
+    /// Where prices come from: `tape`, or `live`, public providers that need neither key nor account (paper account only)
+    #[arg(long, value_name = "KIND", value_parser = feed_kind, global = true)]
+    pub feed: Option<FeedKind>,
     /// Where orders go: `paper`, or `xapi`, a demo account (simulated inside this process where no host is configured)
     #[arg(long, value_name = "KIND", value_parser = broker_kind, global = true)]
     pub broker: Option<BrokerKind>,
@@ -473,6 +477,11 @@ pub struct SimXapi {
     /// Answer ping and getVersion before login
     #[arg(long)]
     pub answer_before_login: bool,
+}
+
+fn feed_kind(text: &str) -> Result<FeedKind, String> {
+    let known = [FeedKind::Tape, FeedKind::Live];
+    known.into_iter().find(|kind| kind.word() == text).ok_or_else(|| "write tape or live".to_owned())
 }
 
 fn broker_kind(text: &str) -> Result<BrokerKind, String> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::args::{Args, ExportAs, Format};
 use crate::cli::open::Base;
 use crate::cli::{DIFFERENT, Done, OK, ended, say};
-use crate::domain::{RunId, counted};
+use crate::domain::{BrokerKind, RunId, counted};
 use crate::engine::Setup;
 use crate::market::{Player, Tape};
 use crate::runtime::{self, Market, ReplayReport, Trouble, complain};
@@ -61,7 +61,10 @@ impl Lived {
                     "Check the folder's rights",
                 )
             })?;
-            let setup = base.live_setup();
+            let setup = match runtime::broker_of(&row) {
+                BrokerKind::Xapi => base.live_setup(),
+                BrokerKind::Paper => provider_setup(&base, &row)?,
+            };
             return Ok(Self { base, file, row, setup, feed: LivedFeed::Segment(path) });
         }
         if args.tape.is_none() {
@@ -86,6 +89,19 @@ impl Lived {
             LivedFeed::Segment(path) => Ok(Box::new(SegmentReader::open(path)?)),
         }
     }
+}
+
+/// The setup of a run that providers fed. With other instruments it would be another run.
+fn provider_setup(base: &Base, row: &RunRow) -> Result<Setup, Trouble> {
+    let table = base.providers()?;
+    if runtime::feed_name(&table, &base.instruments) == row.tape.name {
+        return Ok(base.provider_setup(&table));
+    }
+    Err(Trouble::new(
+        format!("{} watched other instruments than the table of providers names now", row.run),
+        "The journal was only read",
+        "Put the aliases of your providers.toml back as they were then",
+    ))
 }
 
 /// What a command says that needs a run.

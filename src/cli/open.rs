@@ -1,12 +1,14 @@
 //! What most commands need first: folders, configuration, tape, setup.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::args::Args;
 use crate::domain::{BrokerKind, Currency, InstrumentTable, MarketTime, Money, SeriesInfo};
 use crate::engine::{EngineSettings, Setup};
+use crate::market::providers::ProviderTable;
 use crate::market::{self, Tape};
-use crate::runtime::{self, Config, Home, Named, RunTerms, Speed, Trouble};
+use crate::runtime::{self, Config, FeedKind, Home, Named, RunTerms, Speed, Trouble};
 use crate::signals::{Script, Scripts};
 use crate::ui::Keymap;
 
@@ -17,6 +19,8 @@ pub struct Base {
     pub instruments: Arc<InstrumentTable>,
     /// Strategies of one's own.
     pub library: Arc<[Script]>,
+    /// Where a person's own table of providers is, if there is one.
+    providers: PathBuf,
 }
 
 impl Base {
@@ -34,8 +38,11 @@ impl Base {
         }
         let library = runtime::load_scripts(&file.with_file_name("strategies"), &config)?;
         let kind = args.broker.unwrap_or(config.broker.kind);
-        let base = Self { home, config, instruments: Arc::default(), library }.trading_at(kind)?;
+        config.feed.kind = args.feed.unwrap_or(config.feed.kind);
+        let providers = file.with_file_name("providers.toml");
+        let base = Self { home, config, instruments: Arc::default(), library, providers }.trading_at(kind)?;
         base.check_groups()?;
+        base.check_feed()?;
         Ok(base)
     }
 
@@ -47,6 +54,18 @@ impl Base {
                 let what = format!("«{stranger}» is not an instrument; did you mean {}?", known.unwrap_or_default());
                 return Err(self.config.refuse(&format!("groups.{group}"), &what));
             }
+        }
+        Ok(())
+    }
+
+    /// Two markets for one account would be two prices for one position.
+    fn check_feed(&self) -> Result<(), Trouble> {
+        if self.config.feed.kind == FeedKind::Live && self.config.broker.kind == BrokerKind::Xapi {
+            return Err(Trouble::new(
+                "Live prices of public providers are for the paper account: a demo account brings prices of its own",
+                "Nothing was started and nobody was asked",
+                "Use --feed tape with --broker xapi, or --feed live with --broker paper",
+            ));
         }
         Ok(())
     }
@@ -97,6 +116,16 @@ impl Base {
     pub fn live_setup(&self) -> Setup {
         let series = runtime::live_series(&self.instruments, &format!("xAPI, {}", self.config.xapi.host));
         self.setup_of(series)
+    }
+
+    /// The table of who is asked for live prices.
+    pub fn providers(&self) -> Result<ProviderTable, Trouble> {
+        runtime::load_providers(&self.providers, &self.instruments)
+    }
+
+    /// What an engine that hears these providers is made of.
+    pub fn provider_setup(&self, table: &ProviderTable) -> Setup {
+        self.setup_of(runtime::provider_series(table, &self.instruments))
     }
 
     fn setup_of(&self, series: Vec<SeriesInfo>) -> Setup {

@@ -13,8 +13,8 @@ use crate::domain::{BrokerKind, InstrumentTable, MarketTime, PositionSide, Price
 use crate::engine::Snapshot;
 use crate::orders::OrderState;
 use crate::runtime::{
-    self, AllocationDesk, Allocator, Feed, HISTORY, KillLatch, Practice, ScoresDesk, Session, Speed, Trouble, Wiring, complain,
-    install_panic_hook, on_death, open_ledger, open_run, run_to_take_up, wall_now,
+    self, AllocationDesk, Allocator, Feed, FeedKind, HISTORY, HeardFrom, KillLatch, Practice, ScoresDesk, Session, Speed,
+    Trouble, Wiring, complain, install_panic_hook, on_death, open_ledger, open_run, run_to_take_up, wall_now,
 };
 use crate::ui::{self, Context, Ended, Keeper, Overlay, ScreenFile, Start, TerminalProblem, UiState};
 
@@ -78,7 +78,7 @@ fn no_screen(problem: &TerminalProblem) -> Trouble {
 
 /// Who computes target allocations from the tape's history; nobody on a live market.
 fn allocation_desk(base: &Base) -> Result<Option<AllocationDesk>, Trouble> {
-    if is_live(base) {
+    if is_live(base) || base.config.feed.kind == FeedKind::Live {
         return Ok(None);
     }
     let tape = base.tape()?;
@@ -102,6 +102,9 @@ fn is_live(base: &Base) -> bool {
 
 /// Opens ledger, tape and run, and starts the engine.
 pub fn start_session(base: &Base, args: &Args) -> Result<Session, Trouble> {
+    if base.config.feed.kind == FeedKind::Live {
+        return start_on_providers(base, args);
+    }
     if is_live(base) {
         return start_live(base, args);
     }
@@ -118,7 +121,8 @@ fn start_live(base: &Base, args: &Args) -> Result<Session, Trouble> {
     let (file, setup, now) = (open_ledger(&base.home)?, base.live_setup(), wall_now());
     let host = &base.config.xapi.host;
     let name = format!("live {host} {}", base.config.xapi.account);
-    let (feed, mut terms) = (Feed::Live { name, home: &base.home, now }, base.terms(args)?);
+    let feed = Feed::Live { from: HeardFrom::Broker, name, home: &base.home, now };
+    let mut terms = base.terms(args)?;
     terms.start = None;
     let (opened, demo) = if run_to_take_up(&file, &feed, &setup, &terms)?.is_some() {
         let opened = open_run(file, &feed, &setup, &terms)?;
@@ -132,6 +136,25 @@ fn start_live(base: &Base, args: &Args) -> Result<Session, Trouble> {
     };
     let latch = KillLatch::new(base.home.kill_file());
     Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Times(1) })
+}
+
+/// Opens a paper run on what public providers say.
+fn start_on_providers(base: &Base, args: &Args) -> Result<Session, Trouble> {
+    if args.from.is_some() || args.speed.is_some() || args.rehearse.is_some() {
+        return Err(Trouble::new(
+            "A live market begins now and runs at its own pace",
+            "Nothing was started and nobody was asked",
+            "Leave out --from and --speed, or play a tape with --feed tape",
+        ));
+    }
+    let (table, now) = (base.providers()?, wall_now());
+    let setup = base.provider_setup(&table);
+    let name = runtime::feed_name(&table, &base.instruments);
+    let feed = Feed::Live { from: HeardFrom::Providers, name, home: &base.home, now };
+    let mut opened = open_run(open_ledger(&base.home)?, &feed, &setup, &base.terms(args)?)?;
+    runtime::connect_providers(&mut opened, table, &base.instruments, &base.home)?;
+    let latch = KillLatch::new(base.home.kill_file());
+    Session::start(opened, Wiring { analyst: None, broker: None, latch, speed: Speed::Times(1) })
 }
 
 /// The broker of a run on a tape; the engine thread makes the paper exchange itself.

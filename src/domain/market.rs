@@ -141,15 +141,17 @@ impl MarketEvent {
     }
 }
 
-/// Bid and ask that a broker's own market says.
+/// A price that a broker's own market or a provider says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VenueQuote {
     /// Which instrument.
     pub instrument: InstrumentId,
-    /// What a seller gets.
-    pub bid: Price,
-    /// What a buyer pays.
-    pub ask: Price,
+    /// The price that values and bars go by: the last trade, or the bid where only bid and ask are said.
+    pub last: Price,
+    /// What a seller gets, where it is said.
+    pub bid: Option<Price>,
+    /// What a buyer pays, where it is said.
+    pub ask: Option<Price>,
     /// When, by the venue's clock.
     pub at: WallTime,
 }

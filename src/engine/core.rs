@@ -178,6 +178,9 @@ impl Engine {
             InputBody::Broker(report) => self.decide_on_report(report, outcome),
             InputBody::Commentary(comment) => self.record(Record::Commentary(comment.clone()), outcome),
             InputBody::Feed { silent, heard, missed } => self.decide_on_feed(silent, heard, missed, outcome),
+            InputBody::Served { what, instruments, from, to, why } => {
+                self.decide_on_served(*what, instruments, (from, to), why, outcome);
+            }
             InputBody::Link { stands, words } => self.decide_on_link(*stands, words, outcome),
             InputBody::Timer => {}
         }

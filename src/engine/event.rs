@@ -57,6 +57,19 @@ pub enum InputBody {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missed: Vec<Missed>,
     },
+    /// Another provider of a live market serves some instruments from now on.
+    Served {
+        /// With what.
+        what: ServedWhat,
+        /// Which instruments.
+        instruments: Vec<InstrumentId>,
+        /// Who served before.
+        from: String,
+        /// Who serves now.
+        to: String,
+        /// Why, in words.
+        why: String,
+    },
     /// The way to a remote broker was lost, or is there again.
     Link {
         /// How it stands.
@@ -66,6 +79,16 @@ pub enum InputBody {
     },
     /// A deadline the engine had asked for has passed.
     Timer,
+}
+
+/// What a provider serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServedWhat {
+    /// Prices.
+    Quotes,
+    /// Closed bars.
+    Bars,
 }
 
 /// How the way to a remote broker stands.

@@ -1,14 +1,17 @@
 //! What is said about the sources themselves: silence, missing minutes, the way to a broker.
 
-use crate::domain::{AlertTopic, Bar, InstrumentId, Missed, Severity, counted, new_york};
+use crate::domain::{AlertTopic, Bar, BrokerKind, InstrumentId, Missed, Severity, counted, new_york};
 use crate::engine::breaking::Moved;
 use crate::engine::quality::Holes;
 use crate::engine::record::{Record, TradingRecord};
-use crate::engine::{Engine, LinkStands, Outcome};
+use crate::engine::{Engine, LinkStands, Outcome, ServedWhat};
 use crate::risk::Metric;
 
 /// Length of a minute in nanoseconds.
 const MINUTE: i64 = 60_000_000_000;
+
+/// Instruments that one alert names.
+const NAMED: usize = 5;
 
 impl Engine {
     pub(super) fn decide_on_feed(
@@ -25,8 +28,12 @@ impl Engine {
         for Missed { instrument, from, until } in missed.iter().copied() {
             let minutes = usize::try_from((until.0 - from.0) / MINUTE).unwrap_or(0);
             let (symbol, minutes) = (self.instruments.symbol(instrument), counted(minutes, "minute"));
+            let why = match self.settings.broker {
+                BrokerKind::Paper => "no provider tells them any more",
+                BrokerKind::Xapi => "the broker's chart did not come",
+            };
             let text = format!(
-                "{symbol}: {minutes} from {} New York on are missing, the broker's chart did not come: the next bar follows upon a hole",
+                "{symbol}: {minutes} from {} New York on are missing, {why}: the next bar follows upon a hole",
                 new_york().to_datetime(from.timestamp()).strftime("%Y-%m-%d %H:%M")
             );
             self.raise(Severity::Warning, AlertTopic::Market, Some(instrument), text, outcome);
@@ -36,6 +43,29 @@ impl Engine {
                 self.trip_breakers(Moved::Bar(instrument), outcome);
             }
         }
+    }
+
+    /// Another provider's prices are not a move of the market, and whoever reads them must know whose they are.
+    pub(super) fn decide_on_served(
+        &mut self,
+        what: ServedWhat,
+        instruments: &[InstrumentId],
+        (from, to): (&str, &str),
+        why: &str,
+        outcome: &mut Outcome,
+    ) {
+        let what = match what {
+            ServedWhat::Quotes => "prices",
+            ServedWhat::Bars => "bars",
+        };
+        let names: Vec<String> = instruments.iter().take(NAMED).map(|id| self.instruments.symbol(*id)).collect();
+        let more = match instruments.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let text = format!("{}{more}: {what} come from {to} instead of {from} ({why})", names.join(", "));
+        let about = if let [one] = instruments { Some(*one) } else { None };
+        self.raise(Severity::Info, AlertTopic::Market, about, text, outcome);
     }
 
     /// Whether a breaker watches the quality of data. Runs of before it did have no such state.

@@ -216,7 +216,8 @@ impl Exchange {
             MarketEvent::Quoted { .. } => {}
             MarketEvent::BarOpened { instrument, open, stamp } => {
                 self.expire(stamp.known_at, out);
-                self.on_open(*instrument, *open, stamp.known_at, out);
+                // Also where it is told late, as on a live market: what came after the open does not trade at it.
+                self.on_open(*instrument, *open, stamp.event_at, out);
             }
             MarketEvent::BarClosed { bar, stamp } => {
                 // What ended before the close takes no part in the bar: nobody knows which of its prices came first.

@@ -144,7 +144,7 @@ impl LiveFeed {
     }
 
     fn quote(&mut self, quote: VenueQuote, now: WallTime) {
-        let VenueQuote { instrument, bid, ask, at } = quote;
+        let VenueQuote { instrument, last, bid, ask, at } = quote;
         let minute = minute_of(at);
         let Some(line) = self.lines.get_mut(&instrument) else { return };
         // The venue does not promise an order: an older quote says nothing new.
@@ -161,13 +161,13 @@ impl LiveFeed {
         let known = self.known_from(now);
         let Some(line) = self.lines.get_mut(&instrument) else { return };
         let is_new = line.forming.is_none();
-        let bar = line.forming.get_or_insert(forming(instrument, minute, bid));
-        (bar.high, bar.low, bar.close) = (bar.high.max(bid), bar.low.min(bid), bid);
+        let bar = line.forming.get_or_insert(forming(instrument, minute, last));
+        (bar.high, bar.low, bar.close) = (bar.high.max(last), bar.low.min(last), last);
         let stamp = MarketStamp { event_at: MarketTime(at.0), known_at: known, received_at: Some(now) };
         if is_new {
             self.ready.push_back(MarketEvent::BarOpened {
                 instrument,
-                open: bid,
+                open: last,
                 stamp: MarketStamp { event_at: minute, ..stamp },
             });
         }
@@ -175,7 +175,7 @@ impl LiveFeed {
             self.dropped += 1;
             return;
         }
-        let quote = Quote { instrument, last: bid, bid: Some(bid), ask: Some(ask), origin: QuoteOrigin::Venue };
+        let quote = Quote { instrument, last, bid, ask, origin: QuoteOrigin::Venue };
         self.ready.push_back(MarketEvent::Quoted { quote, stamp });
     }
 
@@ -266,7 +266,7 @@ mod tests {
 
     fn quote(seconds: i64, bid: i64) -> VenueNews {
         let (bid, ask) = (Price::from_nanos(bid), Price::from_nanos(bid + 9));
-        VenueNews::Quote(VenueQuote { instrument: EURO, bid, ask, at: at(seconds) })
+        VenueNews::Quote(VenueQuote { instrument: EURO, last: bid, bid: Some(bid), ask: Some(ask), at: at(seconds) })
     }
 
     fn bar(minute: i64, close: i64) -> Bar {

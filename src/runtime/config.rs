@@ -22,6 +22,7 @@ use crate::runtime::config::layers::Origins;
 use crate::runtime::config::rules::Misfit;
 use crate::signals::{Gates, PlanGates, Scripts, StrategySettings};
 
+pub(in crate::runtime) use layers::line_at;
 pub use layers::nearest;
 
 /// The files that hold every setting with its default, each with sections of its own.
@@ -34,6 +35,8 @@ const DEFAULTS: [(&str, &str); 2] = [
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Where prices come from.
+    pub feed: FeedSettings,
     /// Which tape and how fast.
     pub tape: TapeSettings,
     /// The paper account.
@@ -79,6 +82,34 @@ impl Config {
     /// Trouble with a setting that only somebody else can judge (an action, a symbol), naming the place it was written at.
     pub fn refuse(&self, path: &str, what: &str) -> Trouble {
         self.origins.blame(&Misfit(vec![(path.to_owned(), format!("{path}: {what}"))]))
+    }
+}
+
+/// `[feed]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedSettings {
+    /// A tape, or live markets.
+    pub kind: FeedKind,
+}
+
+/// Where prices come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FeedKind {
+    /// A tape, or the market of a demo account's broker.
+    Tape,
+    /// Public providers.
+    Live,
+}
+
+impl FeedKind {
+    /// As it is written in a configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Tape => "tape",
+            Self::Live => "live",
+        }
     }
 }
 

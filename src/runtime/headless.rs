@@ -152,6 +152,7 @@ impl Headless {
             },
             journal: JournalHealth { last_seq: self.records, waiting: 0, last_commit: std::time::Duration::ZERO, failure: None },
             link: None,
+            feed: None,
             answers: self.answers.clone(),
         }
     }

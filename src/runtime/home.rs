@@ -79,6 +79,11 @@ impl Home {
         Ok(folder.join(format!("{run}.segment")))
     }
 
+    /// Counts of requests to providers of market data.
+    pub fn requests_file(&self) -> PathBuf {
+        self.state.join("requests.json")
+    }
+
     /// The trial ledger.
     pub fn trials_file(&self) -> PathBuf {
         self.state.join("trials.db")

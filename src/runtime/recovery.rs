@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::domain::{BrokerKind, InstrumentId, LedgerId, MarketEvent, MarketTime, Money, RunId, WallTime};
 use crate::engine::{Engine, EngineSettings, InputBody, RunInput, Setup, TapeRef, WasClean};
-use crate::market::{LiveFeed, Player, Tape};
+use crate::market::{LiveFeed, Player, Tape, ToldFeed};
 use crate::runtime::gates::changed_since_last_run;
-use crate::runtime::source::{HISTORY, Source};
+use crate::runtime::source::{HISTORY, Providers, Source};
 use crate::runtime::{Home, Trouble};
 use crate::store::{Body, LedgerFile, RunRow, RunStatus, Segment, SegmentReader, StoreError, TapePlays};
 
@@ -36,8 +36,10 @@ pub struct Opened {
 pub enum Feed<'a> {
     /// A tape.
     Tape(&'a Tape),
-    /// A broker's own market, recorded in segments.
+    /// A market that is heard while it happens, recorded in segments.
     Live {
+        /// Who tells of it.
+        from: HeardFrom,
         /// Its name in the journal: another host is another run.
         name: String,
         /// The files.
@@ -45,6 +47,15 @@ pub enum Feed<'a> {
         /// Now.
         now: WallTime,
     },
+}
+
+/// Who tells of a live market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeardFrom {
+    /// The broker itself: bars are built from its quotes.
+    Broker,
+    /// Public providers, who tell bars.
+    Providers,
 }
 
 /// Opens the ledger for writing, creating it where there is none.
@@ -150,10 +161,18 @@ fn begin(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> 
     };
     let (source, segment) = match feed {
         Feed::Tape(tape) => (Source::Tape(Player::new(tape, terms.seed)), None),
-        Feed::Live { home, now, .. } => {
-            let since = MarketTime(now.0 - HISTORY);
-            let feed = LiveFeed::new(setup.series.iter().map(|series| (series.instrument, since)), since);
-            (Source::Live(feed), Some(Segment::create(&segment_path(home, run)?)?))
+        Feed::Live { home, now, from, .. } => {
+            let source = match from {
+                HeardFrom::Broker => {
+                    let since = MarketTime(now.0 - HISTORY);
+                    Source::Live(LiveFeed::new(setup.series.iter().map(|series| (series.instrument, since)), since))
+                }
+                HeardFrom::Providers => {
+                    let lines = setup.series.iter().map(|series| (series.instrument, None));
+                    Source::Providers(Providers::new(ToldFeed::new(lines, MarketTime(0))))
+                }
+            };
+            (source, Some(Segment::create(&segment_path(home, run)?)?))
         }
     };
     Ok(Opened { engine: Engine::new(setup), source, segment, file, run, first, gates_changed, plays: TapePlays::On })
@@ -167,11 +186,11 @@ fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Res
             restore(&mut engine, &mut player, &file, row.run)?;
             (Source::Tape(player), None)
         }
-        Feed::Live { home, .. } => {
+        Feed::Live { home, from, .. } => {
             let path = segment_path(home, row.run)?;
             restore(&mut engine, &mut SegmentReader::open(&path)?, &file, row.run)?;
             let segment = Segment::resume(&path, engine.market().consumed())?;
-            (Source::Live(feed_after(&engine)), Some(segment))
+            (feed_after(&engine, *from), Some(segment))
         }
     };
     let was_clean = match row.status {
@@ -194,11 +213,18 @@ fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Res
 }
 
 /// A feed that goes on where an engine stands.
-fn feed_after(engine: &Engine) -> LiveFeed {
+fn feed_after(engine: &Engine, from: HeardFrom) -> Source {
     let market = engine.market();
-    let closed = |bars: &crate::engine::BarHistory| bars.last(1).first().map_or(MarketTime(0), |bar| bar.close_at);
-    let lines: Vec<(InstrumentId, MarketTime)> = market.iter().map(|series| (series.instrument, closed(&series.bars))).collect();
-    LiveFeed::new(lines.into_iter(), market.now())
+    let closed = |bars: &crate::engine::BarHistory| bars.last(1).first().map(|bar| bar.close_at);
+    let lines: Vec<(InstrumentId, Option<MarketTime>)> =
+        market.iter().map(|series| (series.instrument, closed(&series.bars))).collect();
+    match from {
+        HeardFrom::Broker => {
+            let lines = lines.into_iter().map(|(id, closed)| (id, closed.unwrap_or_default()));
+            Source::Live(LiveFeed::new(lines, market.now()))
+        }
+        HeardFrom::Providers => Source::Providers(Providers::new(ToldFeed::new(lines.into_iter(), market.now()))),
+    }
 }
 
 /// Applies a run's recorded decisions to a fresh engine, with its market in step.

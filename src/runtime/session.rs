@@ -20,8 +20,9 @@ use tokio::sync::watch;
 
 use crate::broker::{Broker, Paper, Standing, Wake};
 use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, Mode, TradingState, VenueNews, WallTime};
-use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, Snapshot, SnapshotRequest};
+use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, ServedWhat, Snapshot, SnapshotRequest};
 use crate::market::Silences;
+use crate::market::providers::{Capability, Served};
 use crate::runtime::journal::{Batch, Journal};
 use crate::runtime::pace::Pace;
 use crate::runtime::recovery::Opened;
@@ -220,6 +221,7 @@ impl Running {
         let mut broker = wiring.broker.unwrap_or_else(|| Box::new(Paper::new(terms, book.ledger().currency())));
         let is_woken = Arc::new(AtomicBool::new(false));
         broker.wake_with(waker(&requests, &is_woken));
+        source.wake_with(waker(&requests, &is_woken));
         let journal = Journal::start(file, segment, run)?;
         let (now, show) = (Instant::now(), SnapshotRequest::default());
         let frame = Frame {
@@ -237,6 +239,7 @@ impl Running {
             },
             journal: JournalHealth { last_seq: 0, waiting: 0, last_commit: Duration::ZERO, failure: None },
             link: broker.link(),
+            feed: source.view(),
             answers: VecDeque::new(),
         };
         let (frames, _) = watch::channel(Arc::new(frame));
@@ -335,6 +338,14 @@ impl Running {
         let Silences { silent, heard, missed } = self.source.hear(&mut self.news, wall_now());
         if !silent.is_empty() || !heard.is_empty() || !missed.is_empty() {
             self.input(InputBody::Feed { silent, heard, missed });
+        }
+        for Served { capability, instruments, from, to, why } in self.source.take_served() {
+            let what = match capability {
+                Capability::Quotes => ServedWhat::Quotes,
+                Capability::Bars => ServedWhat::Bars,
+            };
+            let (from, to) = (from.name().to_owned(), to.name().to_owned());
+            self.input(InputBody::Served { what, instruments, from, to, why });
         }
         self.look_at_link();
     }

@@ -74,6 +74,7 @@ const fn kind(body: &Body) -> &'static str {
             InputBody::Broker(_) => "input.broker",
             InputBody::Commentary(_) => "input.commentary",
             InputBody::Feed { .. } => "input.feed",
+            InputBody::Served { .. } => "input.served",
             InputBody::Link { .. } => "input.link",
             InputBody::Timer => "input.timer",
         },

@@ -21,7 +21,7 @@ pub(super) fn project(transaction: &Transaction<'_>, ledger: LedgerId, run: RunI
         Body::Input(input) => match &input.body {
             InputBody::Run(input) => project_run(transaction, run, input),
             InputBody::Command { .. } | InputBody::Broker(_) | InputBody::Commentary(_) => Ok(()),
-            InputBody::Feed { .. } | InputBody::Link { .. } | InputBody::Timer => Ok(()),
+            InputBody::Feed { .. } | InputBody::Served { .. } | InputBody::Link { .. } | InputBody::Timer => Ok(()),
         },
         Body::Record(record) => match record {
             Record::Order(record) => project_order(transaction, ledger, run, record, at),

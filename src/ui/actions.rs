@@ -72,6 +72,7 @@ actions! {
     Equity, "equity", View, ["e"], "equity curve and results by day";
     Activity, "log", View, ["l"], "activity log";
     Broker, "broker", View, ["shift-b"], "the broker: link, account, what is held back and why";
+    Feed, "feed", View, ["shift-p"], "providers: who serves what and why, and what is left";
     Target, "target", View, ["shift-t"], "target allocation beside the book: information, not an order";
     Scores, "scores", View, ["shift-s"], "scorecards of the signals: right, after cost, chances";
     Gates, "gates", View, ["shift-g"], "gates and stages: what the record of this account may do";

@@ -5,8 +5,8 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::widgets::{Block, BorderType, Widget};
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::{Duration, MarketTime, Mode, WallTime, counted};
-use crate::engine::Snapshot;
+use crate::domain::{Duration, Mode, WallTime, counted};
+use crate::engine::{QuoteRow, Snapshot};
 use crate::runtime::Frame;
 use crate::ui::actions::ActionId;
 use crate::ui::format;
@@ -41,20 +41,24 @@ impl Picture<'_> {
         &self.frame.snapshot
     }
 
-    /// How old what was known then is: by the wall's clock where the market is heard while it happens, also while nothing is heard; by
-    /// the tape's else.
-    pub fn age_of(&self, known_at: MarketTime) -> Duration {
-        if self.live.playback.is_live() {
-            self.now.since(WallTime(known_at.0))
-        } else {
-            self.snapshot().market_now.since(known_at)
-        }
+    /// How old a price is: by the wall's clock where the market is heard while it happens, also while nothing is heard, and from when its
+    /// provider says that it was; by the tape's time else.
+    pub fn age_of(&self, row: &QuoteRow) -> Duration {
+        self.age_in(self.frame, row)
     }
 
     /// The same for the latest picture, which dialogs show also while the screen is frozen.
-    pub fn age_of_live(&self, known_at: MarketTime) -> Duration {
-        let is_live = self.live.playback.is_live();
-        if is_live { self.now.since(WallTime(known_at.0)) } else { self.live.snapshot.market_now.since(known_at) }
+    pub fn age_of_live(&self, row: &QuoteRow) -> Duration {
+        self.age_in(self.live, row)
+    }
+
+    fn age_in(&self, frame: &Frame, row: &QuoteRow) -> Duration {
+        let served = frame.feed.as_ref().and_then(|feed| feed.served.iter().find(|one| one.instrument == row.instrument));
+        match served.and_then(|one| one.priced_at) {
+            Some(at) => self.now.since(at),
+            None if self.live.playback.is_live() => self.now.since(WallTime(row.known_at.0)),
+            None => frame.snapshot.market_now.since(row.known_at),
+        }
     }
 
     /// A role's style.
@@ -108,6 +112,7 @@ fn body(picture: &Picture<'_>, area: Rect, class: Class, buffer: &mut Buffer) {
         View::Equity => panes::equity::draw(picture, area, buffer),
         View::Activity => panes::activity::draw(picture, area, buffer),
         View::Broker => panes::broker::draw(picture, area, buffer),
+        View::Feed => panes::feed::draw(picture, area, buffer),
         View::Allocation => panes::allocation::draw(picture, area, buffer),
         View::Scores => panes::scores::draw(picture, area, buffer),
         View::Gates => panes::gates::draw(picture, area, buffer),

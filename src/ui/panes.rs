@@ -7,6 +7,7 @@ pub mod broker;
 pub mod commentary;
 pub mod detail;
 pub mod equity;
+pub mod feed;
 pub mod gates;
 pub mod positions;
 pub mod quotes;

@@ -48,6 +48,8 @@ pub enum View {
     Activity,
     /// The broker.
     Broker,
+    /// The providers of live prices.
+    Feed,
     /// The target allocation.
     Allocation,
     /// The signals' scorecards.

@@ -252,6 +252,20 @@ fn a_market_order_never_fills_at_the_bar_that_was_already_open() {
 }
 
 #[test]
+fn an_open_that_is_told_late_trades_only_with_orders_from_before_it() {
+    let mut market = Market::new();
+    let (open, told) = (hour(0, 14), MarketTime(hour(0, 14).0 + MINUTE / 10));
+    market.place(buy(1, 10, OrderKind::Market));
+    market.now = MarketTime(open.0 + MINUTE / 20);
+    market.place(buy(4, 10, OrderKind::Market));
+    let stamp = MarketStamp { event_at: open, known_at: told, received_at: None };
+    let mut reports = Vec::new();
+    market.exchange.on_market(&MarketEvent::BarOpened { instrument: INSTRUMENT, open: price(100), stamp }, &mut reports);
+    assert_eq!(market.said(&reports), ["o1 BUY 10 at 101"], "the second one is younger than the price");
+    assert_eq!(market.fills[0].at, open);
+}
+
+#[test]
 fn resting_orders_do_not_see_the_bar_that_was_already_open() {
     let mut market = Market::new();
     market.open(100);

@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pmax::domain::{Duration, MarketTime, WallTime};
 use pmax::engine::{Command, Setup, SnapshotRequest};
 use pmax::market::Tape;
-use pmax::runtime::{Allocator, Frame, Headless, LinkView, Palette};
+use pmax::runtime::{Allocator, FeedView, Frame, Headless, LinkView, Palette};
 use pmax::ui::{self, Context, Effect, Event, Keymap, Picture, Scene, Theme, UiState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -23,6 +23,8 @@ pub struct Stage {
     pub quits: bool,
     /// How the way to a broker stands, as if there were one.
     pub link: Option<LinkView>,
+    /// Who serves prices, as if providers did.
+    pub feed: Option<FeedView>,
 }
 
 impl Stage {
@@ -33,7 +35,7 @@ impl Stage {
             groups: BTreeMap::from([("metals".to_owned(), vec!["XAUUSD".to_owned()])]),
         };
         let state = UiState { palette, ..UiState::default() };
-        Self { world, state, context, size, quits: false, link: None }
+        Self { world, state, context, size, quits: false, link: None, feed: None }
     }
 
     pub fn now(&self) -> WallTime {
@@ -47,7 +49,7 @@ impl Stage {
     }
 
     pub fn event(&mut self, event: &Event) -> Vec<Effect> {
-        let frame = Arc::new(Frame { link: self.link.clone(), ..self.world.frame(&self.show()) });
+        let frame = Arc::new(Frame { link: self.link.clone(), feed: self.feed.clone(), ..self.world.frame(&self.show()) });
         let scene = Scene { frame: &frame, context: &self.context, now: self.now(), size: self.size };
         let effects = ui::update(&mut self.state, event, scene);
         for effect in &effects {
@@ -82,7 +84,7 @@ impl Stage {
     }
 
     pub fn buffer(&self) -> Buffer {
-        let frame = Frame { link: self.link.clone(), ..self.world.frame(&self.show()) };
+        let frame = Frame { link: self.link.clone(), feed: self.feed.clone(), ..self.world.frame(&self.show()) };
         let theme = Theme::new(self.state.palette);
         let (now, heartbeat) = (self.now(), Duration(0));
         let picture = Picture { state: &self.state, frame: &frame, live: &frame, context: &self.context, theme, now, heartbeat };

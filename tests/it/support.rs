@@ -21,6 +21,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 pub mod fault_proxy;
+pub mod market_server;
 pub mod pty;
 
 /// Runs the binary to its end without a terminal: standard input is empty, both outputs are captured.

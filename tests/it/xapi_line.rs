@@ -13,7 +13,7 @@ use pmax::engine::{Command, Seen, Ticket};
 use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
 use pmax::runtime::{
-    self, Feed, Frame, HISTORY, Home, KillLatch, Request, RunTerms, Session, Speed, Wiring, contracts_of, wall_now,
+    self, Feed, Frame, HISTORY, HeardFrom, Home, KillLatch, Request, RunTerms, Session, Speed, Wiring, contracts_of, wall_now,
 };
 use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
 
@@ -68,7 +68,7 @@ fn start(folder: &Path, port: u16) -> Session {
     demo.connect(Address { host: "127.0.0.1".to_owned(), port, path: "/demo".to_owned(), tls: None }, "line");
     let capital = Money::whole(100_000, Currency::USD).unwrap();
     let terms = RunTerms { seed: 1, capital, fresh: false, start: None };
-    let feed = Feed::Live { name: "live line".to_owned(), home: &home, now: wall_now() };
+    let feed = Feed::Live { from: HeardFrom::Broker, name: "live line".to_owned(), home: &home, now: wall_now() };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms).unwrap();
     let latch = KillLatch::new(home.kill_file());
     Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Max }).unwrap()

@@ -17,8 +17,8 @@ use pmax::market::Player;
 use pmax::orders::OrderState;
 use pmax::risk::{Acknowledged, Approved};
 use pmax::runtime::{
-    self, Feed, Frame, HISTORY, Home, KillLatch, Market, Practice, Request, RunTerms, Session, Speed, TapeControl, Trouble,
-    Wiring, contracts_of, wall_now,
+    self, Feed, Frame, HISTORY, HeardFrom, Home, KillLatch, Market, Practice, Request, RunTerms, Session, Speed, TapeControl,
+    Trouble, Wiring, contracts_of, wall_now,
 };
 use pmax::simulator::{Catalogue, Faults, Identity, Listen, Prices, ServerHandle, Settings, Variants};
 use pmax::store::{LedgerFile, SegmentReader};
@@ -241,7 +241,7 @@ fn live(folder: &Path, port: u16, certificate: &Path, server_name: &str) -> Sess
     demo.quote_markets(MarketTime(wall_now().0 - HISTORY));
     let tls = Some(Tls::new(Some(certificate)).unwrap());
     demo.connect(Address { host: server_name.to_owned(), port, path: "/demo".to_owned(), tls }, server_name);
-    let feed = Feed::Live { name: "live test".to_owned(), home: &home, now: wall_now() };
+    let feed = Feed::Live { from: HeardFrom::Broker, name: "live test".to_owned(), home: &home, now: wall_now() };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms()).unwrap();
     let latch = KillLatch::new(home.kill_file());
     Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Max }).unwrap()

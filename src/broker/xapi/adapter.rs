@@ -16,8 +16,8 @@ mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::broker::xapi::Decimal;
 use crate::broker::xapi::client::{Ask, AskId, ClientEvent};
-use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::{Status, Trade};
 use crate::domain::{
     BrokerReport, CleanText, Contract, InstrumentId, LedgerId, MarketTime, OrderId, OrderKind, OrderSide, PositionId, Price,

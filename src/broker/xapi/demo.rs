@@ -246,7 +246,7 @@ impl Demo {
         let Some(instrument) = self.instrument_of(&tick.symbol).filter(|_| tick.level == 0) else { return };
         let Some(news) = self.news.as_mut().filter(|news| news.len() < NEWS) else { return };
         let (bid, ask, at) = (tick.bid.price(), tick.ask.price(), WallTime(tick.timestamp.saturating_mul(1_000_000)));
-        news.push(VenueNews::Quote(VenueQuote { instrument, bid, ask, at }));
+        news.push(VenueNews::Quote(VenueQuote { instrument, last: bid, bid: Some(bid), ask: Some(ask), at }));
     }
 
     fn note_candles(&mut self, symbol: &str, candles: &[Candle]) {

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::broker::xapi::number::Decimal;
+use crate::broker::xapi::Decimal;
 use crate::domain::{CleanText, Price, SCALE};
 
 /// The protocol's server cuts at 1 kB; nothing longer is ever sent.

@@ -147,7 +147,7 @@ fn lines_of(text: &str, parsed: &DeTable<'_>) -> BTreeMap<String, usize> {
 }
 
 /// The line of a byte, counted from 1.
-pub(super) fn line_at(text: &str, byte: usize) -> usize {
+pub(in crate::runtime) fn line_at(text: &str, byte: usize) -> usize {
     // An error at the end of a line may point behind its line feed.
     let before = text.get(..byte.min(text.trim_end().len())).unwrap_or("");
     before.matches('\n').count() + 1

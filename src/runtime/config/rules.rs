@@ -32,7 +32,8 @@ enum Takes {
 /// One row: a setting's path and what it takes.
 struct Rule(&'static str, Takes);
 
-const RULES: [Rule; 72] = [
+const RULES: [Rule; 73] = [
+    Rule("feed.kind", Takes::OneOf(&["tape", "live"])),
     Rule("tape.name", Takes::Text),
     Rule("tape.seed", Takes::Whole(0, 4_294_967_295)),
     Rule("tape.speed", Takes::Whole(0, 1_000_000_000)),
@@ -235,8 +236,8 @@ mod tests {
     use super::*;
     use crate::domain::BrokerKind;
     use crate::risk::OppositeOrders;
-    use crate::runtime::Palette;
     use crate::runtime::config::defaults;
+    use crate::runtime::{FeedKind, Palette};
 
     #[test]
     fn every_setting_has_a_rule_and_its_default_keeps_it() {
@@ -258,6 +259,7 @@ mod tests {
             for word in words {
                 let value = Value::String((*word).to_owned());
                 let is_read = match path {
+                    "feed.kind" => FeedKind::deserialize(value).is_ok(),
                     "broker.kind" => BrokerKind::deserialize(value).is_ok(),
                     "screen.palette" => Palette::deserialize(value).is_ok(),
                     "risk.opposite_orders" => OppositeOrders::deserialize(value).is_ok(),

@@ -32,8 +32,11 @@ impl Running {
         if self.link_watch.at.elapsed() < LINK_EVERY {
             return;
         }
-        if let Some(link) = self.broker.link() {
+        let link = self.broker.link();
+        if link.is_some() || self.source.is_live() {
             (self.link_watch.at, self.is_dirty) = (Instant::now(), true);
+        }
+        if let Some(link) = link {
             self.note_link(&link);
         }
     }

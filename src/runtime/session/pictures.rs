@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::broker::LinkView;
 use crate::domain::{MarketTime, WallTime};
 use crate::engine::Snapshot;
+use crate::market::providers::FeedView;
 use crate::runtime::Speed;
 use crate::runtime::session::{FRAME_EVERY, HOLD_AT_MOST, Running};
 
@@ -55,6 +56,8 @@ pub struct Frame {
     pub journal: JournalHealth,
     /// The way to a remote broker, if the run trades with one.
     pub link: Option<LinkView>,
+    /// Who serves what, if providers feed the run.
+    pub feed: Option<FeedView>,
     /// Answers to what the screen asked last, oldest first.
     pub answers: VecDeque<Answer>,
 }
@@ -93,6 +96,7 @@ impl Running {
             playback: self.playback(),
             journal: self.health(),
             link: self.broker.link(),
+            feed: self.source.view(),
             answers: self.answers.clone(),
         };
         let batches = self.journal.sent() + self.overflow.len() as u64;

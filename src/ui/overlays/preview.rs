@@ -100,7 +100,7 @@ fn order(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) {
     page.put(buffer, &what, Role::Accent);
     let row = picture.live.snapshot.quotes.iter().find(|row| row.instrument == request.instrument);
     let priced = row.filter(|row| row.last.is_some());
-    let age = priced.map_or_else(|| format::NOT_AVAILABLE.to_owned(), |row| format::age(picture.age_of_live(row.known_at)));
+    let age = priced.map_or_else(|| format::NOT_AVAILABLE.to_owned(), |row| format::age(picture.age_of_live(row)));
     let name = known.map_or("", |known| known.name.as_str());
     page.put(
         buffer,
@@ -358,7 +358,13 @@ fn quit(page: &mut Page<'_, '_>, buffer: &mut Buffer) {
     page.put(buffer, &format!("Left working: {orders}. Lapsing: {proposals}."), Role::Text);
     let frame = page.picture.live;
     let after = match (snapshot.broker, frame.playback.is_live()) {
-        (BrokerKind::Paper, _) => "The paper market stands still until you come back; the next start takes this run up again.",
+        (BrokerKind::Paper, false) => {
+            "The paper market stands still until you come back; the next start takes this run up again."
+        }
+        (BrokerKind::Paper, true) => {
+            "The market goes on without this program, and no stop works meanwhile. The next start takes this run up again and works \
+             through the minutes it missed, as far as providers still tell them."
+        }
         (BrokerKind::Xapi, false) => {
             "The simulated broker stands still until you come back; the next start takes this run up again."
         }

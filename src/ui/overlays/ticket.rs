@@ -47,7 +47,7 @@ fn price_line(picture: &Picture<'_>, form: &Form, inner: Rect, buffer: &mut Buff
     let row = picture.live.snapshot.quotes.iter().find(|row| row.instrument == form.instrument);
     let decimals = picture.context.instruments.get(form.instrument).map_or(2, |known| known.decimals);
     let Some(row) = row else { return };
-    let age = format::age(picture.age_of_live(row.known_at));
+    let age = format::age(picture.age_of_live(row));
     let stale = if row.is_stale { " STALE" } else { "" };
     let text = format!("last {}  {}  age {age}{stale}", format::price(row.last, decimals), format::change(row.change));
     picture.text(buffer, inner, 0, &text, if row.is_stale { Role::Stale } else { Role::Text });

@@ -6,44 +6,16 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use crate::domain::{Money, WallTime, counted};
 use crate::orders::{APART_TO_OPEN, OrderState};
 use crate::runtime::{LinkView, SocketView};
+use crate::ui::column::Column;
 use crate::ui::draw::{Picture, boxed};
 use crate::ui::format;
 use crate::ui::roles::Role;
-
-/// Lines of one column, from its top.
-struct Column<'a, 'b> {
-    picture: &'a Picture<'b>,
-    area: Rect,
-    line: u16,
-}
-
-impl Column<'_, '_> {
-    fn put(&mut self, buffer: &mut Buffer, text: &str, role: Role) {
-        for line in format::wrap(text, usize::from(self.area.width.saturating_sub(2))) {
-            self.picture.text(buffer, self.area, self.line, &format!(" {line}"), role);
-            self.line += 1;
-        }
-    }
-
-    fn fact(&mut self, buffer: &mut Buffer, name: &str, value: &str, role: Role) {
-        self.picture.text(buffer, self.area, self.line, &format!(" {name:<18}"), Role::Muted);
-        let rest = Rect { x: self.area.x + 19, width: self.area.width.saturating_sub(20), ..self.area };
-        for line in format::wrap(value, usize::from(rest.width)) {
-            self.picture.text(buffer, rest, self.line, &line, role);
-            self.line += 1;
-        }
-    }
-
-    const fn gap(&mut self) {
-        self.line += 1;
-    }
-}
 
 /// Draws the view.
 pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let Some(link) = &picture.live.link else {
         let inner = boxed(picture, "Broker", "paper", true, area, buffer);
-        let mut column = Column { picture, area: inner, line: 0 };
+        let mut column = Column::new(picture, inner);
         column.put(buffer, "Paper trading: the exchange is inside this process and there is no link.", Role::Text);
         return column.put(buffer, "`pmax --broker xapi` trades with a demo account instead.", Role::Muted);
     };
@@ -72,7 +44,7 @@ fn ago(now: WallTime, at: Option<WallTime>) -> String {
 
 fn link_facts(picture: &Picture<'_>, link: &LinkView, area: Rect, buffer: &mut Buffer) {
     let inner = boxed(picture, "Broker", "xAPI demo account", true, area, buffer);
-    let mut column = Column { picture, area: inner, line: 0 };
+    let mut column = Column::new(picture, inner);
     let (mark, role) = standing(link);
     column.fact(buffer, "link", &format!("{mark} {}", link.words), role);
     if let Some(at) = link.retry_at {
@@ -115,7 +87,7 @@ pub fn standing(link: &LinkView) -> (&'static str, Role) {
 
 fn account_facts(picture: &Picture<'_>, link: &LinkView, area: Rect, buffer: &mut Buffer) {
     let inner = boxed(picture, "Account", "broker, and ledger here", false, area, buffer);
-    let mut column = Column { picture, area: inner, line: 0 };
+    let mut column = Column::new(picture, inner);
     let snapshot = &picture.live.snapshot;
     let account = &snapshot.account;
     if link.money.is_some() && !link.is_ready {
@@ -156,7 +128,7 @@ fn level(equity: Money, margin: Money) -> String {
 
 /// Everything that keeps trading held, with what is needed to let it go.
 fn held_back(column: &mut Column<'_, '_>, link: &LinkView, buffer: &mut Buffer) {
-    let snapshot = &column.picture.live.snapshot;
+    let snapshot = &column.picture().live.snapshot;
     let bare = snapshot.positions.iter().filter(|row| row.protection.stop_loss.is_none()).count();
     let role = if bare > 0 { Role::Danger } else { Role::Text };
     let open = counted(snapshot.positions.len(), "position");
@@ -171,7 +143,7 @@ fn held_back(column: &mut Column<'_, '_>, link: &LinkView, buffer: &mut Buffer) 
         column.put(buffer, &text, Role::Danger);
     }
     for row in snapshot.positions.iter().filter(|row| row.id.is_adopted()) {
-        let symbol = column.picture.context.instruments.symbol(row.instrument);
+        let symbol = column.picture().context.instruments.symbol(row.instrument);
         column.put(buffer, &format!("adopted, opened elsewhere: {} {symbol}", format::quantity(row.quantity)), Role::Warn);
     }
     for stranger in &link.strangers {

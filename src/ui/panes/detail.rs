@@ -41,7 +41,7 @@ pub fn draw(picture: &Picture<'_>, instrument: InstrumentId, area: Rect, buffer:
 fn facts_lines(picture: &Picture<'_>, row: &QuoteRow, area: Rect, buffer: &mut Buffer) {
     let known = picture.context.instruments.get(row.instrument);
     let decimals = known.map_or(2, |known| known.decimals);
-    let age = format::age(picture.age_of(row.known_at));
+    let age = format::age(picture.age_of(row));
     let first = format!(
         " last {}   {}   age {age}{}   {} bars",
         format::price(row.last, decimals),

@@ -23,8 +23,21 @@ const COLUMNS: [Column; 8] = [
     left("closes", 12, 4),
 ];
 
-/// Place of the sparkline among the columns.
-const CLOSES: usize = 7;
+/// The same where several providers tell prices: whose each is.
+const WITH_SOURCE: [Column; 9] = [
+    left("symbol", 7, 0),
+    right("last", 11, 0),
+    right("change", 9, 1),
+    right("age", 4, 2),
+    left("", 1, 3),
+    left("from", 8, 4),
+    right("bid", 9, 6),
+    right("ask", 9, 7),
+    left("closes", 12, 5),
+];
+
+/// Place of the source among them.
+const SOURCE: usize = 5;
 
 /// What the frame says: group, filter, order.
 pub fn subtitle(picture: &Picture<'_>) -> String {
@@ -62,10 +75,12 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         return;
     }
     // The line of closes fills what the numbers leave, so that its newest close is always the one at the right edge.
-    let width = Table { columns: &COLUMNS, rows: &rows, selected: None, offset: 0 }.width_of(CLOSES, area.width);
+    let columns: &[Column] = if picture.live.feed.is_some() { &WITH_SOURCE } else { &COLUMNS };
+    let place = columns.len() - 1;
+    let width = Table { columns, rows: &rows, selected: None, offset: 0 }.width_of(place, area.width);
     for (cells, id) in rows.iter_mut().zip(&shown) {
         let closes = snapshot.quotes.iter().find(|row| row.instrument == *id).map(|row| closes(row, usize::from(width)));
-        if let (Some(cell), Some(closes)) = (cells.get_mut(CLOSES), closes) {
+        if let (Some(cell), Some(closes)) = (cells.get_mut(place), closes) {
             cell.text = closes;
         }
     }
@@ -73,8 +88,10 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let visible = usize::from(area.height.saturating_sub(2));
     let offset = offset_for(selected.unwrap_or(0), visible);
     let body = Rect { height: area.height.saturating_sub(1), ..area };
-    Table { columns: &COLUMNS, rows: &rows, selected, offset }.draw(body, buffer, picture.theme);
-    let note = if picture.live.playback.is_live() {
+    Table { columns, rows: &rows, selected, offset }.draw(body, buffer, picture.theme);
+    let note = if picture.live.feed.is_some() {
+        "last is the last trade|✕ stale|n/a not said yet"
+    } else if picture.live.playback.is_live() {
         "last is the bid|✕ stale|n/a not said yet"
     } else {
         "~ synthesised from bars|✕ stale|n/a not in this source"
@@ -112,8 +129,8 @@ fn cells(picture: &Picture<'_>, row: &QuoteRow) -> Vec<Cell> {
         Some(QuoteOrigin::SynthesisedFromBars) => "~",
         Some(QuoteOrigin::Venue) | None => "",
     };
-    let age = row.last.map_or_else(|| format::NOT_AVAILABLE.to_owned(), |_| format::age(picture.age_of(row.known_at)));
-    vec![
+    let age = row.last.map_or_else(|| format::NOT_AVAILABLE.to_owned(), |_| format::age(picture.age_of(row)));
+    let mut cells = vec![
         Cell::new(symbol, plain),
         Cell::new(format::price(row.last, decimals), plain),
         Cell::new(format::change(row.change), direction),
@@ -122,5 +139,11 @@ fn cells(picture: &Picture<'_>, row: &QuoteRow) -> Vec<Cell> {
         Cell::new(format::price(row.bid, decimals), quiet),
         Cell::new(format::price(row.ask, decimals), quiet),
         Cell::new("", quiet),
-    ]
+    ];
+    if let Some(feed) = &picture.live.feed {
+        let serving = feed.served.iter().find(|one| one.instrument == row.instrument).and_then(|one| one.quotes);
+        let from = serving.map_or(format::NOT_AVAILABLE, |(by, _)| by.name());
+        cells.insert(SOURCE, Cell::new(from, quiet));
+    }
+    cells
 }

@@ -10,7 +10,7 @@ use crate::ui::actions::ActionId;
 use crate::ui::draw::{Picture, key_of};
 use crate::ui::format;
 use crate::ui::intent::PreviewPhase;
-use crate::ui::panes::broker;
+use crate::ui::panes::{broker, feed};
 use crate::ui::roles::Role;
 use crate::ui::state::{Overlay, Pane, View};
 use crate::ui::update::KILL_WINDOW;
@@ -107,7 +107,11 @@ fn source_parts(picture: &Picture<'_>) -> Vec<Part> {
     if playback.is_live() {
         let is_quiet = age.is_none_or(|age| age > QUIET_FEED);
         let role = if is_quiet { Role::Warn } else { Role::Muted };
-        let mut parts = vec![Part::new(3, snapshot.tape.clone(), Role::Accent), Part::new(4, heard, role)];
+        let source = match &picture.live.feed {
+            Some(feed) => format!("live: {}", feed::serving(feed)),
+            None => snapshot.tape.clone(),
+        };
+        let mut parts = vec![Part::new(3, source, Role::Accent), Part::new(4, heard, role)];
         parts.extend((snapshot.consumed > 0).then_some(time));
         return parts;
     }
@@ -205,7 +209,13 @@ fn calm_banner(picture: &Picture<'_>) -> Option<(String, Role)> {
         return Some((format!("FROZEN at {at} NY — positions, orders, risk and status go on; f thaws"), Role::Warn));
     }
     if snapshot.consumed == 0 && picture.live.playback.is_live() {
-        return Some(("waiting for the first prices of the broker".to_owned(), Role::Accent));
+        let text = match picture.live.feed {
+            Some(_) => {
+                format!("waiting for the first prices of the providers — {} shows them", key_of(picture.context, ActionId::Feed))
+            }
+            None => "waiting for the first prices of the broker".to_owned(),
+        };
+        return Some((text, Role::Accent));
     }
     if picture.live.playback.is_running_ahead {
         let what = if picture.live.playback.is_live() { "catching up with the market" } else { "running ahead" };
@@ -286,7 +296,9 @@ fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
             ]);
         }
         (View::Scores, _) => now.extend([(ActionId::Back, "back"), (ActionId::Group, "by another")]),
-        (View::Equity | View::Activity | View::Broker | View::Allocation | View::Gates, _) => now.push((ActionId::Back, "back")),
+        (View::Equity | View::Activity | View::Broker | View::Feed | View::Allocation | View::Gates, _) => {
+            now.push((ActionId::Back, "back"))
+        }
     }
     if !picture.live.snapshot.proposals.is_empty() {
         now.push((ActionId::NextProposal, "proposal"));

@@ -44,6 +44,7 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Equity => toggle_view(state, View::Equity),
         ActionId::Activity => toggle_view(state, View::Activity),
         ActionId::Broker => toggle_view(state, View::Broker),
+        ActionId::Feed => toggle_view(state, View::Feed),
         ActionId::Gates => toggle_view(state, View::Gates),
         ActionId::Target => target(state, scene, effects),
         ActionId::Scores => scores(state, scene, effects),
@@ -140,9 +141,14 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
     let snapshot = &scene.frame.snapshot;
     let instrument = match state.view {
         View::Detail(id) => Some(id),
-        View::Panes | View::Equity | View::Activity | View::Broker | View::Allocation | View::Scores | View::Gates => {
-            state.selected_instrument(snapshot, scene.context)
-        }
+        View::Panes
+        | View::Equity
+        | View::Activity
+        | View::Broker
+        | View::Feed
+        | View::Allocation
+        | View::Scores
+        | View::Gates => state.selected_instrument(snapshot, scene.context),
     };
     let Some(instrument) = instrument.and_then(|id| scene.context.instruments.get(id)) else { return };
     write_ticket(state, instrument, side, scene);
@@ -322,7 +328,7 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
                 state.view = View::Detail(id);
             }
         }
-        (View::Panes | View::Detail(_) | View::Equity | View::Broker | View::Gates, pane) => {
+        (View::Panes | View::Detail(_) | View::Equity | View::Broker | View::Feed | View::Gates, pane) => {
             rows::step(state, pane, by, snapshot);
         }
     }

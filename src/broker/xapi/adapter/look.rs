@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Adapter, Held, units};
+use crate::broker::xapi::Decimal;
 use crate::broker::xapi::client::{Ask, Snapshot};
-use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::Trade;
 use crate::domain::{BrokerReport, BrokerState, CleanText, Evidence, OrderId, PositionId, Price, Quantity};
 

@@ -2,7 +2,7 @@
 
 use super::{Adapter, Held, Purpose, Transaction, Waiting, Wanted, command_number, expiration_of, price_of};
 use crate::broker::Standing;
-use crate::broker::xapi::number::Decimal;
+use crate::broker::xapi::Decimal;
 use crate::domain::{OrderId, OrderKind, OrderRequest, Origin, Position, Price, ProtectiveReason, Quantity};
 use crate::exchange::LegIds;
 use crate::orders::{OrderManager, TrackedOrder};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Adapter;
-use crate::broker::xapi::number::Decimal;
+use crate::broker::xapi::Decimal;
 use crate::broker::xapi::wire::{Margin, Symbol};
 use crate::domain::{CleanText, Contract, Currency, InstrumentId};
 

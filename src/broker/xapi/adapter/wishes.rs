@@ -1,8 +1,8 @@
 //! What leaves: orders, cancels, changes, exits. Each is written once, or answered here at once.
 
 use super::{Adapter, Purpose, Waiting, Wanted, command_number, expiration_of, lots_of, price_of, side_number};
+use crate::broker::xapi::Decimal;
 use crate::broker::xapi::client::{Ask, AskId};
-use crate::broker::xapi::number::Decimal;
 use crate::broker::xapi::wire::TradeRequest;
 use crate::domain::{
     BrokerReport, CleanText, InstrumentId, Order, OrderId, OrderKind, Origin, PositionId, Price, Protection, ProtectiveReason,

@@ -1,0 +1,51 @@
+//! Live markets from public providers: who may be asked for what, in which order, how often, and what an answer is worth.
+//!
+//! A *capability* (quotes, bars) has an ordered list of providers; the first that is healthy serves each instrument. [`Desk`] decides all
+//! of it and is pure: time, answers and frames in; requests, frames and market news out. `link.rs` is its thin shell of sockets, and the
+//! three clients (`yahoo.rs`, `kraken.rs`, `coinbase.rs`) turn bytes into typed news or a typed refusal.
+//! What must stay true: a closed bar is told once, in order, and only where the provider has shown that the minute is over; nothing is
+//! invented for a minute that nobody told; a request is counted on the disk before it leaves; a jump between two providers is not a move
+//! of the market; no text of a provider leaves here uncleaned. It deliberately decides nothing about trading.
+
+mod bars;
+mod budget;
+mod coinbase;
+mod desk;
+mod health;
+mod kraken;
+mod link;
+mod number;
+mod refusal;
+mod sockets;
+mod splice;
+mod streams;
+mod table;
+mod view;
+mod yahoo;
+
+pub use bars::{Chart, Wanted};
+pub use budget::{Budget, Limits};
+pub use desk::{Answer, Desk, FetchId, Input, Line, Output, Request};
+use health::Health;
+pub use health::Stands;
+pub use link::{Ended, Keep, ProvidersLink, Surroundings};
+pub use refusal::{Failure, Refusal};
+pub use table::{Capability, ProviderId, ProviderTable, TableError};
+pub use view::{FeedView, ProviderView, Served, ServedView, StreamView};
+
+/// What providers say of a market.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderNews {
+    /// A price.
+    Price(crate::domain::VenueQuote),
+    /// Bars of an instrument.
+    Bars(crate::market::ToldBars),
+}
+
+/// The clients' faces, for tests that hand them bytes.
+pub mod clients {
+    pub use super::coinbase::{candles as coinbase_candles, frame as coinbase_frame};
+    pub use super::kraken::{frame as kraken_frame, ohlc as kraken_ohlc};
+    pub use super::streams::Frame;
+    pub use super::yahoo::chart as yahoo_chart;
+}

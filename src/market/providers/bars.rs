@@ -1,0 +1,211 @@
+//! What an answer with bars is worth: rows in, closed bars out, or a refusal.
+//!
+//! A minute counts as over only where the answer itself shows it: by a later row, or by the provider's own time. This computer's clock
+//! proves nothing about it. A minute without a trade has no row anywhere, and none is made.
+
+use jiff::civil::{Time, Weekday};
+
+use crate::domain::{Bar, Calendar, Duration, InstrumentId, MarketTime, Price, VenueQuote, Volume, WallTime, new_york};
+use crate::market::providers::{Failure, Refusal};
+
+/// Length of a bar.
+pub(super) const MINUTE: i64 = 60_000_000_000;
+/// A close more than twice or less than half the one before is no price until somebody has looked.
+const WILDEST: i128 = 2;
+/// A row that begins later than this from now is from no clock that can be trusted.
+const AHEAD: Duration = Duration::seconds(120);
+/// More rows than any provider gives for what is asked.
+const MOST_ROWS: usize = 20_000;
+
+/// What is asked for, as far as reading the answer needs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// What the provider calls the instrument.
+    pub name: &'a str,
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// When it trades.
+    pub calendar: Calendar,
+    /// Decimals of its price.
+    pub decimals: u8,
+    /// Whether the volume of its bars is that of the instrument.
+    pub has_volume: bool,
+    /// From when on bars were asked for.
+    pub from: MarketTime,
+    /// When the answer came.
+    pub now: WallTime,
+}
+
+/// An answer that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    /// From when on it is complete.
+    pub from: MarketTime,
+    /// Closed bars, oldest first.
+    pub closed: Vec<Bar>,
+    /// When and at what price the minute under way began, where it is told.
+    pub opened: Option<(MarketTime, Price)>,
+    /// The current price, where it is told.
+    pub quote: Option<VenueQuote>,
+}
+
+/// One row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    pub at: MarketTime,
+    pub open: Price,
+    pub high: Price,
+    pub low: Price,
+    pub close: Price,
+    pub volume: Option<Volume>,
+}
+
+/// A name as part of a path.
+pub(super) fn encoded(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// Seconds since 1970 as market time.
+pub(super) fn at_second(seconds: i64) -> Option<MarketTime> {
+    seconds.checked_mul(1_000_000_000).map(MarketTime)
+}
+
+/// Holds rows against each other and against the market's hours, and parts what is over from what is under way. `told_until` is the
+/// provider's own time, where it says one.
+pub(super) fn chart(mut rows: Vec<Row>, wanted: &Wanted<'_>, told_until: Option<MarketTime>) -> Result<Chart, Refusal> {
+    let nonsense = |what: &str| Err(Refusal::new(Failure::Nonsense, what));
+    if rows.len() > MOST_ROWS {
+        return nonsense("more rows than were asked for");
+    }
+    rows.retain(|row| row.at >= wanted.from && is_open(wanted.calendar, row.at));
+    rows.sort_by_key(|row| row.at);
+    rows.dedup();
+    let ends = rows.last().map_or(wanted.from, |row| row.at).max(told_until.unwrap_or(wanted.from));
+    let mut before: Option<Row> = None;
+    for row in &rows {
+        let is_ordered = row.low <= row.open.min(row.close) && row.high >= row.open.max(row.close) && row.low.is_positive();
+        if !is_ordered {
+            return nonsense("a bar whose range does not hold its prices");
+        }
+        if row.at.0.rem_euclid(MINUTE) != 0 || row.at.0 > wanted.now.plus(AHEAD).0 {
+            return nonsense("a bar at a time that cannot be");
+        }
+        if before.is_some_and(|before| before.at == row.at) {
+            return nonsense("two bars of one minute that differ");
+        }
+        if before.is_some_and(|before| !is_near(before.close, row.close) || !is_near(before.close, row.open)) {
+            return nonsense("a price twice or half the one a bar before");
+        }
+        before = Some(*row);
+    }
+    let is_over = |row: &&Row| row.at.0 + MINUTE <= ends.0;
+    let closed = rows.iter().filter(is_over).map(|row| bar(row, wanted)).collect();
+    let opened = rows.last().filter(|row| !is_over(row)).map(|row| (row.at, row.open));
+    Ok(Chart { from: wanted.from, closed, opened, quote: None })
+}
+
+/// Whether one price is neither more than twice nor less than half another.
+pub(super) fn is_near(before: Price, now: Price) -> bool {
+    let (was, is) = (i128::from(before.nanos()), i128::from(now.nanos()));
+    is <= WILDEST * was && was <= WILDEST * is
+}
+
+fn bar(row: &Row, wanted: &Wanted<'_>) -> Bar {
+    let Row { at, open, high, low, close, volume } = *row;
+    let close_at = MarketTime(at.0 + MINUTE);
+    let volume = volume.filter(|_| wanted.has_volume);
+    Bar { instrument: wanted.instrument, open_at: at, close_at, open, high, low, close, volume, has_range: true }
+}
+
+/// Whether a market trades in this minute, by its usual hours; holidays are not known here.
+pub(super) fn is_open(calendar: Calendar, at: MarketTime) -> bool {
+    let local = new_york().to_datetime(at.timestamp());
+    let time = local.time();
+    let is_weekend = matches!(local.weekday(), Weekday::Saturday | Weekday::Sunday);
+    match calendar {
+        Calendar::Crypto247 => true,
+        Calendar::UsEquity => !is_weekend && time >= Time::constant(9, 30, 0, 0) && time < Time::constant(16, 0, 0, 0),
+        Calendar::Fx245 => match local.weekday() {
+            Weekday::Saturday => false,
+            Weekday::Sunday => time.hour() >= 17,
+            Weekday::Friday => time.hour() < 17,
+            Weekday::Monday | Weekday::Tuesday | Weekday::Wednesday | Weekday::Thursday => true,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> MarketTime {
+        MarketTime::parse(text).unwrap()
+    }
+
+    fn wanted(calendar: Calendar) -> Wanted<'static> {
+        let now = WallTime(at("2026-11-25T16:00:30Z").0);
+        Wanted { name: "X", instrument: InstrumentId(2), calendar, decimals: 2, has_volume: true, from: at("2026-11-20"), now }
+    }
+
+    fn row(time: &str, price: i64) -> Row {
+        let price = Price::from_nanos(price * 1_000_000_000);
+        Row { at: at(time), open: price, high: price, low: price, close: price, volume: None }
+    }
+
+    fn closed(rows: Vec<Row>, told_until: Option<&str>) -> Result<usize, Failure> {
+        let chart = chart(rows, &wanted(Calendar::Crypto247), told_until.map(at));
+        chart.map(|chart| chart.closed.len()).map_err(|refusal| refusal.failure)
+    }
+
+    #[test]
+    fn only_what_the_answer_shows_to_be_over_is_closed() {
+        let rows = vec![row("2026-11-25T15:58", 100), row("2026-11-25T15:59", 101)];
+        let read = chart(rows.clone(), &wanted(Calendar::Crypto247), None).unwrap();
+        assert_eq!((read.closed.len(), read.opened), (1, Some((at("2026-11-25T15:59"), row("2026-11-25T15:59", 101).open))));
+        assert_eq!(closed(rows.clone(), Some("2026-11-25T15:59:59Z")), Ok(1));
+        assert_eq!(closed(rows, Some("2026-11-25T16:00:00Z")), Ok(2));
+        assert_eq!(closed(Vec::new(), None), Ok(0));
+    }
+
+    #[test]
+    fn rows_that_make_no_sense_refuse_the_whole_answer() {
+        let good = row("2026-11-25T15:58", 100);
+        let cross = Row { low: Price::from_nanos(1 + good.open.nanos()), ..row("2026-11-25T15:59", 100) };
+        for bad in [
+            row("2026-11-25T15:59", 10_000),
+            row("2026-11-25T15:59", 1),
+            row("2026-11-25T15:59:01Z", 100),
+            row("2026-11-25T16:05", 100),
+            row("2026-11-25T15:58", 101),
+            cross,
+        ] {
+            assert_eq!(closed(vec![good, bad], None), Err(Failure::Nonsense), "{bad:?}");
+        }
+        assert_eq!(closed(vec![good, good], Some("2026-11-25T15:59")), Ok(1), "the same row twice is one row");
+    }
+
+    #[test]
+    fn rows_outside_the_hours_of_a_market_are_none_of_it() {
+        let rows = vec![
+            row("2026-11-24T20:59", 100),
+            row("2026-11-24T21:00", 100),
+            row("2026-11-25T14:29", 100),
+            row("2026-11-25T14:30", 100),
+            row("2026-11-22T15:00", 100),
+        ];
+        let read = chart(rows, &wanted(Calendar::UsEquity), Some(at("2026-11-25T15:00"))).unwrap();
+        let opens: Vec<String> = read.closed.iter().map(|bar| bar.open_at.to_string()).collect();
+        assert_eq!(opens, ["2026-11-24T20:59:00Z", "2026-11-25T14:30:00Z"]);
+        for (time, is_there) in [
+            ("2026-11-27T21:59", true),
+            ("2026-11-27T22:00", false),
+            ("2026-11-28T12:00", false),
+            ("2026-11-29T21:59", false),
+            ("2026-11-29T22:00", true),
+            ("2026-07-05T21:00", true),
+        ] {
+            assert_eq!(is_open(Calendar::Fx245, at(time)), is_there, "{time}");
+        }
+    }
+}

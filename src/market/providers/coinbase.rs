@@ -1,0 +1,130 @@
+//! Coinbase Exchange: quotes over its WebSocket feed, minute bars over REST.
+//!
+//! Bars come newest first with the low before the high, at most three hundred, and minutes without a trade are absent.
+
+use serde::Deserialize;
+
+use crate::domain::{MarketTime, WallTime};
+use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
+use crate::market::providers::number::Number;
+use crate::market::providers::streams::{Frame, Heard};
+use crate::market::providers::{Failure, Refusal};
+
+/// REST tells 300 rows at most.
+pub(super) const DEPTH: i64 = 298 * 60_000_000_000;
+
+/// The path and query of a request for minute bars from an instant on.
+pub(super) fn path(name: &str, from: MarketTime, now: WallTime) -> String {
+    let until = now.plus(crate::domain::Duration::seconds(60));
+    format!("/products/{}/candles?granularity=60&start={from}&end={until}", encoded(name))
+}
+
+/// What subscribes to the quotes of these products.
+pub(super) fn subscription(names: &[&str]) -> String {
+    serde_json::json!({"type": "subscribe", "product_ids": names, "channels": ["ticker", "heartbeat"]}).to_string()
+}
+
+/// Time, low, high, open, close, volume.
+type Candle = (i64, Number, Number, Number, Number, Number);
+
+#[derive(Deserialize)]
+struct Said {
+    message: String,
+}
+
+/// Reads an answer with bars.
+pub fn candles(status: u16, body: &[u8], wanted: &Wanted<'_>) -> Result<Chart, Refusal> {
+    let candles: Vec<Candle> = match serde_json::from_slice(body) {
+        Ok(candles) => candles,
+        Err(error) => return Err(unread(status, body, &error)),
+    };
+    let mut rows = Vec::with_capacity(candles.len());
+    for (seconds, low, high, open, close, volume) in candles {
+        let at = at_second(seconds).ok_or_else(|| Refusal::new(Failure::Schema, "a time that cannot be"))?;
+        let [Some(open), Some(high), Some(low), Some(close)] = [open, high, low, close].map(Number::price) else {
+            return Err(Refusal::new(Failure::Nonsense, "a price that is not above zero"));
+        };
+        rows.push(Row { at, open, high, low, close, volume: volume.volume() });
+    }
+    if rows.is_empty() { Err(Refusal::of(Failure::NoData)) } else { bars::chart(rows, wanted, None) }
+}
+
+fn unread(status: u16, body: &[u8], error: &serde_json::Error) -> Refusal {
+    if let Ok(said) = serde_json::from_slice::<Said>(body) {
+        let failure = match (status, said.message.as_str()) {
+            (429, _) => Failure::Throttled { retry_after: None },
+            (404, _) | (_, "NotFound") => Failure::UnknownSymbol,
+            (403 | 451, _) => Failure::Blocked,
+            (500..=599, _) => Failure::Upstream,
+            _ => Failure::BadRequest,
+        };
+        return Refusal::new(failure, &said.message);
+    }
+    let is_page = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
+    match status {
+        429 => Refusal::of(Failure::Throttled { retry_after: None }),
+        500..=599 => Refusal::new(Failure::Upstream, &format!("HTTP {status}")),
+        403 | 451 => Refusal::new(Failure::Blocked, &format!("HTTP {status}")),
+        _ if is_page => Refusal::new(Failure::Blocked, "a page for people"),
+        _ if error.is_data() => Refusal::new(Failure::Schema, &error.to_string()),
+        _ => Refusal::of(Failure::Malformed),
+    }
+}
+
+#[derive(Deserialize)]
+struct Message {
+    r#type: String,
+    message: Option<String>,
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Subscriptions {
+    channels: Vec<Channel>,
+}
+
+#[derive(Deserialize)]
+struct Channel {
+    name: String,
+    #[serde(default)]
+    product_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Ticker {
+    product_id: String,
+    price: Number,
+    best_bid: Option<Number>,
+    best_ask: Option<Number>,
+    time: Option<String>,
+}
+
+/// Reads a frame of the stream.
+pub fn frame(text: &str) -> Result<Vec<Frame>, Refusal> {
+    let message: Message = serde_json::from_str(text).map_err(|error| {
+        let kind = if error.is_data() { Failure::Schema } else { Failure::Malformed };
+        Refusal::new(kind, &error.to_string())
+    })?;
+    match message.r#type.as_str() {
+        "ticker" => {
+            let ticker: Ticker = serde_json::from_str(text).map_err(|error| Refusal::new(Failure::Schema, &error.to_string()))?;
+            let Ticker { product_id, price, best_bid, best_ask, time } = ticker;
+            let at = time.as_deref().and_then(WallTime::parse);
+            Ok(vec![Frame::Quote(Heard::checked(product_id, price, best_bid, best_ask, at))])
+        }
+        "subscriptions" => {
+            let Subscriptions { channels } =
+                serde_json::from_str(text).map_err(|error| Refusal::new(Failure::Schema, &error.to_string()))?;
+            let names = channels.into_iter().filter(|channel| channel.name == "ticker").flat_map(|channel| channel.product_ids);
+            Ok(names.map(|name| Frame::Subscription { name: Some(name), number: None, refusal: None }).collect())
+        }
+        "error" => {
+            let words = [message.message, message.reason].into_iter().flatten().collect::<Vec<_>>().join(": ");
+            let is_unknown = words.contains("not a valid product");
+            let failure = if is_unknown { Failure::UnknownSymbol } else { Failure::BadRequest };
+            let name = is_unknown.then(|| words.split_whitespace().find(|word| word.contains('-')).map(str::to_owned)).flatten();
+            Ok(vec![Frame::Subscription { name, number: None, refusal: Some(Refusal::new(failure, &words)) }])
+        }
+        _ => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,348 @@
+//! The desk: which provider is asked for what, when, and whose prices count. A state machine without socket, clock or chance of its own.
+//!
+//! `desk/bars.rs` asks for bars and takes answers, `desk/quotes.rs` chooses among prices, `streams.rs` keeps connections. A request or a
+//! stream that fails says something about its provider by the table in `refusal.rs`, and the next provider in order is asked at once.
+
+mod bars;
+mod quotes;
+mod reasons;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::domain::{AssetClass, Bar, Calendar, Duration, InstrumentId, MarketTime, WallTime};
+use crate::market::providers::desk::bars::BarsTrack;
+use crate::market::providers::desk::quotes::QuotesTrack;
+use crate::market::providers::health::Health;
+use crate::market::providers::refusal::Means;
+use crate::market::providers::streams::{Frame, Stream, read};
+use crate::market::providers::table::Alias;
+use crate::market::providers::view::{FeedView, ProviderView, Served, ServedView, StreamView};
+use crate::market::providers::{Budget, Capability, Failure, ProviderId, ProviderNews, ProviderTable, Refusal};
+
+/// Bars remembered of each instrument, to hold another provider's against.
+const TAKEN: usize = 30;
+
+/// Number of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FetchId(pub u64);
+
+/// An instrument that is watched.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Which.
+    pub instrument: InstrumentId,
+    /// What it is.
+    pub kind: AssetClass,
+    /// When it trades.
+    pub calendar: Calendar,
+    /// Decimals of its price.
+    pub decimals: u8,
+    /// What each provider calls it.
+    pub names: BTreeMap<ProviderId, Alias>,
+    /// Until when its bars are known; nothing where none ever were.
+    pub known_until: Option<MarketTime>,
+}
+
+/// An answer that came: its status, when the provider wants to be asked again if it said so, and its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP's status.
+    pub status: u16,
+    /// From its `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// What it says.
+    pub body: Vec<u8>,
+}
+
+/// What happens to the desk.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Time passes.
+    Tick,
+    /// A stream is open.
+    Opened(ProviderId),
+    /// A stream said this.
+    Text(ProviderId, &'a str),
+    /// A stream gave a sign of life.
+    Alive(ProviderId),
+    /// A stream could not be opened, or is gone.
+    Closed(ProviderId, Refusal),
+    /// A request was answered, or was not.
+    Answered(FetchId, Result<Answer, Refusal>),
+}
+
+/// A request that leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Its number.
+    pub id: FetchId,
+    /// Who is asked.
+    pub provider: ProviderId,
+    /// Path and query, behind the provider's own address.
+    pub path: String,
+}
+
+/// What the desk wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Open a stream.
+    Open(ProviderId),
+    /// Close a stream.
+    Close(ProviderId),
+    /// Ask a stream for a sign of life.
+    Ping(ProviderId),
+    /// Write a text to a stream.
+    Send(ProviderId, String),
+    /// Keep these counts; before any request that follows.
+    Keep(String),
+    /// Send a request.
+    Fetch(Request),
+    /// The market says this.
+    News(ProviderNews),
+    /// Another provider serves from now on.
+    Served(Served),
+}
+
+/// A request under way.
+#[derive(Debug, Clone)]
+struct Flight {
+    instrument: InstrumentId,
+    provider: ProviderId,
+    capability: Capability,
+    /// From when on bars were asked for.
+    from: MarketTime,
+    /// Whether it only tries a provider that rested: another one serves.
+    is_probe: bool,
+    since: WallTime,
+}
+
+/// Why a provider is not asked for an instrument for a while.
+#[derive(Debug, Clone)]
+struct Skipped {
+    until: WallTime,
+    refusal: Refusal,
+}
+
+/// One instrument as the desk follows it.
+#[derive(Debug, Clone)]
+struct Track {
+    line: Line,
+    bars: BarsTrack,
+    quotes: QuotesTrack,
+    /// The latest bars that were taken, oldest first, and from whom.
+    taken: VecDeque<Bar>,
+    taken_from: Option<ProviderId>,
+    skipped: BTreeMap<(ProviderId, Capability), Skipped>,
+}
+
+/// Who serves, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Serving {
+    /// Who.
+    pub by: ProviderId,
+    /// Since when.
+    pub since: WallTime,
+}
+
+/// The desk.
+#[derive(Debug)]
+pub struct Desk {
+    table: ProviderTable,
+    budget: Budget,
+    health: BTreeMap<(ProviderId, Capability), Health>,
+    streams: BTreeMap<ProviderId, Stream>,
+    tracks: BTreeMap<InstrumentId, Track>,
+    flights: BTreeMap<FetchId, Flight>,
+    next: u64,
+    chance: u64,
+    began: WallTime,
+    /// Whether a pause was asked for since the counts were last kept.
+    has_pause_to_keep: bool,
+}
+
+impl Desk {
+    /// A desk for these instruments. `seed` is its only chance; `budget` holds what was spent before.
+    pub fn new(table: ProviderTable, budget: Budget, lines: Vec<Line>, seed: u64, now: WallTime) -> Self {
+        let mut streams = BTreeMap::new();
+        for id in table.order(Capability::Quotes).iter().copied().filter(|id| id.streams()) {
+            let name = |line: &Line| Some((line.names.get(&id)?.of(Capability::Quotes).to_owned(), line.instrument));
+            let wanted: BTreeMap<String, InstrumentId> = lines.iter().filter_map(name).collect();
+            if !wanted.is_empty() {
+                streams.insert(id, Stream::new(id, wanted));
+            }
+        }
+        let each = [Capability::Quotes, Capability::Bars];
+        let health = each.into_iter().flat_map(|of| table.order(of).iter().map(move |id| ((*id, of), Health::new()))).collect();
+        let track = |line: Line| {
+            let (bars, quotes) = (BarsTrack::new(now), QuotesTrack::new(now));
+            let (taken, skipped) = (VecDeque::new(), BTreeMap::new());
+            (line.instrument, Track { line, bars, quotes, taken, taken_from: None, skipped })
+        };
+        let tracks = lines.into_iter().map(track).collect();
+        Self {
+            table,
+            budget,
+            health,
+            streams,
+            tracks,
+            flights: BTreeMap::new(),
+            next: 0,
+            chance: seed,
+            began: now,
+            has_pause_to_keep: false,
+        }
+    }
+
+    /// One step.
+    pub fn handle(&mut self, now: WallTime, input: Input<'_>, out: &mut Vec<Output>) {
+        match input {
+            Input::Tick => self.tick(now, out),
+            Input::Opened(id) => self.with_stream(id, |stream| stream.opened(now, out)),
+            Input::Alive(id) => self.with_stream(id, |stream| stream.heard(now)),
+            Input::Text(id, text) => self.text(id, text, now, out),
+            Input::Closed(id, refusal) => {
+                let draw = self.draw();
+                self.with_stream(id, |stream| stream.closed(refusal, now, draw));
+            }
+            Input::Answered(id, answer) => self.answered(id, answer, now, out),
+        }
+        if std::mem::take(&mut self.has_pause_to_keep) {
+            self.keep(out);
+        }
+    }
+
+    fn keep(&self, out: &mut Vec<Output>) {
+        if let Ok(text) = self.budget.to_text() {
+            out.push(Output::Keep(text));
+        }
+    }
+
+    /// Everything the screen shows of it.
+    pub fn view(&self, now: WallTime) -> FeedView {
+        let providers = self.table.provider.keys().map(|id| self.provider_view(*id, now)).collect();
+        let served = |track: &Track| ServedView {
+            instrument: track.line.instrument,
+            quotes: track.quotes.serving.map(|serving| (serving.by, serving.since)),
+            priced_at: track.quotes.priced_at(),
+            quotes_before: self.before(track, Capability::Quotes, now),
+            bars: track.bars.serving.map(|serving| (serving.by, serving.since)),
+            bars_before: self.before(track, Capability::Bars, now),
+        };
+        FeedView { providers, served: self.tracks.values().map(served).collect(), ..FeedView::default() }
+    }
+
+    fn provider_view(&self, id: ProviderId, now: WallTime) -> ProviderView {
+        let stream = self.streams.get(&id).map(|stream| StreamView {
+            open_since: stream.open_since(),
+            retry_at: stream.retry_at(),
+            connections: stream.connections(),
+        });
+        let of = |capability: Capability| self.health.get(&(id, capability));
+        let latest = [of(Capability::Quotes), of(Capability::Bars)].into_iter().flatten().filter_map(Health::last);
+        let latest = latest.chain(self.streams.get(&id).and_then(Stream::last)).max_by_key(|(at, _)| *at);
+        let (used_today, most_today) = self.budget.used_today(id, now);
+        ProviderView {
+            id,
+            stream,
+            bars: of(Capability::Bars).map(|health| health.stands(now)),
+            used_today,
+            most_today,
+            paused_until: self.budget.paused_until(id, now),
+            last: latest.map(|(at, refusal)| (*at, refusal.to_string())),
+        }
+    }
+
+    fn tick(&mut self, now: WallTime, out: &mut Vec<Output>) {
+        for id in self.streams.keys().copied().collect::<Vec<_>>() {
+            let draw = self.draw();
+            self.with_stream(id, |stream| stream.tick(now, draw, out));
+        }
+        self.forget_lost_flights(now, out);
+        for id in self.tracks.keys().copied().collect::<Vec<_>>() {
+            self.ask_for_bars(id, now, out);
+            self.choose(id, now, out);
+            self.ask_for_a_price(id, now, out);
+        }
+    }
+
+    fn with_stream(&mut self, id: ProviderId, act: impl FnOnce(&mut Stream)) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            act(stream);
+        }
+    }
+
+    fn text(&mut self, id: ProviderId, text: &str, now: WallTime, out: &mut Vec<Output>) {
+        self.with_stream(id, |stream| stream.heard(now));
+        let frames = match read(id, text) {
+            Ok(frames) => frames,
+            Err(refusal) => return self.unreadable(id, refusal, now, out),
+        };
+        for frame in frames {
+            match frame {
+                Frame::Quote(Ok(heard)) => self.hear(id, &heard, now, out),
+                Frame::Quote(Err(refusal)) => self.apply(id, Capability::Quotes, None, &refusal, None, now),
+                Frame::Subscription { name, number, refusal } => {
+                    self.with_stream(id, |stream| stream.answered(name, number, refusal, now));
+                }
+            }
+        }
+    }
+
+    /// A frame that cannot be read at all ends the connection: what it would have said is lost. One of another shape is only counted.
+    fn unreadable(&mut self, id: ProviderId, refusal: Refusal, now: WallTime, out: &mut Vec<Output>) {
+        self.apply(id, Capability::Quotes, None, &refusal, None, now);
+        if refusal.failure == Failure::Malformed {
+            out.push(Output::Close(id));
+            let draw = self.draw();
+            self.with_stream(id, |stream| stream.closed(refusal, now, draw));
+        }
+    }
+
+    /// What a refusal means for whom to ask next.
+    fn apply(
+        &mut self,
+        id: ProviderId,
+        capability: Capability,
+        instrument: Option<InstrumentId>,
+        refusal: &Refusal,
+        retry_after: Option<Duration>,
+        now: WallTime,
+    ) {
+        let draw = self.draw();
+        let Some(health) = self.health.get_mut(&(id, capability)) else { return };
+        match refusal.failure.means() {
+            Means::Nothing => health.excuse(refusal, now),
+            Means::Skip(length) => {
+                health.excuse(refusal, now);
+                let skipped = Skipped { until: now.plus(length), refusal: refusal.clone() };
+                if let Some(track) = instrument.and_then(|instrument| self.tracks.get_mut(&instrument)) {
+                    track.skipped.insert((id, capability), skipped);
+                }
+            }
+            Means::Strike => health.strike(refusal, now, draw),
+            Means::Pause(length) => health.pause(refusal, now.plus(length), now),
+            Means::PauseHost(asked) => {
+                let until = self.budget.pause(id, retry_after.or(asked), now);
+                self.has_pause_to_keep = true;
+                for of in [Capability::Quotes, Capability::Bars] {
+                    self.health.get_mut(&(id, of)).into_iter().for_each(|health| health.pause(refusal, until, now));
+                }
+            }
+            Means::Remove => health.remove(refusal, now),
+        }
+    }
+
+    /// A number drawn from the seed (SplitMix64: Steele, Lea and Flood 2014).
+    const fn draw(&mut self) -> u64 {
+        self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+impl Track {
+    fn is_skipped(&self, id: ProviderId, capability: Capability, now: WallTime) -> bool {
+        self.skipped.get(&(id, capability)).is_some_and(|skipped| skipped.until > now)
+    }
+}

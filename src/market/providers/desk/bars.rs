@@ -1,0 +1,319 @@
+//! Asking for bars: who is asked, what an answer is worth, and who is asked next.
+
+use crate::domain::{AssetClass, Bar, Calendar, Duration, InstrumentId, MarketTime, WallTime};
+use crate::market::ToldBars;
+use crate::market::providers::bars::{Chart, MINUTE, Wanted, is_near, is_open};
+use crate::market::providers::desk::{Answer, Desk, FetchId, Flight, Output, Request, Serving, TAKEN};
+use crate::market::providers::splice::{bars_go_on, goes_on, tolerance};
+use crate::market::providers::view::Served;
+use crate::market::providers::{Capability, Failure, Health, ProviderId, ProviderNews, Refusal, coinbase, kraken, yahoo};
+
+/// A new run begins with so many bars of each instrument, and looks for them so far back: exchanges close for nights and weekends.
+const HISTORY_BARS: usize = 480;
+const HISTORY: i64 = 4 * 24 * 3_600 * 1_000_000_000;
+/// So much of what is known already is asked for again, to hold another provider's bars against those that were taken.
+const OVERLAP: i64 = 10 * MINUTE;
+/// A provider that has no room for a request within this time is passed over.
+const WAIT_AT_MOST: Duration = Duration::seconds(20);
+/// Requests of one provider under way at a time.
+const MOST_FLIGHTS: usize = 4;
+/// An answer that is not there by then never comes; the sockets' own deadlines are shorter.
+const LOST_AFTER: Duration = Duration::seconds(30);
+/// Where a minute that is over was not told yet, it is asked for once more after this time.
+const AGAIN_AFTER: Duration = Duration::seconds(10);
+/// Bars that end so long ago in an open market are stale where another provider may know more.
+const STALE_AFTER: i64 = 5 * MINUTE;
+
+/// How asking for the bars of one instrument stands.
+#[derive(Debug, Clone)]
+pub(super) struct BarsTrack {
+    /// When it is asked next.
+    due: WallTime,
+    /// Who was asked in this round.
+    tried: Vec<ProviderId>,
+    is_flying: bool,
+    /// Whether this round asked again for a minute that was not told.
+    is_second: bool,
+    pub serving: Option<Serving>,
+}
+
+impl BarsTrack {
+    pub(super) const fn new(now: WallTime) -> Self {
+        Self { due: now, tried: Vec::new(), is_flying: false, is_second: false, serving: None }
+    }
+}
+
+impl Desk {
+    /// Asks for what is due, and tries a better provider that rested beside it.
+    pub(super) fn ask_for_bars(&mut self, id: InstrumentId, now: WallTime, out: &mut Vec<Output>) {
+        let Some(track) = self.tracks.get(&id).filter(|track| !track.bars.is_flying && track.bars.due <= now) else { return };
+        let order = self.table.order(Capability::Bars);
+        let may_ask = |by: &ProviderId| {
+            track.line.names.contains_key(by) && !track.bars.tried.contains(by) && !track.is_skipped(*by, Capability::Bars, now)
+        };
+        let ready_at = |by: &ProviderId| self.budget.ready_at(*by, by.endpoint(), now);
+        let has_room = |by: &ProviderId| ready_at(by).since(now).0 <= WAIT_AT_MOST.0;
+        let health = |by: &ProviderId| self.health.get(&(*by, Capability::Bars));
+        let candidates: Vec<ProviderId> = order.iter().copied().filter(|by| may_ask(by) && has_room(by)).collect();
+        let good = candidates.iter().find(|by| health(by).is_some_and(Health::is_good));
+        let tried = candidates.iter().find(|by| health(by).is_some_and(|health| health.may_probe(now)));
+        let (chosen, probe) = match (good, tried) {
+            (Some(good), tried) => {
+                let is_better =
+                    |by: &&ProviderId| order.iter().position(|other| other == *by) < order.iter().position(|other| other == good);
+                (Some(*good), tried.filter(is_better).copied())
+            }
+            (None, tried) => (tried.copied(), None),
+        };
+        let Some(by) = chosen else { return self.rest_bars(id, now) };
+        let waits_until = ready_at(&by);
+        let is_busy = self.flights.values().filter(|flight| flight.provider == by).count() >= MOST_FLIGHTS;
+        if waits_until > now || is_busy {
+            let Some(track) = self.tracks.get_mut(&id) else { return };
+            track.bars.due = if is_busy { now.plus(Duration::millis(200)) } else { waits_until };
+            return;
+        }
+        if let Some(better) = probe.filter(|better| ready_at(better) <= now) {
+            self.fetch(id, better, Capability::Bars, true, now, out);
+        }
+        if self.fetch(id, by, Capability::Bars, false, now, out)
+            && let Some(track) = self.tracks.get_mut(&id)
+        {
+            track.bars.is_flying = true;
+            track.bars.tried.push(by);
+        }
+    }
+
+    /// Nobody is left to ask in this round.
+    fn rest_bars(&mut self, id: InstrumentId, now: WallTime) {
+        let refresh = Duration::seconds(self.table.refresh_seconds.into());
+        // A provider whose rest ends earlier is worth another look before the next round.
+        let soon = now.plus(Duration(refresh.0 / 4));
+        if let Some(track) = self.tracks.get_mut(&id) {
+            (track.bars.due, track.bars.is_second) = (soon, false);
+            track.bars.tried.clear();
+        }
+    }
+
+    /// Sends a request; `false` where the budget has no room for it.
+    pub(super) fn fetch(
+        &mut self,
+        id: InstrumentId,
+        by: ProviderId,
+        capability: Capability,
+        is_probe: bool,
+        now: WallTime,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let Some(track) = self.tracks.get(&id) else { return false };
+        let Some(name) = track.line.names.get(&by).map(|alias| alias.of(Capability::Bars).to_owned()) else { return false };
+        let history = track.line.known_until.map_or(now.0 - HISTORY, |until| until.0 - OVERLAP);
+        let (wanted, depth) = match capability {
+            Capability::Bars => (history, depth(by)),
+            Capability::Quotes => (now.0 - OVERLAP, OVERLAP),
+        };
+        let from = MarketTime(wanted.max(now.0 - depth).div_euclid(MINUTE) * MINUTE);
+        if !self.budget.spend(by, by.endpoint(), now) {
+            return false;
+        }
+        self.keep(out);
+        let path = match by {
+            ProviderId::Kraken => kraken::path(&name, from),
+            ProviderId::Coinbase => coinbase::path(&name, from, now),
+            ProviderId::Yahoo => yahoo::path(&name, from, now),
+        };
+        let number = FetchId(self.next);
+        self.next += 1;
+        self.health.get_mut(&(by, capability)).into_iter().for_each(|health| health.ask(now));
+        self.flights.insert(number, Flight { instrument: id, provider: by, capability, from, is_probe, since: now });
+        out.push(Output::Fetch(Request { id: number, provider: by, path }));
+        true
+    }
+
+    /// Answers that never came count as late ones.
+    pub(super) fn forget_lost_flights(&mut self, now: WallTime, out: &mut Vec<Output>) {
+        let is_lost = |flight: &Flight| now.since(flight.since).0 >= LOST_AFTER.0;
+        let lost: Vec<FetchId> = self.flights.iter().filter(|(_, flight)| is_lost(flight)).map(|(id, _)| *id).collect();
+        for id in lost {
+            self.answered(id, Err(Refusal::of(Failure::Timeout)), now, out);
+        }
+    }
+
+    /// Takes an answer. One that was given up is not heard.
+    pub(super) fn answered(&mut self, id: FetchId, answer: Result<Answer, Refusal>, now: WallTime, out: &mut Vec<Output>) {
+        let Some(flight) = self.flights.remove(&id) else { return };
+        let retry_after = answer.as_ref().ok().and_then(|answer| answer.retry_after);
+        let read = answer.and_then(|answer| self.read(&flight, &answer, now));
+        let is_served = flight.capability == Capability::Bars && !flight.is_probe;
+        if let Some(track) = self.tracks.get_mut(&flight.instrument).filter(|_| is_served) {
+            track.bars.is_flying = false;
+        }
+        match read {
+            Ok(chart) => {
+                self.health.get_mut(&(flight.provider, flight.capability)).into_iter().for_each(|health| health.succeed(now));
+                if let Some(quote) = chart.quote {
+                    self.hear_polled(flight.instrument, flight.provider, quote, now, out);
+                }
+                if is_served {
+                    self.take(&flight, chart, now, out);
+                }
+            }
+            Err(refusal) => {
+                self.apply(flight.provider, flight.capability, Some(flight.instrument), &refusal, retry_after, now);
+                if is_served {
+                    self.go_without(&flight, &refusal, now, out);
+                }
+            }
+        }
+    }
+
+    /// What an answer says, held against what was taken before.
+    fn read(&self, flight: &Flight, answer: &Answer, now: WallTime) -> Result<Chart, Refusal> {
+        let track = self.tracks.get(&flight.instrument).ok_or_else(|| Refusal::of(Failure::NoData))?;
+        let (line, by) = (&track.line, flight.provider);
+        let alias = line.names.get(&by).ok_or_else(|| Refusal::of(Failure::NoData))?;
+        let has_volume = match by {
+            ProviderId::Kraken | ProviderId::Coinbase => matches!(line.kind, AssetClass::Crypto),
+            ProviderId::Yahoo => yahoo::has_volume(line.kind),
+        };
+        let wanted = Wanted {
+            name: alias.of(Capability::Bars),
+            instrument: line.instrument,
+            calendar: line.calendar,
+            decimals: line.decimals,
+            has_volume,
+            from: flight.from,
+            now,
+        };
+        let chart = match by {
+            ProviderId::Kraken => kraken::ohlc(answer.status, &answer.body, &wanted),
+            ProviderId::Coinbase => coinbase::candles(answer.status, &answer.body, &wanted),
+            ProviderId::Yahoo => yahoo::chart(answer.status, &answer.body, &wanted),
+        }?;
+        let allowed = tolerance(track.taken.iter());
+        let Some(last) = track.taken.back() else {
+            // Before any bar was taken a price may have been.
+            let told = chart.opened.map(|(_, open)| open).or(chart.closed.last().map(|bar| bar.close));
+            let price = track.quotes.latest(by, now);
+            return price.zip(told).map_or(Ok(()), |(price, told)| goes_on(price, told, allowed)).map(|()| chart);
+        };
+        let is_shared = chart.closed.iter().any(|bar| track.taken.iter().any(|taken| taken.open_at == bar.open_at));
+        if is_shared || track.taken_from != Some(by) {
+            bars_go_on(track.taken.iter(), &chart.closed, allowed)?;
+        } else if chart.closed.iter().find(|bar| bar.open_at >= last.close_at).is_some_and(|bar| !is_near(last.close, bar.open)) {
+            // Over a night a price may go far, but not twice as far.
+            return Err(Refusal::new(Failure::Nonsense, "twice or half the price before"));
+        }
+        Ok(chart)
+    }
+
+    /// Takes the bars of an answer that are new, and says when it is asked again.
+    fn take(&mut self, flight: &Flight, chart: Chart, now: WallTime, out: &mut Vec<Output>) {
+        let others = self.others(flight.instrument, now);
+        let Some(track) = self.tracks.get_mut(&flight.instrument) else { return };
+        let newest = chart.closed.last().map(|bar| bar.close_at);
+        let is_trading = is_open(track.line.calendar, MarketTime(now.0));
+        let is_stale =
+            newest.is_none_or(|at| now.0 - at.0 > STALE_AFTER) && is_trading && track.line.calendar == Calendar::Crypto247;
+        if is_stale && others {
+            let refusal = Refusal::of(Failure::Stale);
+            self.apply(flight.provider, Capability::Bars, Some(flight.instrument), &refusal, None, now);
+            return self.go_without(flight, &refusal, now, out);
+        }
+        let known = track.line.known_until;
+        let mut closed: Vec<Bar> =
+            chart.closed.into_iter().filter(|bar| known.is_none_or(|known| bar.open_at >= known)).collect();
+        if known.is_none() {
+            closed.drain(..closed.len().saturating_sub(HISTORY_BARS));
+        }
+        if let Some(last) = closed.last() {
+            track.line.known_until = Some(last.close_at);
+            track.taken_from = Some(flight.provider);
+        }
+        track.taken.extend(closed.iter().copied());
+        track.taken.drain(..track.taken.len().saturating_sub(TAKEN));
+        let told = ToldBars { instrument: flight.instrument, from: chart.from, closed, opened: chart.opened };
+        out.push(Output::News(ProviderNews::Bars(told)));
+        let before = track.bars.serving;
+        if before.is_none_or(|serving| serving.by != flight.provider) {
+            track.bars.serving = Some(Serving { by: flight.provider, since: now });
+        }
+        self.say_served(Capability::Bars, flight.instrument, before, flight.provider, now, out);
+        self.next_round(flight, now);
+    }
+
+    /// The next provider is asked at once; after an empty answer there is nothing more to ask for.
+    fn go_without(&mut self, flight: &Flight, refusal: &Refusal, now: WallTime, out: &mut Vec<Output>) {
+        let others = self.others(flight.instrument, now);
+        let Some(track) = self.tracks.get_mut(&flight.instrument) else { return };
+        if refusal.failure != Failure::NoData || others {
+            track.bars.due = now;
+            return;
+        }
+        let told = ToldBars { instrument: flight.instrument, from: flight.from, closed: Vec::new(), opened: None };
+        out.push(Output::News(ProviderNews::Bars(told)));
+        self.next_round(flight, now);
+    }
+
+    /// Whether anybody else may be asked in this round.
+    fn others(&self, id: InstrumentId, now: WallTime) -> bool {
+        let Some(track) = self.tracks.get(&id) else { return false };
+        let may = |by: &&ProviderId| {
+            let health = self.health.get(&(**by, Capability::Bars));
+            !track.bars.tried.contains(by) && health.is_some_and(|health| health.is_good() || health.may_probe(now))
+        };
+        let order = self.table.order(Capability::Bars).iter();
+        order.filter(|by| track.line.names.contains_key(by) && !track.is_skipped(**by, Capability::Bars, now)).any(|by| may(&by))
+    }
+
+    /// When the next round begins: after the next minute's end, and once more soon where the last minute was not told.
+    fn next_round(&mut self, flight: &Flight, now: WallTime) {
+        let settle = self.table.settle(flight.provider).0;
+        let (refresh, closed) = (i64::from(self.table.refresh_seconds), i64::from(self.table.closed_refresh_seconds));
+        let Some(track) = self.tracks.get_mut(&flight.instrument) else { return };
+        track.bars.tried.clear();
+        let round = refresh * 1_000_000_000;
+        let next = WallTime((now.0 - settle).div_euclid(round) * round + round + settle);
+        let is_behind = track.line.known_until.is_none_or(|until| now.0 - until.0 >= MINUTE);
+        let may_come = track.line.calendar == Calendar::Crypto247 && is_behind && !track.bars.is_second;
+        track.bars.is_second = may_come;
+        track.bars.due = if !is_open(track.line.calendar, MarketTime(now.0)) {
+            now.plus(Duration::seconds(closed)).min(WallTime(opens_after(track.line.calendar, now).0 + settle))
+        } else if may_come {
+            next.min(now.plus(AGAIN_AFTER))
+        } else {
+            next
+        };
+    }
+
+    /// Says that another provider serves; the first one is no news.
+    pub(super) fn say_served(
+        &mut self,
+        capability: Capability,
+        instrument: InstrumentId,
+        before: Option<Serving>,
+        by: ProviderId,
+        now: WallTime,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(from) = before.map(|serving| serving.by).filter(|from| *from != by) else { return };
+        let why = self.why_left(instrument, capability, from, by, now);
+        out.push(Output::Served(Served { capability, instruments: vec![instrument], from, to: by, why }));
+    }
+}
+
+/// How far back a provider tells minute bars in one answer.
+const fn depth(id: ProviderId) -> i64 {
+    match id {
+        ProviderId::Kraken => kraken::DEPTH,
+        ProviderId::Coinbase => coinbase::DEPTH,
+        ProviderId::Yahoo => yahoo::DEPTH,
+    }
+}
+
+/// The next minute in which a market opens, looked for over the coming day.
+fn opens_after(calendar: Calendar, now: WallTime) -> MarketTime {
+    let first = now.0.div_euclid(MINUTE) + 1;
+    let minutes = (first..first + 24 * 60).map(|minute| MarketTime(minute * MINUTE));
+    minutes.into_iter().find(|at| is_open(calendar, *at)).map_or(MarketTime(i64::MAX / 2), |at| MarketTime(at.0 + MINUTE))
+}

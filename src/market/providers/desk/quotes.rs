@@ -1,0 +1,231 @@
+//! Whose prices count: the first provider in order that speaks, does not jump, and after a loss has spoken for a while.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Duration, InstrumentId, Price, VenueQuote, WallTime};
+use crate::market::providers::bars::is_near;
+use crate::market::providers::desk::{Desk, Output, Serving, Track};
+use crate::market::providers::splice::{goes_on, tolerance};
+use crate::market::providers::streams::Heard;
+use crate::market::providers::{Capability, Failure, Health, ProviderId, ProviderNews, Refusal};
+
+/// A stream is silent about an instrument after so many of its usual pauses, within these bounds.
+const PAUSES: i64 = 5;
+const SILENT_AT_LEAST: Duration = Duration::seconds(3);
+const SILENT_AT_MOST: Duration = Duration::seconds(90);
+/// One that was lost has to speak for so long before it serves again.
+const STEADY: Duration = Duration::seconds(60);
+/// In the beginning a better provider is waited for.
+const WAIT_FOR_BETTER: Duration = Duration::seconds(5);
+/// A time of a provider that lies further ahead is not believed.
+const AHEAD: Duration = Duration::seconds(60);
+
+/// What one provider last said of an instrument.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    quote: VenueQuote,
+    received: WallTime,
+    usual_pause: Duration,
+    /// Since when it speaks without a silence.
+    steady_since: WallTime,
+}
+
+/// How the prices of one instrument stand.
+#[derive(Debug, Clone)]
+pub(super) struct QuotesTrack {
+    said: BTreeMap<ProviderId, Said>,
+    pub serving: Option<Serving>,
+    /// The last price that was passed on, and when.
+    last: Option<(WallTime, Price)>,
+    /// Why a provider's prices are held back.
+    pub held: BTreeMap<ProviderId, Refusal>,
+    /// When a provider that is polled is asked next, while no stream speaks.
+    poll_due: WallTime,
+}
+
+impl QuotesTrack {
+    pub(super) const fn new(now: WallTime) -> Self {
+        Self { said: BTreeMap::new(), serving: None, last: None, held: BTreeMap::new(), poll_due: now }
+    }
+
+    /// When the price of whoever serves was, by its own clock.
+    pub(super) fn priced_at(&self) -> Option<WallTime> {
+        self.said.get(&self.serving?.by).map(|said| said.quote.at)
+    }
+
+    /// The latest price that was passed on, where another provider said it lately.
+    pub(super) fn latest(&self, id: ProviderId, now: WallTime) -> Option<Price> {
+        let is_other = self.serving.is_some_and(|serving| serving.by != id || id.streams());
+        self.last.filter(|(at, _)| is_other && now.since(*at).0 <= STEADY.0).map(|(_, price)| price)
+    }
+
+    /// How long ago a provider last spoke.
+    pub(super) fn silent_for(&self, id: ProviderId, now: WallTime) -> Option<Duration> {
+        self.said.get(&id).map(|said| now.since(said.received))
+    }
+
+    /// How much longer a provider that is back has to speak before it serves.
+    pub(super) fn unsteady_for(&self, id: ProviderId, now: WallTime) -> Option<Duration> {
+        let steady = now.since(self.said.get(&id)?.steady_since);
+        Some(Duration(STEADY.0 - steady.0)).filter(|left| left.0 > 0)
+    }
+}
+
+impl Desk {
+    /// Takes a price that a stream said.
+    pub(super) fn hear(&mut self, id: ProviderId, heard: &Heard, now: WallTime, out: &mut Vec<Output>) {
+        let Some(instrument) = self.streams.get(&id).and_then(|stream| stream.instrument(&heard.name)) else { return };
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.priced(&heard.name, now);
+        }
+        let at = heard.at.unwrap_or(now);
+        let quote = VenueQuote { instrument, last: heard.last, bid: heard.bid, ask: heard.ask, at };
+        self.say(id, quote, now, out);
+    }
+
+    /// Takes a price that came with an answer.
+    pub(super) fn hear_polled(
+        &mut self,
+        instrument: InstrumentId,
+        id: ProviderId,
+        quote: VenueQuote,
+        now: WallTime,
+        out: &mut Vec<Output>,
+    ) {
+        if self.table.order(Capability::Quotes).contains(&id) {
+            self.say(id, VenueQuote { instrument, ..quote }, now, out);
+        }
+    }
+
+    fn say(&mut self, id: ProviderId, quote: VenueQuote, now: WallTime, out: &mut Vec<Output>) {
+        let quiet = self.quiet_after(id);
+        let Some(track) = self.tracks.get_mut(&quote.instrument) else { return };
+        let before = track.quotes.said.get(&id).copied();
+        let is_wild = before.is_some_and(|before| !is_near(before.quote.last, quote.last));
+        let (is_ahead, is_old) = (quote.at.since(now).0 > AHEAD.0, before.is_some_and(|before| quote.at < before.quote.at));
+        if is_wild || is_ahead {
+            let what = if is_wild { "twice or half the price before" } else { "a time that has not come" };
+            let refusal = Refusal::new(Failure::Nonsense, what);
+            return self.apply(id, Capability::Quotes, Some(quote.instrument), &refusal, None, now);
+        }
+        if is_old {
+            return;
+        }
+        let pause = before.map_or(Duration::seconds(1), |before| now.since(before.received));
+        let usual = before.map_or(Duration::seconds(1), |before| before.usual_pause);
+        let usual_pause = Duration((usual.0 * 9 + pause.0.clamp(0, SILENT_AT_MOST.0)) / 10);
+        let steady = before.filter(|before| now.since(before.received).0 <= quiet(before).0);
+        let steady_since = steady.map_or(now, |before| before.steady_since);
+        // A price that a poll repeats is no news: its age goes on.
+        let is_news = before.is_none_or(|before| before.quote != quote) || id.streams();
+        track.quotes.said.insert(id, Said { quote, received: now, usual_pause, steady_since });
+        if let Some(health) = self.health.get_mut(&(id, Capability::Quotes)).filter(|_| id.streams()) {
+            health.succeed(now);
+        }
+        self.choose(quote.instrument, now, out);
+        if is_news {
+            self.pass_on(id, quote, now, out);
+        }
+    }
+
+    /// Passes a price on if it is whose prices count.
+    fn pass_on(&mut self, id: ProviderId, quote: VenueQuote, now: WallTime, out: &mut Vec<Output>) {
+        let Some(track) = self.tracks.get_mut(&quote.instrument) else { return };
+        if track.quotes.serving.is_some_and(|serving| serving.by == id) {
+            track.quotes.last = Some((now, quote.last));
+            out.push(Output::News(ProviderNews::Price(quote)));
+        }
+    }
+
+    /// After which pause a provider counts as silent.
+    fn quiet_after(&self, id: ProviderId) -> impl Fn(&Said) -> Duration + use<> {
+        let refresh = Duration::seconds(i64::from(self.table.refresh_seconds) * 3 / 2);
+        move |said: &Said| match id.streams() {
+            true => Duration(said.usual_pause.0.saturating_mul(PAUSES).clamp(SILENT_AT_LEAST.0, SILENT_AT_MOST.0)),
+            false => refresh,
+        }
+    }
+
+    pub(super) fn speaks(&self, track: &Track, id: ProviderId, now: WallTime) -> bool {
+        let quiet = self.quiet_after(id);
+        let is_open = !id.streams() || self.streams.get(&id).is_some_and(super::Stream::is_open);
+        is_open && track.quotes.said.get(&id).is_some_and(|said| now.since(said.received).0 <= quiet(said).0)
+    }
+
+    /// Chooses anew whose prices of an instrument count.
+    pub(super) fn choose(&mut self, id: InstrumentId, now: WallTime, out: &mut Vec<Output>) {
+        let Some(track) = self.tracks.get(&id) else { return };
+        let serving = track.quotes.serving;
+        let (mut chosen, mut held) = (None, BTreeMap::new());
+        for by in self.table.order(Capability::Quotes).iter().copied().filter(|by| track.line.names.contains_key(by)) {
+            let is_serving = serving.is_some_and(|serving| serving.by == by);
+            let health = self.health.get(&(by, Capability::Quotes));
+            let is_barred = health.is_some_and(|health| !health.is_good()) || track.is_skipped(by, Capability::Quotes, now);
+            if is_barred || !self.speaks(track, by, now) {
+                // In the beginning a better one gets a moment to come.
+                let may_come = serving.is_none() && by.streams() && !is_barred;
+                if may_come && now.since(self.began).0 < WAIT_FOR_BETTER.0 {
+                    break;
+                }
+                continue;
+            }
+            let is_unsteady = track.quotes.unsteady_for(by, now).is_some();
+            let rules_here = serving.filter(|serving| self.speaks(track, serving.by, now));
+            if !is_serving && is_unsteady && rules_here.is_some() {
+                continue;
+            }
+            if !is_serving && let Err(refusal) = jumps(track, by) {
+                held.insert(by, refusal);
+                continue;
+            }
+            chosen = Some(by);
+            break;
+        }
+        let Some(track) = self.tracks.get_mut(&id) else { return };
+        track.quotes.held = held;
+        let Some(by) = chosen.filter(|by| serving.is_none_or(|serving| serving.by != *by)) else { return };
+        track.quotes.serving = Some(Serving { by, since: now });
+        let latest = track.quotes.said.get(&by).map(|said| said.quote);
+        self.say_served(Capability::Quotes, id, serving, by, now, out);
+        if let Some(quote) = latest {
+            self.pass_on(by, quote, now, out);
+        }
+    }
+
+    /// Asks a provider that is polled for a price while no stream speaks, where asking for bars does not bring it anyway.
+    pub(super) fn ask_for_a_price(&mut self, id: InstrumentId, now: WallTime, out: &mut Vec<Output>) {
+        let Some(track) = self.tracks.get(&id).filter(|track| track.quotes.poll_due <= now) else { return };
+        let is_new = now.since(self.began).0 < WAIT_FOR_BETTER.0;
+        let order = self.table.order(Capability::Quotes);
+        let named = || order.iter().copied().filter(|by| track.line.names.contains_key(by));
+        let has_price = named().any(|by| by.streams() && self.speaks(track, by, now));
+        let comes_with_bars = |by: ProviderId| self.comes_with_bars(track, by);
+        let may_ask = |by: &ProviderId| {
+            let health = self.health.get(&(*by, Capability::Quotes));
+            !by.streams()
+                && !comes_with_bars(*by)
+                && !track.is_skipped(*by, Capability::Quotes, now)
+                && health.is_some_and(|health| Health::is_good(health) || health.may_probe(now))
+        };
+        let Some(by) = named().find(may_ask).filter(|_| !is_new && !has_price) else { return };
+        if self.fetch(id, by, Capability::Quotes, false, now, out)
+            && let Some(track) = self.tracks.get_mut(&id)
+        {
+            track.quotes.poll_due = now.plus(Duration::seconds(self.table.refresh_seconds.into()));
+        }
+    }
+
+    /// Whether a provider is asked for the bars of an instrument, which tell its price too.
+    fn comes_with_bars(&self, track: &Track, id: ProviderId) -> bool {
+        let first = self.table.order(Capability::Bars).iter().find(|by| track.line.names.contains_key(by));
+        track.bars.serving.map_or(first == Some(&id), |serving| serving.by == id)
+    }
+}
+
+/// Whether a provider's price jumps from what was taken last: the last price passed on, or a later close.
+fn jumps(track: &Track, id: ProviderId) -> Result<(), Refusal> {
+    let Some(said) = track.quotes.said.get(&id) else { return Ok(()) };
+    let closed = track.taken.back().map(|bar| (WallTime(bar.close_at.0), bar.close));
+    let reference = track.quotes.last.into_iter().chain(closed).max_by_key(|(at, _)| *at);
+    reference.map_or(Ok(()), |(_, price)| goes_on(price, said.quote.last, tolerance(track.taken.iter())))
+}

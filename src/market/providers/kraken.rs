@@ -1,0 +1,157 @@
+//! Kraken: quotes over WebSocket v2, minute bars over REST.
+//!
+//! Refusals of REST come with HTTP 200 and a list of errors. The last row of bars is the minute under way; minutes without a trade have
+//! rows that count none, which are no bars.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::domain::{MarketTime, WallTime};
+use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
+use crate::market::providers::number::Number;
+use crate::market::providers::streams::{Frame, Heard};
+use crate::market::providers::{Failure, Refusal};
+
+/// REST tells 720 rows at most.
+const MOST_ROWS: usize = 720;
+pub(super) const DEPTH: i64 = (MOST_ROWS as i64 - 2) * 60_000_000_000;
+
+/// The path and query of a request for minute bars from an instant on.
+pub(super) fn path(name: &str, from: MarketTime) -> String {
+    // Whether a row at this very second is told is nowhere said: one more does no harm.
+    let since = from.0.div_euclid(1_000_000_000) - 60;
+    format!("/0/public/OHLC?pair={}&interval=1&since={since}", encoded(name))
+}
+
+/// What subscribes to the quotes of one symbol; `number` comes back with the answer.
+pub(super) fn subscription(name: &str, number: usize) -> String {
+    let params = serde_json::json!({"channel": "ticker", "symbol": [name]});
+    serde_json::json!({"method": "subscribe", "params": params, "req_id": number}).to_string()
+}
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    error: Vec<String>,
+    #[serde(borrow, default)]
+    result: Option<std::collections::BTreeMap<String, &'a RawValue>>,
+}
+
+/// Time, open, high, low, close, volume-weighted average, volume, number of trades.
+type Candle = (i64, Number, Number, Number, Number, Number, Number, i64);
+
+/// Reads an answer with bars.
+pub fn ohlc(status: u16, body: &[u8], wanted: &Wanted<'_>) -> Result<Chart, Refusal> {
+    let document: Document<'_> = match serde_json::from_slice(body) {
+        Ok(document) => document,
+        Err(error) => return Err(unread(status, body, &error)),
+    };
+    if let Some(said) = document.error.first() {
+        return Err(refused(said));
+    }
+    let result = document.result.unwrap_or_default();
+    let Some((_, rows)) = result.iter().find(|(name, _)| *name != "last") else { return Err(Refusal::of(Failure::NoData)) };
+    let candles: Vec<Candle> =
+        serde_json::from_str(rows.get()).map_err(|error| Refusal::new(Failure::Schema, &error.to_string()))?;
+    let told_from = candles.first().and_then(|candle| at_second(candle.0)).filter(|_| candles.len() >= MOST_ROWS);
+    let under_way = candles.last().and_then(|candle| at_second(candle.0));
+    let mut rows = Vec::with_capacity(candles.len());
+    for (seconds, open, high, low, close, _, volume, trades) in candles {
+        if trades == 0 {
+            continue;
+        }
+        let at = at_second(seconds).ok_or_else(|| Refusal::new(Failure::Schema, "a time that cannot be"))?;
+        let [Some(open), Some(high), Some(low), Some(close)] = [open, high, low, close].map(Number::price) else {
+            return Err(Refusal::new(Failure::Nonsense, "a price that is not above zero"));
+        };
+        rows.push(Row { at, open, high, low, close, volume: volume.volume() });
+    }
+    let chart = bars::chart(rows, wanted, under_way)?;
+    Ok(Chart { from: told_from.map_or(wanted.from, |told| told.max(wanted.from)), ..chart })
+}
+
+fn unread(status: u16, body: &[u8], error: &serde_json::Error) -> Refusal {
+    let is_page = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
+    match status {
+        429 => Refusal::of(Failure::Throttled { retry_after: None }),
+        500..=599 => Refusal::new(Failure::Upstream, &format!("HTTP {status}")),
+        403 | 451 => Refusal::new(Failure::Blocked, &format!("HTTP {status}")),
+        _ if is_page => Refusal::new(Failure::Blocked, "a page for people"),
+        _ if error.is_data() => Refusal::new(Failure::Schema, &error.to_string()),
+        _ => Refusal::of(Failure::Malformed),
+    }
+}
+
+/// What an error of the provider means; severity and category stand before the colon.
+fn refused(said: &str) -> Refusal {
+    let failure = if said.contains("Too many requests") || said.contains("Rate limit") {
+        Failure::Throttled { retry_after: None }
+    } else if said.contains("Unknown asset pair") || said.contains("not supported") {
+        Failure::UnknownSymbol
+    } else if said.starts_with("EService") {
+        Failure::Upstream
+    } else if said.contains("Permission denied") {
+        Failure::NotEntitled
+    } else {
+        Failure::BadRequest
+    };
+    Refusal::new(failure, said)
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    channel: Option<String>,
+    method: Option<String>,
+    success: Option<bool>,
+    error: Option<String>,
+    symbol: Option<String>,
+    result: Option<Subscribed>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    req_id: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Subscribed {
+    symbol: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Ticker {
+    symbol: String,
+    bid: Option<Number>,
+    ask: Option<Number>,
+    last: Number,
+    /// Not in every version.
+    timestamp: Option<String>,
+}
+
+/// Reads a frame of the stream.
+pub fn frame(text: &str) -> Result<Vec<Frame>, Refusal> {
+    let message: Message<'_> = serde_json::from_str(text).map_err(|error| {
+        // A sentence of the proxy before it goes away is no JSON at all.
+        let kind = if error.is_data() { Failure::Schema } else { Failure::Malformed };
+        Refusal::new(kind, text)
+    })?;
+    match (message.method.as_deref(), message.channel.as_deref()) {
+        (Some("subscribe"), _) => {
+            let name = message.result.and_then(|result| result.symbol).or(message.symbol);
+            let refusal = message.error.as_deref().map(refused);
+            let is_taken = message.success == Some(true) && refusal.is_none();
+            let refusal = (!is_taken).then(|| refusal.unwrap_or_else(|| Refusal::of(Failure::BadRequest)));
+            let number = message.req_id.and_then(|number| usize::try_from(number).ok());
+            Ok(vec![Frame::Subscription { name, number, refusal }])
+        }
+        (None, Some("ticker")) => message.data.map_or(Ok(Vec::new()), |data| tickers(data.get())),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn tickers(text: &str) -> Result<Vec<Frame>, Refusal> {
+    let tickers: Vec<Ticker> = serde_json::from_str(text).map_err(|error| Refusal::new(Failure::Schema, &error.to_string()))?;
+    let heard = |ticker: Ticker| {
+        let Ticker { symbol, bid, ask, last, timestamp } = ticker;
+        let at = timestamp.as_deref().and_then(WallTime::parse);
+        Frame::Quote(Heard::checked(symbol, last, bid, ask, at))
+    };
+    Ok(tickers.into_iter().map(heard).collect())
+}

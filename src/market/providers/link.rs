@@ -1,0 +1,306 @@
+//! The desk's thread: it feeds the desk with what sockets say and with time, does what the desk wants, and hands news to the engine.
+//!
+//! Prices that wait are replaced by newer ones of the same instrument, which is counted. Bars are never dropped: while too many wait,
+//! none are asked for.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration as StdDuration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::domain::{Duration, InstrumentId, VenueQuote, WallTime};
+use crate::market::ToldBars;
+use crate::market::providers::desk::{Desk, Input, Line, Output};
+use crate::market::providers::sockets::{Arrived, Sockets, ToSocket};
+use crate::market::providers::view::{FeedView, Served};
+use crate::market::providers::{ProviderId, ProviderNews, ProviderTable};
+
+/// How often time passes for the desk.
+const TICK: StdDuration = StdDuration::from_millis(200);
+/// How often the screen's view is made anew.
+const VIEW_EVERY: Duration = Duration::millis(500);
+/// Answers with bars that may wait for the engine; with more, no others are asked for.
+const BARS: usize = 1_024;
+/// Changes of who serves that may wait; the oldest go first, as the view says how it stands.
+const SERVED: usize = 256;
+/// Messages of all sockets that may wait for the desk; a socket waits where there are more.
+const MESSAGES: usize = 4_096;
+/// Texts that may wait for a stream; one that takes none is dead.
+const TEXTS: usize = 64;
+
+/// Keeps a text.
+pub type Keep = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
+
+/// What the link has to be given from outside.
+pub struct Surroundings {
+    /// The only clock.
+    pub clock: fn() -> WallTime,
+    /// Counts of requests that were kept, if there are any.
+    pub kept: Option<String>,
+    /// Keeps counts of requests, before the request leaves.
+    pub keep: Keep,
+    /// Chance of pauses.
+    pub seed: u64,
+}
+
+/// The link could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The system gives no thread.
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] io::Error),
+    /// Encryption or the client of requests.
+    #[error("connections cannot be set up: {0}")]
+    Setup(String),
+}
+
+/// What waits for the engine.
+#[derive(Default)]
+struct Outbox {
+    bars: VecDeque<ToldBars>,
+    prices: BTreeMap<InstrumentId, VenueQuote>,
+    served: VecDeque<Served>,
+    view: FeedView,
+    conflated: u64,
+    not_kept: Option<String>,
+}
+
+type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// What the thread and the engine share.
+#[derive(Default)]
+struct Shared {
+    outbox: Mutex<Outbox>,
+    wake: OnceLock<Wake>,
+}
+
+/// A running link. It ends when this is dropped.
+pub struct ProvidersLink {
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for ProvidersLink {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("ProvidersLink")
+    }
+}
+
+impl Shared {
+    /// A thread that panicked holding it has left it whole: everything in it is replaced at once or counted.
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ProvidersLink {
+    /// Starts the desk on a thread of its own.
+    pub fn start(table: ProviderTable, lines: Vec<Line>, surroundings: Surroundings) -> Result<Self, Ended> {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (arrivals, arrived) = mpsc::channel(MESSAGES);
+        let sockets = Sockets::new(&table, arrivals).map_err(Ended::Setup)?;
+        let Surroundings { clock, kept, keep, seed } = surroundings;
+        let mut budget = table.budget();
+        if let Some(Err(error)) = kept.map(|text| budget.take_up(&text)) {
+            tracing::warn!(target: "pmax::feed", "the counts of requests cannot be read and begin anew: {error}");
+        }
+        let desk = Desk::new(table, budget, lines, seed, clock());
+        let shared = Arc::new(Shared::default());
+        shared.outbox().view = desk.view(clock());
+        let (stop, stopped) = oneshot::channel();
+        let mut driver = Driver {
+            desk,
+            clock,
+            keep,
+            sockets,
+            shared: Arc::clone(&shared),
+            streams: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            out: Vec::new(),
+            shown: WallTime(0),
+        };
+        let thread = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
+            executor.block_on(driver.run(arrived, stopped));
+            // A name that the system still looks for holds nobody up who wants to end.
+            executor.shutdown_background();
+        })?;
+        Ok(Self { shared, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Whom to call when something waits. It must not wait itself.
+    pub fn wake_with(&self, wake: impl Fn() + Send + Sync + 'static) {
+        drop(self.shared.wake.set(Box::new(wake)));
+    }
+
+    /// Moves what waits to its taker: bars before prices.
+    pub fn take(&self, news: &mut Vec<ProviderNews>, served: &mut Vec<Served>) {
+        let mut outbox = self.shared.outbox();
+        news.extend(outbox.bars.drain(..).map(ProviderNews::Bars));
+        news.extend(std::mem::take(&mut outbox.prices).into_values().map(ProviderNews::Price));
+        served.extend(outbox.served.drain(..));
+    }
+
+    /// How the providers stand.
+    pub fn view(&self) -> FeedView {
+        let outbox = self.shared.outbox();
+        FeedView { conflated: outbox.conflated, not_kept: outbox.not_kept.clone(), ..outbox.view.clone() }
+    }
+}
+
+impl Drop for ProvidersLink {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _: Result<(), ()> = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+struct Driver {
+    desk: Desk,
+    clock: fn() -> WallTime,
+    keep: Keep,
+    sockets: Sockets,
+    shared: Arc<Shared>,
+    streams: BTreeMap<ProviderId, (mpsc::Sender<ToSocket>, tokio::task::JoinHandle<()>)>,
+    /// The number of the latest connection of each: what an abandoned one still says is not heard.
+    attempts: BTreeMap<ProviderId, u64>,
+    out: Vec<Output>,
+    shown: WallTime,
+}
+
+impl Driver {
+    async fn run(&mut self, mut arrived: mpsc::Receiver<Arrived>, mut stopped: oneshot::Receiver<()>) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut stopped => return,
+                _ = ticks.tick() => {
+                    if self.shared.outbox().bars.len() < BARS {
+                        self.step(Input::Tick);
+                    }
+                }
+                Some(arrived) = arrived.recv() => self.hear(arrived),
+            }
+        }
+    }
+
+    fn hear(&mut self, arrived: Arrived) {
+        let is_latest = |id: ProviderId, attempt: u64| self.attempts.get(&id) == Some(&attempt);
+        match arrived {
+            Arrived::Opened(id, attempt) if is_latest(id, attempt) => self.step(Input::Opened(id)),
+            Arrived::Text(id, attempt, text) if is_latest(id, attempt) => self.step(Input::Text(id, &text)),
+            Arrived::Alive(id, attempt) if is_latest(id, attempt) => self.step(Input::Alive(id)),
+            Arrived::Closed(id, attempt, refusal) if is_latest(id, attempt) => self.step(Input::Closed(id, refusal)),
+            Arrived::Answered(id, answer) => self.step(Input::Answered(id, answer)),
+            Arrived::Opened(..) | Arrived::Text(..) | Arrived::Alive(..) | Arrived::Closed(..) => {}
+        }
+    }
+
+    /// One step of the desk, and what it asks for.
+    fn step(&mut self, input: Input<'_>) {
+        let now = (self.clock)();
+        self.desk.handle(now, input, &mut self.out);
+        let mut has_news = false;
+        for output in std::mem::take(&mut self.out) {
+            match output {
+                Output::Open(id) => self.open(id),
+                Output::Close(id) => self.close(id),
+                Output::Ping(id) => self.write(id, ToSocket::Ping),
+                Output::Send(id, text) => self.write(id, ToSocket::Text(text)),
+                Output::Keep(text) => self.keep_counts(&text),
+                Output::Fetch(request) => self.sockets.fetch(request),
+                Output::News(news) => {
+                    has_news = true;
+                    self.post(news);
+                }
+                Output::Served(served) => {
+                    has_news = true;
+                    self.post_served(served);
+                }
+            }
+        }
+        if now.since(self.shown).0 >= VIEW_EVERY.0 {
+            self.shown = now;
+            self.shared.outbox().view = self.desk.view(now);
+        }
+        if let Some(wake) = self.shared.wake.get().filter(|_| has_news) {
+            wake();
+        }
+    }
+
+    fn open(&mut self, id: ProviderId) {
+        let attempt = self.attempts.entry(id).or_default();
+        *attempt += 1;
+        let (sender, texts) = mpsc::channel(TEXTS);
+        let task = self.sockets.stream(id, *attempt, texts);
+        self.streams.insert(id, (sender, task));
+    }
+
+    fn close(&mut self, id: ProviderId) {
+        *self.attempts.entry(id).or_default() += 1;
+        if let Some((_, task)) = self.streams.remove(&id) {
+            task.abort();
+        }
+    }
+
+    fn write(&self, id: ProviderId, what: ToSocket) {
+        // A stream that takes nothing says nothing either, and is closed for that.
+        let is_taken = self.streams.get(&id).is_some_and(|(sender, _)| sender.try_send(what).is_ok());
+        if !is_taken {
+            tracing::warn!(target: "pmax::feed", "{id}: the connection takes no more");
+        }
+    }
+
+    fn keep_counts(&mut self, text: &str) {
+        let kept = (self.keep)(text);
+        if let Err(error) = &kept {
+            tracing::warn!(target: "pmax::feed", "the counts of requests were not kept: {error}");
+        }
+        self.shared.outbox().not_kept = kept.err().map(|error| error.to_string());
+    }
+
+    fn post(&self, news: ProviderNews) {
+        let mut outbox = self.shared.outbox();
+        match news {
+            ProviderNews::Price(quote) => {
+                let replaced = outbox.prices.insert(quote.instrument, quote).is_some();
+                outbox.conflated += u64::from(replaced);
+            }
+            ProviderNews::Bars(told) => outbox.bars.push_back(told),
+        }
+    }
+
+    /// Changes that have one cause are told as one.
+    fn post_served(&self, served: Served) {
+        tracing::info!(target: "pmax::feed", "{} from {} instead of {}: {}", served.capability.word(), served.to, served.from, served.why);
+        let mut outbox = self.shared.outbox();
+        let is_same = |other: &&mut Served| {
+            (other.capability, other.from, other.to, &other.why) == (served.capability, served.from, served.to, &served.why)
+        };
+        if let Some(other) = outbox.served.iter_mut().find(is_same) {
+            other
+                .instruments
+                .extend(served.instruments.into_iter().filter(|id| !other.instruments.contains(id)).collect::<Vec<_>>());
+            return;
+        }
+        outbox.served.push_back(served);
+        while outbox.served.len() > SERVED {
+            outbox.served.pop_front();
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.streams.values().for_each(|(_, task)| task.abort());
+    }
+}

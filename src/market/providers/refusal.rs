@@ -1,0 +1,131 @@
+//! Why a provider gave nothing: one taxonomy for all of them, and what each kind means for whom to ask next.
+
+use std::fmt;
+
+use crate::domain::{CleanText, Duration};
+
+/// A kind of failure. Each counts in its own way; see [`Failure::means`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    /// No answer in time.
+    Timeout,
+    /// The name is not known.
+    Dns,
+    /// No encrypted connection.
+    Tls,
+    /// No connection, or one that broke.
+    Transport,
+    /// Too many requests.
+    Throttled {
+        /// When the provider wants to be asked again, if it said so.
+        retry_after: Option<Duration>,
+    },
+    /// A page for people where data should be, or a place that is not served.
+    Blocked,
+    /// For customers only.
+    NotEntitled,
+    /// The provider does not know the symbol.
+    UnknownSymbol,
+    /// The request was refused for what it asked.
+    BadRequest,
+    /// A valid answer without data.
+    NoData,
+    /// The provider's own trouble (5xx, or its words for it).
+    Upstream,
+    /// What came cannot be read at all.
+    Malformed,
+    /// It can be read, but fields that must be there are not, or are of another kind.
+    Schema,
+    /// It can be read and makes no sense: prices that are not above zero, crossed, out of order, a hundredfold.
+    Nonsense,
+    /// What came is too old.
+    Stale,
+    /// Its prices are not those that were taken before from another provider.
+    Splice,
+}
+
+/// What a failure means for whom to ask next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// Nothing about the provider: the request, or the hour.
+    Nothing,
+    /// Nothing about the provider, but this instrument is asked of it no more for so long.
+    Skip(Duration),
+    /// One strike against the provider; several in a row keep it from being asked.
+    Strike,
+    /// It is not asked for so long.
+    Pause(Duration),
+    /// Its whole host is not asked: for so long as it said, or else longer each time.
+    PauseHost(Option<Duration>),
+    /// It is not asked again in this process.
+    Remove,
+}
+
+impl Failure {
+    /// What it means. An unknown symbol, an empty answer and a refused request say nothing about the provider's health.
+    pub const fn means(self) -> Means {
+        match self {
+            Self::NoData => Means::Nothing,
+            Self::UnknownSymbol | Self::BadRequest => Means::Skip(Duration::seconds(600)),
+            Self::Stale => Means::Skip(Duration::seconds(60)),
+            Self::Splice => Means::Skip(Duration::seconds(300)),
+            Self::Timeout | Self::Dns | Self::Tls | Self::Transport => Means::Strike,
+            Self::Upstream | Self::Malformed | Self::Schema | Self::Nonsense => Means::Strike,
+            Self::Blocked => Means::Pause(Duration::seconds(900)),
+            Self::Throttled { retry_after } => Means::PauseHost(retry_after),
+            Self::NotEntitled => Means::Remove,
+        }
+    }
+
+    /// In words, as behind "Kraken: ".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Timeout => "no answer in time",
+            Self::Dns => "its name is not known here",
+            Self::Tls => "no encrypted connection",
+            Self::Transport => "no connection",
+            Self::Throttled { .. } => "too many requests",
+            Self::Blocked => "it does not serve this place",
+            Self::NotEntitled => "for customers only",
+            Self::UnknownSymbol => "it does not know the symbol",
+            Self::BadRequest => "it refused the request",
+            Self::NoData => "no data",
+            Self::Upstream => "trouble of its own",
+            Self::Malformed => "an answer that cannot be read",
+            Self::Schema => "an answer of another shape",
+            Self::Nonsense => "prices that make no sense",
+            Self::Stale => "nothing new",
+            Self::Splice => "prices unlike those before",
+        }
+    }
+}
+
+/// A failure with what was said of it, cleaned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its kind.
+    pub failure: Failure,
+    /// The provider's or the system's words; may be empty.
+    pub said: CleanText,
+}
+
+impl Refusal {
+    /// A refusal with words from outside, which are cleaned here.
+    pub fn new(failure: Failure, said: &str) -> Self {
+        // A sentence of a provider can be a page; what helps stands at its beginning.
+        let short: String = said.chars().take(120).collect();
+        Self { failure, said: CleanText::from_outside(&short) }
+    }
+
+    /// A refusal that needs no more words than its kind.
+    pub fn of(failure: Failure) -> Self {
+        Self { failure, said: CleanText::default() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.failure.words())?;
+        if self.said.as_str().is_empty() { Ok(()) } else { write!(formatter, " ({})", self.said) }
+    }
+}

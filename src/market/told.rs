@@ -1,0 +1,351 @@
+//! Market events from providers: prices as they come, and bars of one minute as a provider tells them.
+//!
+//! Pure: news and time in, events out. A bar is said once, in order, and never built here. In the beginning history is collected from all
+//! instruments for a while and then said in the order of its time, as a tape would say it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::domain::{
+    Bar, Duration, InstrumentId, MarketEvent, MarketStamp, MarketTime, Missed, Price, Quote, QuoteOrigin, VenueQuote, WallTime,
+};
+use crate::market::Silences;
+use crate::market::providers::ProviderNews;
+
+/// History is waited for at most so long before prices are said.
+const COLLECT_AT_MOST: Duration = Duration::seconds(45);
+/// An instrument is silent after so many of its usual pauses, within these bounds.
+const PAUSES: i64 = 5;
+const SILENT_AT_LEAST: Duration = Duration::seconds(3);
+const SILENT_AT_MOST: Duration = Duration::seconds(90);
+/// Prices that may wait to be taken; what is more is dropped and counted. Bars are never dropped: whoever asks for them sees how many wait.
+const READY: usize = 8_192;
+
+/// Bars of one instrument as a provider told them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldBars {
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// From when on the answer is complete: what is not in it from here on did not trade.
+    pub from: MarketTime,
+    /// Closed bars, oldest first.
+    pub closed: Vec<Bar>,
+    /// When and at what price the minute began that is still under way, where it was told.
+    pub opened: Option<(MarketTime, Price)>,
+}
+
+/// One instrument.
+#[derive(Debug, Clone)]
+struct Line {
+    /// The beginning of the first minute that is not closed yet; nothing where none was ever told.
+    closed_until: Option<MarketTime>,
+    /// The latest minute whose opening was said.
+    opened: Option<MarketTime>,
+    quoted: WallTime,
+    heard: Option<WallTime>,
+    usual_pause: Duration,
+    is_silent: bool,
+    has_history: bool,
+    /// The latest price of the time in which history is collected, and when it came.
+    early: Option<(VenueQuote, WallTime)>,
+}
+
+/// The feed.
+#[derive(Debug, Clone)]
+pub struct ToldFeed {
+    lines: BTreeMap<InstrumentId, Line>,
+    ready: VecDeque<MarketEvent>,
+    known: MarketTime,
+    dropped: u64,
+    missed: Vec<Missed>,
+    /// What was told while history is collected, by its close; nothing once prices are said.
+    collected: Option<BTreeMap<(MarketTime, InstrumentId), Bar>>,
+    collects_until: Option<WallTime>,
+}
+
+impl ToldFeed {
+    /// A feed of these instruments, each with the first minute that is not known yet; nothing where none ever was. Market time goes on
+    /// from `known`.
+    pub fn new(instruments: impl Iterator<Item = (InstrumentId, Option<MarketTime>)>, known: MarketTime) -> Self {
+        let line = |closed_until| Line {
+            closed_until,
+            opened: None,
+            quoted: WallTime(i64::MIN),
+            heard: None,
+            usual_pause: Duration::seconds(1),
+            is_silent: false,
+            has_history: false,
+            early: None,
+        };
+        let lines = instruments.map(|(instrument, since)| (instrument, line(since))).collect();
+        let (ready, missed) = (VecDeque::new(), Vec::new());
+        Self { lines, ready, known, dropped: 0, missed, collected: Some(BTreeMap::new()), collects_until: None }
+    }
+
+    /// The instruments with the beginning of the first minute of each that is not closed yet.
+    pub fn closed_until(&self) -> impl Iterator<Item = (InstrumentId, Option<MarketTime>)> {
+        self.lines.iter().map(|(id, line)| (*id, line.closed_until))
+    }
+
+    /// Prices that were dropped because nobody took them.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The next event.
+    pub fn take(&mut self) -> Option<MarketEvent> {
+        self.ready.pop_front()
+    }
+
+    /// When the next event was known, if there is one.
+    pub fn next_at(&self) -> Option<MarketTime> {
+        self.ready.front().map(MarketEvent::known_at)
+    }
+
+    /// Takes what a provider says.
+    pub fn hear(&mut self, news: ProviderNews, now: WallTime) {
+        match news {
+            ProviderNews::Price(quote) => self.price(quote, now),
+            ProviderNews::Bars(told) => self.bars(&told, now),
+        }
+    }
+
+    /// Lets time pass. Returns who fell silent and who speaks again since the last call, and what is missing for good.
+    pub fn pass_time(&mut self, now: WallTime) -> Silences {
+        let until = *self.collects_until.get_or_insert(now.plus(COLLECT_AT_MOST));
+        if self.collected.is_some() && (now >= until || self.lines.values().all(|line| line.has_history)) {
+            self.begin();
+        }
+        let mut changes = Silences { missed: std::mem::take(&mut self.missed), ..Silences::default() };
+        if self.collected.is_some() {
+            return changes;
+        }
+        for (id, line) in &mut self.lines {
+            let allowed = (line.usual_pause.0.saturating_mul(PAUSES)).clamp(SILENT_AT_LEAST.0, SILENT_AT_MOST.0);
+            let is_silent = line.heard.is_none_or(|heard| now.since(heard).0 > allowed);
+            if is_silent != line.is_silent {
+                line.is_silent = is_silent;
+                if is_silent { changes.silent.push(*id) } else { changes.heard.push(*id) }
+            }
+        }
+        changes
+    }
+
+    /// Says the history of all instruments in the order of its time; from now on everything is said as it comes.
+    fn begin(&mut self) {
+        for bar in self.collected.take().unwrap_or_default().into_values() {
+            self.say(bar);
+        }
+        let early: Vec<(VenueQuote, WallTime)> = self.lines.values_mut().filter_map(|line| line.early.take()).collect();
+        early.into_iter().for_each(|(quote, came)| self.quoted(quote, came));
+    }
+
+    fn price(&mut self, quote: VenueQuote, now: WallTime) {
+        let Some(line) = self.lines.get_mut(&quote.instrument) else { return };
+        // An older price says nothing new.
+        if quote.at < line.quoted {
+            return;
+        }
+        let pause = line.heard.map_or(Duration::seconds(1), |heard| now.since(heard));
+        line.usual_pause = Duration((line.usual_pause.0 * 9 + pause.0.clamp(0, SILENT_AT_MOST.0)) / 10);
+        (line.quoted, line.heard) = (quote.at, Some(now));
+        if self.collected.is_some() {
+            line.early = Some((quote, now));
+        } else {
+            self.quoted(quote, now);
+        }
+    }
+
+    fn quoted(&mut self, quote: VenueQuote, now: WallTime) {
+        let VenueQuote { instrument, last, bid, ask, at } = quote;
+        if self.ready.len() >= READY {
+            self.dropped += 1;
+            return;
+        }
+        let stamp = MarketStamp { event_at: MarketTime(at.0), known_at: self.known_from(now), received_at: Some(now) };
+        let quote = Quote { instrument, last, bid, ask, origin: QuoteOrigin::Venue };
+        self.ready.push_back(MarketEvent::Quoted { quote, stamp });
+    }
+
+    fn bars(&mut self, told: &ToldBars, now: WallTime) {
+        let Some(line) = self.lines.get_mut(&told.instrument) else { return };
+        line.has_history = true;
+        if let Some(from) = line.closed_until.filter(|closed| *closed < told.from) {
+            // Older minutes than the provider tells are missing for good.
+            self.missed.push(Missed { instrument: told.instrument, from, until: told.from });
+            line.closed_until = Some(told.from);
+        }
+        for bar in &told.closed {
+            match &mut self.collected {
+                Some(collected) => drop(collected.insert((bar.close_at, bar.instrument), *bar)),
+                None => self.say(*bar),
+            }
+        }
+        if let Some((at, open)) = told.opened.filter(|_| self.collected.is_none()) {
+            self.say_opened(told.instrument, at, open, now);
+        }
+    }
+
+    fn say(&mut self, bar: Bar) {
+        if self.lines.get(&bar.instrument).is_none_or(|line| line.closed_until.is_some_and(|closed| bar.open_at < closed)) {
+            return;
+        }
+        self.say_opened(bar.instrument, bar.open_at, bar.open, WallTime(bar.close_at.0));
+        self.lines.entry(bar.instrument).and_modify(|line| line.closed_until = Some(bar.close_at));
+        let stamp =
+            MarketStamp { event_at: bar.close_at, known_at: self.known_from(WallTime(bar.close_at.0)), received_at: None };
+        self.ready.push_back(MarketEvent::BarClosed { bar, stamp });
+    }
+
+    /// A minute's opening is said once, and after everything before it.
+    fn say_opened(&mut self, instrument: InstrumentId, at: MarketTime, open: Price, now: WallTime) {
+        let known_at = self.known_from(now);
+        let Some(line) = self.lines.get_mut(&instrument) else { return };
+        if line.closed_until.is_some_and(|closed| at < closed) || line.opened.is_some_and(|opened| opened >= at) {
+            return;
+        }
+        line.opened = Some(at);
+        let stamp = MarketStamp { event_at: at, known_at, received_at: None };
+        self.ready.push_back(MarketEvent::BarOpened { instrument, open, stamp });
+    }
+
+    /// Market time never goes back.
+    fn known_from(&mut self, at: WallTime) -> MarketTime {
+        self.known = self.known.max(MarketTime(at.0));
+        self.known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BITCOIN: InstrumentId = InstrumentId(5);
+    const EURO: InstrumentId = InstrumentId(6);
+    const START: i64 = 1_790_000_040_000_000_000;
+    const MINUTE: i64 = 60_000_000_000;
+
+    fn at(seconds: i64) -> WallTime {
+        WallTime(START + seconds * 1_000_000_000)
+    }
+
+    fn minute(number: i64) -> MarketTime {
+        MarketTime(START + number * MINUTE)
+    }
+
+    fn bar(instrument: InstrumentId, number: i64) -> Bar {
+        let price = Price::from_nanos(100 + number);
+        let (open_at, close_at) = (minute(number), minute(number + 1));
+        let (open, high, low, close, volume, has_range) = (price, price, price, price, None, true);
+        Bar { instrument, open_at, close_at, open, high, low, close, volume, has_range }
+    }
+
+    fn told(instrument: InstrumentId, numbers: std::ops::Range<i64>) -> ProviderNews {
+        let opened = Some((minute(numbers.end), Price::from_nanos(100 + numbers.end)));
+        let from = minute(numbers.start);
+        ProviderNews::Bars(ToldBars { instrument, from, closed: numbers.map(|number| bar(instrument, number)).collect(), opened })
+    }
+
+    fn price(instrument: InstrumentId, seconds: i64) -> ProviderNews {
+        let last = Price::from_nanos(77);
+        ProviderNews::Price(VenueQuote { instrument, last, bid: None, ask: None, at: at(seconds) })
+    }
+
+    fn feed() -> ToldFeed {
+        ToldFeed::new([(BITCOIN, Some(minute(-3))), (EURO, None)].into_iter(), minute(-9))
+    }
+
+    fn said(feed: &mut ToldFeed) -> Vec<String> {
+        let number = |at: MarketTime| (at.0 - START) / MINUTE;
+        let events: Vec<MarketEvent> = std::iter::from_fn(|| feed.take()).collect();
+        assert!(events.is_sorted_by_key(MarketEvent::known_at), "market time never goes back");
+        let word = |event: &MarketEvent| match event {
+            MarketEvent::BarOpened { instrument, stamp, .. } => format!("{instrument} opened {}", number(stamp.event_at)),
+            MarketEvent::BarClosed { bar, .. } => format!("{} closed {}", bar.instrument, number(bar.open_at)),
+            MarketEvent::Quoted { quote, .. } => format!("{} quoted", quote.instrument),
+        };
+        events.iter().map(word).collect()
+    }
+
+    #[test]
+    fn history_of_all_is_said_in_the_order_of_its_time_before_any_price() {
+        let mut feed = feed();
+        feed.pass_time(at(0));
+        feed.hear(told(BITCOIN, -3..-1), at(1));
+        feed.hear(price(BITCOIN, 1), at(1));
+        assert_eq!(feed.pass_time(at(2)), Silences::default(), "nobody is silent who was not waited for");
+        assert_eq!(said(&mut feed), Vec::<String>::new());
+        feed.hear(told(EURO, -3..-1), at(3));
+        feed.pass_time(at(3));
+        let (b, e) = (BITCOIN, EURO);
+        let all = said(&mut feed);
+        assert_eq!(all.last(), Some(&format!("{b} quoted")), "and then the latest price");
+        let closes: Vec<String> = all.into_iter().filter(|word| word.contains("closed")).collect();
+        assert_eq!(
+            closes,
+            [format!("{b} closed -3"), format!("{e} closed -3"), format!("{b} closed -2"), format!("{e} closed -2")]
+        );
+    }
+
+    #[test]
+    fn one_that_tells_nothing_holds_the_others_up_for_a_while_only() {
+        let mut feed = feed();
+        feed.pass_time(at(0));
+        feed.hear(told(BITCOIN, -3..0), at(1));
+        feed.pass_time(at(44));
+        assert_eq!(said(&mut feed).len(), 0);
+        assert_eq!(feed.pass_time(at(45)).silent, [BITCOIN, EURO]);
+        assert_eq!(said(&mut feed).len(), 6);
+    }
+
+    fn begun() -> ToldFeed {
+        let mut feed = feed();
+        feed.hear(told(BITCOIN, -3..0), at(1));
+        feed.hear(told(EURO, -3..0), at(1));
+        feed.pass_time(at(2));
+        said(&mut feed);
+        feed
+    }
+
+    #[test]
+    fn a_bar_is_said_once_after_its_opening_however_often_it_is_told() {
+        let mut feed = begun();
+        feed.hear(told(BITCOIN, -2..0), at(3));
+        assert_eq!(said(&mut feed), [format!("{BITCOIN} opened 0")]);
+        feed.hear(told(BITCOIN, -2..1), at(63));
+        feed.hear(told(BITCOIN, -2..1), at(64));
+        assert_eq!(said(&mut feed), [format!("{BITCOIN} closed 0"), format!("{BITCOIN} opened 1")]);
+        feed.hear(told(BITCOIN, -1..4), at(250));
+        let closes: Vec<String> = said(&mut feed).into_iter().filter(|word| word.contains("closed")).collect();
+        assert_eq!(closes, [1, 2, 3].map(|number| format!("{BITCOIN} closed {number}")), "a gap is filled in order");
+        feed.hear(told(BITCOIN, 0..2), at(251));
+        assert_eq!(said(&mut feed), Vec::<String>::new(), "an older answer says nothing");
+    }
+
+    #[test]
+    fn what_a_provider_cannot_tell_any_more_is_missing_and_is_said_so() {
+        let mut feed = begun();
+        feed.hear(told(BITCOIN, 5..7), at(430));
+        let missed = Missed { instrument: BITCOIN, from: minute(0), until: minute(5) };
+        assert_eq!(feed.pass_time(at(430)).missed, [missed]);
+        assert_eq!(feed.pass_time(at(431)).missed, []);
+    }
+
+    #[test]
+    fn a_price_is_heard_with_its_own_time_and_silence_is_told() {
+        let mut feed = begun();
+        feed.hear(price(EURO, 5), at(6));
+        let Some(MarketEvent::Quoted { stamp, .. }) = feed.take() else { panic!("a price is said") };
+        assert_eq!((stamp.event_at, stamp.known_at, stamp.received_at), (MarketTime(at(5).0), MarketTime(at(6).0), Some(at(6))));
+        feed.hear(price(EURO, 4), at(7));
+        assert_eq!(feed.take(), None, "an older price says nothing new");
+        feed.pass_time(at(8));
+        for second in 9..40 {
+            feed.hear(price(EURO, second), at(second));
+        }
+        said(&mut feed);
+        assert_eq!(feed.pass_time(at(40)).heard, []);
+        assert_eq!(feed.pass_time(at(50)).silent, [EURO]);
+        feed.hear(price(EURO, 51), at(51));
+        assert_eq!(feed.pass_time(at(51)).heard, [EURO]);
+    }
+}

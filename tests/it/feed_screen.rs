@@ -1,0 +1,86 @@
+//! The feed panel and what the other panes say of providers.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use pmax::domain::{InstrumentId, WallTime};
+use pmax::runtime::{FeedView, Palette, ProviderId, ProviderView, ServedView, Stands, StreamView};
+use pmax::ui::{Event, View};
+
+use crate::stage::{Stage, lived};
+
+fn second(now: WallTime, before: i64) -> WallTime {
+    WallTime(now.0 - before * 1_000_000_000)
+}
+
+fn feed(now: WallTime) -> FeedView {
+    let stream = |open: bool, retry: Option<i64>| StreamView {
+        open_since: open.then(|| second(now, 750)),
+        retry_at: retry.map(|seconds| second(now, -seconds)),
+        connections: 2,
+    };
+    let provider = |id, stream, bars, used_today, last: Option<&str>| ProviderView {
+        id,
+        stream,
+        bars: Some(bars),
+        used_today,
+        most_today: Some(10_000),
+        paused_until: None,
+        last: last.map(|words| (second(now, 42), words.to_owned())),
+    };
+    let until = second(now, -75);
+    let yahoo = ProviderView {
+        paused_until: Some(until),
+        ..provider(ProviderId::Yahoo, None, Stands::Resting { until }, 9_500, Some("too many requests"))
+    };
+    let served = |id: u32, quotes: Option<(ProviderId, WallTime)>, before: Vec<(ProviderId, String)>| ServedView {
+        instrument: InstrumentId(id),
+        quotes,
+        priced_at: quotes.map(|_| second(now, 7)),
+        quotes_before: before.clone(),
+        bars: quotes,
+        bars_before: Vec::new(),
+    };
+    FeedView {
+        providers: vec![
+            provider(ProviderId::Kraken, Some(stream(false, Some(4))), Stands::Good, 12, Some("no connection (refused)")),
+            provider(ProviderId::Coinbase, Some(stream(true, None)), Stands::Good, 3, None),
+            yahoo,
+        ],
+        served: vec![
+            served(5, Some((ProviderId::Coinbase, second(now, 125))), vec![(ProviderId::Kraken, "silent for 4 s".to_owned())]),
+            served(3, Some((ProviderId::Yahoo, second(now, 600))), Vec::new()),
+            served(4, None, vec![(ProviderId::Yahoo, "it does not know the symbol; asked again in 590 s".to_owned())]),
+        ],
+        conflated: 1_204,
+        dropped: 0,
+        not_kept: Some("no space left".to_owned()),
+    }
+}
+
+fn opened(size: (u16, u16)) -> Stage {
+    let mut stage = Stage::new(lived(), size, Palette::GreenRed);
+    stage.event(&Event::Key(KeyEvent::new(KeyCode::Char('P'), KeyModifiers::SHIFT)));
+    assert_eq!(stage.state.view, View::Feed);
+    stage
+}
+
+#[test]
+fn who_serves_what_and_why_not_another_is_one_key_away() {
+    let mut stage = opened((120, 40));
+    assert!(stage.text().contains("no provider is asked"), "{}", stage.text());
+    stage.feed = Some(feed(stage.now()));
+    insta::assert_snapshot!("feed_120x40", stage.shot());
+    stage.size = (80, 24);
+    insta::assert_snapshot!("feed_80x24", stage.shot());
+    stage.press(KeyCode::Esc);
+    assert_eq!(stage.state.view, View::Panes);
+}
+
+#[test]
+fn a_price_says_whose_it_is() {
+    let mut stage = Stage::new(lived(), (160, 45), Palette::GreenRed);
+    stage.feed = Some(feed(stage.now()));
+    let text = stage.text();
+    let row = |symbol: &str| text.lines().find(|line| line.starts_with(&format!("│ {symbol}"))).unwrap().to_owned();
+    assert!(row("AMZN").contains("  7s "), "its age is that of its provider's own time: {text}");
+    assert!(row("BTCUSD").contains("Coinbase") && row("AMZN").contains("Yahoo"), "{text}");
+}
