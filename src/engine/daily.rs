@@ -160,7 +160,7 @@ mod tests {
     const DAY: i64 = 86_400_000_000_000;
 
     fn number(day: i64) -> DayNumber {
-        DayNumber::of(RiskDay::of(MarketTime(day * DAY)).date)
+        DayNumber::of(RiskDay::of(MarketTime(day * DAY - DAY / 2)).date)
     }
 
     fn daily(closes: &[(i64, i64)]) -> Daily {
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!((past.days, past.closes), (&[number(10), number(11)][..], &[100.0, 121.0][..]));
         assert!((past.changes[1] - 0.21).abs() < 1e-15);
         assert_eq!(daily.before(number(13), 1).closes, [60.0]);
-        assert_eq!(number(11).date(), Some(RiskDay::of(MarketTime(11 * DAY)).date));
+        assert_eq!(number(11).date(), Some(RiskDay::of(MarketTime(11 * DAY - DAY / 2)).date));
     }
 
     /// A day of bitcoin ends at midnight UTC, after the risk day of the stocks' closes has turned: both count for the same day.

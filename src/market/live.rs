@@ -194,6 +194,9 @@ impl LiveFeed {
         }
         if let Some(line) = self.lines.get_mut(&instrument) {
             (line.awaited, line.has_gap) = (None, false);
+            // What the answer does not tell of the time before the link came back did not trade.
+            let answered = line.back.map_or(line.closed_until, minute_of);
+            line.closed_until = line.closed_until.max(answered);
             line.back = line.back.filter(|back| line.closed_until <= minute_of(*back));
         }
         self.release(instrument);
@@ -353,6 +356,20 @@ mod tests {
         let (from, until) = (MarketTime(START), MarketTime(START + MINUTE));
         assert_eq!(feed.pass_time(at(122)).missed, [Missed { instrument: EURO, from, until }]);
         assert_eq!(closed(&mut feed), [(1, 101)], "twenty seconds of a minute are not its range");
+    }
+
+    /// A market that had been closed for hours answers with no bar at all: only the minute that was heard in part is missing.
+    #[test]
+    fn hours_that_did_not_trade_are_not_missing() {
+        let mut feed = LiveFeed::new([(EURO, MarketTime(START - 480 * MINUTE))].into_iter(), MarketTime(START));
+        feed.hear(VenueNews::Back, at(20));
+        feed.hear(VenueNews::Bars(EURO, Vec::new()), at(21));
+        feed.hear(quote(30, 100), at(30));
+        feed.hear(quote(61, 101), at(61));
+        feed.hear(quote(121, 102), at(121));
+        let (from, until) = (MarketTime(START), MarketTime(START + MINUTE));
+        assert_eq!(feed.pass_time(at(122)).missed, [Missed { instrument: EURO, from, until }]);
+        assert_eq!(closed(&mut feed), [(1, 101)]);
     }
 
     #[test]

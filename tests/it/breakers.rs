@@ -450,17 +450,23 @@ fn a_source_that_decayed_proposes_nothing_more() {
 
 #[test]
 fn calls_of_the_warm_up_count_for_no_breaker() {
-    let rule = row(Metric::ModelDecay, "block", limits(Metric::ModelDecay).0, Scope::Source, "person");
-    let mut world = World::with(only(rule));
-    world.bar([0, 0, 0], 1_000);
-    let until = MarketTime(world.at + 400 * 86_400_000_000_000);
-    world.command(Command::JumpTo { until });
+    let rule = || row(Metric::ModelDecay, "block", limits(Metric::ModelDecay).0, Scope::Source, "person");
+    let until = |world: &World| MarketTime(world.at + 400 * 86_400_000_000_000);
+    let later = until(&World::with(|_| {}));
+    let mut world = World::warming_up(later, |setup| only(rule())(&mut setup.settings));
     provoke(&mut world, Metric::ModelDecay);
     let counted = |happened: &Happened| {
         matches!(happened, Happened::Record(Record::Signal(pmax::engine::SignalRecord::Resolved { is_right: Some(_), .. })))
     };
-    assert!(!world.story.iter().any(counted), "the tape runs ahead: no call counts");
+    assert!(!world.story.iter().any(counted), "history warms up: no call counts");
     assert_eq!(trips(&world), []);
+    let mut world = World::with(only(rule()));
+    world.bar([0, 0, 0], 1_000);
+    let ahead = until(&world);
+    world.command(Command::JumpTo { until: ahead });
+    provoke(&mut world, Metric::ModelDecay);
+    assert!(world.story.iter().any(counted), "running ahead is no warm-up");
+    assert_eq!(trips(&world).len(), 1, "and breakers act on the way");
 }
 
 #[test]
@@ -548,6 +554,8 @@ fn a_fill_that_crosses_the_line_trips_at_once() {
     world.order(3, OrderSide::Buy, 70_000, 0, Some(50), None);
     world.bar([0, 0, 0], 1_000_000);
     assert!(trips(&world).is_empty(), "140 of 100,000 were paid");
+    let said: Vec<&str> = world.engine.book().alerts().iter().map(|alert| alert.text.as_str()).collect();
+    assert_eq!(world.engine.book().ledger().positions().len(), 1, "{said:?}");
     let position = *world.engine.book().ledger().positions().keys().next().unwrap();
     world.command(Command::ClosePosition { position, quantity: None });
     world.bar([0, 0, 0], 1_000_000);

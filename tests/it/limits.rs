@@ -701,7 +701,9 @@ fn orders_of_the_last_minute_are_counted_whatever_became_of_them() {
 /// Until the broker has answered, a change counts by what it asks for where that is more.
 #[test]
 fn a_change_on_its_way_takes_its_room_at_once() {
-    let mut world = World::with(|settings| settings.limits.max_gross = share(50));
+    let mut world = World::with(|settings| {
+        (settings.limits.max_gross, settings.limits.max_position) = (share(50), share(100));
+    });
     armed(&mut world);
     limit(&mut world, 9_000, 10_000);
     let order = *world.engine.book().orders().open().keys().next().unwrap();

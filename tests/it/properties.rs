@@ -75,6 +75,11 @@ impl World {
 
     /// A world whose settings or series are changed first.
     pub fn with_setup(change: impl FnOnce(&mut Setup)) -> Self {
+        Self::warming_up(MarketTime(0), change)
+    }
+
+    /// The same, whose history only warms up until then.
+    pub fn warming_up(quiet_until: MarketTime, change: impl FnOnce(&mut Setup)) -> Self {
         let (tape, mut setup) = world::setup("crash-2020");
         (setup.settings.limits.trades_per_day, setup.settings.limits.orders_per_minute) = (1_000, Some(1_000));
         setup.series = tape.series().into_iter().filter(|series| [2, 3, 10].contains(&series.instrument.0)).collect();
@@ -109,7 +114,7 @@ impl World {
             settings: world.setup.settings.clone(),
             first_order: OrderId(1),
             first_deal: DealId(1),
-            quiet_until: MarketTime(0),
+            quiet_until,
         }));
         world
     }

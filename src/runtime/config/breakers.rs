@@ -29,11 +29,9 @@ pub(super) fn load(file: &Path) -> Result<Rules, Trouble> {
     let name = file.display().to_string();
     for row in read(&name, &text)? {
         let shipped = rows.iter().find(|other| other.name == row.name);
-        if let Some(shipped) = shipped.filter(|shipped| (shipped.metric, shipped.scope) != (row.metric, row.scope)) {
-            let (called, metric, scope) = (&row.name, shipped.metric.label(), shipped.scope);
-            let what = format!(
-                "breaker {called}: it watches {metric} of scope {scope}; a row of this name may not watch something else"
-            );
+        if let Some(shipped) = shipped.filter(|shipped| shipped.metric != row.metric) {
+            let (called, metric) = (&row.name, shipped.metric.label());
+            let what = format!("breaker {called}: it watches {metric}, and a row of this name may not watch something else");
             return Err(Trouble::new(
                 format!("{name}: {what}"),
                 "Nothing was started and nothing was changed",
