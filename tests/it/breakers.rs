@@ -551,10 +551,11 @@ fn a_fill_that_crosses_the_line_trips_at_once() {
     });
     world.bar([0, 0, 0], 1_000_000);
     world.command(Command::ArmPaper);
-    world.order(3, OrderSide::Buy, 70_000, 0, Some(50), None);
+    world.order(3, OrderSide::Buy, 71_000, 0, Some(50), None);
     world.bar([0, 0, 0], 1_000_000);
-    assert!(trips(&world).is_empty(), "140 of 100,000 were paid");
-    let said: Vec<&str> = world.engine.book().alerts().iter().map(|alert| alert.text.as_str()).collect();
+    assert!(trips(&world).is_empty(), "150 of 100,000 were paid");
+    let snapshot = world.engine.snapshot(&SnapshotRequest::default());
+    let said: Vec<&str> = snapshot.activity.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(world.engine.book().ledger().positions().len(), 1, "{said:?}");
     let position = *world.engine.book().ledger().positions().keys().next().unwrap();
     world.command(Command::ClosePosition { position, quantity: None });

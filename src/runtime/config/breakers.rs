@@ -180,7 +180,12 @@ mod tests {
         assert!(own("").unwrap_err().contains("it has no row"));
         assert!(own("breaker = []").unwrap_err().contains("it has no row"));
         assert!(own(&format!("{DAILY}{DAILY}")).unwrap_err().contains("line 11: breaker daily_loss: there are two rows"));
-        let decay = DAILY.replace("metric = \"daily_loss\"", "metric = \"model_decay\"");
+        let away =
+            DAILY.replace("metric = \"daily_loss\"", "metric = \"latency\"").replace("limit = 0.03", "window = 5\nlimit = 900");
+        assert!(own(&away).unwrap_err().contains("may not watch something else"), "a shipped row cannot be taken away");
+        let decay = DAILY
+            .replace("metric = \"daily_loss\"", "metric = \"model_decay\"")
+            .replace("name = \"daily_loss\"", "name = \"mine\"");
         assert!(own(&decay).unwrap_err().contains("window must be a whole number of calls from 30 to 250"));
         let by_source = decay.replace("scope = \"account\"", "scope = \"source\"\nwindow = 60");
         assert!(own(&by_source).unwrap_err().contains("holds the whole account"));
