@@ -59,9 +59,12 @@ impl World {
         config.risk.max_order_value = Some(1_000_000_000);
         let mut settings = runtime::settings_of(&config);
         settings.breakers = breakers(&settings.breakers, is_on);
+        // The tape never ends here, however long a measurement takes.
+        let mut series = tape.series();
+        series.iter_mut().for_each(|series| series.last_print = None);
         let setup = Setup {
             instruments: runtime::instruments().unwrap(),
-            series: tape.series(),
+            series,
             settings: settings.clone(),
             library: Default::default(),
         };
