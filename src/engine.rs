@@ -52,6 +52,7 @@ pub use event::{
     Command, Event, GateChange, Input, InputBody, LinkStands, RunInput, Seen, ServedWhat, TapeRef, Ticket, WasClean,
 };
 pub use history::{BarHistory, MarketState, Series};
+pub use judging::Looks;
 pub use proposal::Proposal;
 pub use record::{
     AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, StageRecord,

@@ -11,10 +11,11 @@ use crate::backtest::evidence::{Benchmark, Evidence};
 use crate::backtest::trades::{Trade, Trades};
 use crate::domain::{
     Actor, ArithmeticError, DealId, InstrumentId, Layer, LedgerId, MarketEvent, MarketTime, Money, OrderId, ProposalId, Ratio,
-    RiskDay, RunId, Signal, Validation, WallTime,
+    RiskDay, RunId, Signal, SignalSource, Validation, WallTime,
 };
 use crate::engine::{
-    Command, Engine, EngineSettings, InputBody, OrderRecord, ProposalRecord, Record, RunInput, Seen, Setup, SignalRecord, TapeRef,
+    Command, Engine, EngineSettings, InputBody, Looks, OrderRecord, ProposalRecord, Record, RunInput, Seen, Setup, SignalRecord,
+    TapeRef,
 };
 use crate::signals::{Call, CallLog, CountedCall, Scores};
 
@@ -84,6 +85,8 @@ pub struct Report {
     /// Growth, from 1, of everything on the tape held equally, at the end of each risk day.
     #[serde(skip)]
     pub held: Vec<(Date, f64)>,
+    /// How often each source was asked for a view, and had none.
+    pub looks: BTreeMap<SignalSource, Looks>,
     /// Signals that were judged, and at which layer they died.
     pub signals: Funnel,
     /// Kept signals whose horizon has ended, in the order of their ends.
@@ -299,6 +302,7 @@ impl Desk {
             days: self.days,
             trades,
             held: benchmark.growth(),
+            looks: self.circuit.engine().looks().collect(),
             signals: self.funnel,
             calls: kept(&self.log),
             log: self.log,

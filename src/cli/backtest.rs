@@ -241,6 +241,9 @@ fn print_trades(report: &Report, instruments: &InstrumentTable) {
     say(&format!("round trips    {}, won {}", trades.count, share(&evidence.won)));
     let expectancy = percent(trades.expectancy);
     say(&format!("               {expectancy} a trade after cost, profit factor {}", number(trades.profit_factor)));
+    let abstained: Vec<String> =
+        report.looks.iter().map(|(source, looks)| format!("{} {} of {}", source.word(), looks.abstained, looks.asked)).collect();
+    say(&format!("abstained      {}, of times asked", abstained.join(", ")));
     let refused: Vec<String> = report.signals.refused.iter().map(|(layer, count)| format!("{} {count}", layer.word())).collect();
     let dead = if refused.is_empty() { "none".to_owned() } else { refused.join(", ") };
     say(&format!("signals        {}, {} kept; refused by: {dead}", report.signals.judged, report.signals.passed));

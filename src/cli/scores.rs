@@ -19,7 +19,7 @@ pub fn run(args: &Args, options: &Options) -> Done {
         None => file.latest_run()?.ok_or_else(no_run)?,
     };
     let calls = file.calls(row.run)?;
-    let abstained = "a source without a view says nothing and is not counted";
+    let abstained = "a source without a view says nothing; `Shift+S` and `pmax backtest` count how often";
     let scores = Scores::new(calls);
     let by = By::from(options.by);
     let named = |(key, card): (Key, Card)| (key.words(|id| base.instruments.symbol(id)), card);

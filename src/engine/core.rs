@@ -12,6 +12,7 @@ use crate::domain::{BrokerKind, InstrumentTable, MarketEvent, Ratio, SeriesInfo,
 use crate::engine::breaking::Moved;
 use crate::engine::companions::Companions;
 use crate::engine::daily::DayNumber;
+use crate::engine::judging::Looks;
 use crate::engine::record::Learns;
 use crate::engine::sectors::Sectors;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, PortfolioRecord, Record, RunInput};
@@ -102,6 +103,8 @@ pub struct Engine {
     library: Arc<[Script]>,
     /// How often each source failed to look since the run was opened or taken up. Only what is said of it is part of the state.
     pub(super) faults: BTreeMap<SignalSource, u64>,
+    /// How often each strategy was asked, by its place.
+    pub(super) looks: Vec<Looks>,
     pub(super) market: MarketState,
     pub(super) book: Book,
     /// What the gauges showed at the end of the last risk day. Only the eye depends on it, so it is no part of the state.
@@ -137,6 +140,7 @@ impl Engine {
             strategies: strategies(&setup.settings.strategies, &setup.settings.scripts, &setup.library),
             library: Arc::clone(&setup.library),
             faults: BTreeMap::new(),
+            looks: Vec::new(),
             market: MarketState::new(&setup.series, &setup.instruments),
             book: Book::default(),
             gauged_before: Vec::new(),
@@ -204,6 +208,7 @@ impl Engine {
             self.strategies = strategies(&settings.strategies, &settings.scripts, &self.library);
             self.settings = settings.clone();
             self.faults.clear();
+            self.looks.clear();
             self.companions = Companions::default();
         }
     }

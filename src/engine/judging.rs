@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{
     AlertTopic, Bar, Direction, InstrumentId, Learnt, MarketTime, OrderKind, OrderRequest, OrderSide, Origin, Position,
     PositionId, PositionSide, Probability, ProposalId, Protection, Quantity, Ratio, RiskLevel, Severity, Signal, SignalId,
@@ -19,7 +21,45 @@ use crate::stats;
 const CORRELATION_BARS: usize = 60;
 const CORRELATION_LEAST: usize = 20;
 
+/// What came of asking a strategy.
+enum Asked {
+    /// It has a view.
+    Thinks(SignalSource, Thought),
+    /// It was asked and has none.
+    Abstains,
+    /// It was not asked: a view of its own is running.
+    NotNow,
+}
+
+/// How often a source was asked for a view on an instrument of which it had none running, since history had warmed up. Counted since the
+/// engine began: it is no part of the state, and a restart begins anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looks {
+    /// Times.
+    pub asked: u64,
+    /// Times it had none.
+    pub abstained: u64,
+    /// Times it failed to look.
+    pub failed: u64,
+}
+
 impl Engine {
+    /// How often each source was asked and had no view.
+    pub fn looks(&self) -> impl Iterator<Item = (SignalSource, Looks)> + '_ {
+        self.strategies.iter().zip(&self.looks).map(|(strategy, looks)| (strategy.source(), *looks))
+    }
+
+    fn count_look(&mut self, strategy: usize, count: impl FnOnce(&mut Looks)) {
+        if self.is_warming_up() {
+            return;
+        }
+        self.looks.resize(self.strategies.len(), Looks::default());
+        if let Some(looks) = self.looks.get_mut(strategy) {
+            looks.asked += 1;
+            count(looks);
+        }
+    }
+
     /// Asks every strategy about an instrument whose bar has closed.
     pub(super) fn judge_views(&mut self, bar: &Bar, outcome: &mut Outcome) {
         let tradable = self.instruments.get(bar.instrument).is_some_and(|instrument| instrument.tradable);
@@ -28,9 +68,17 @@ impl Engine {
         }
         for index in 0..self.strategies.len() {
             let thought = match self.ask(index, bar.instrument) {
-                Ok(Some(thought)) => thought,
-                Ok(None) => continue,
+                Ok(Asked::Thinks(source, thought)) => {
+                    self.count_look(index, |_| {});
+                    (source, thought)
+                }
+                Ok(Asked::Abstains) => {
+                    self.count_look(index, |looks| looks.abstained += 1);
+                    continue;
+                }
+                Ok(Asked::NotNow) => continue,
                 Err((source, what)) => {
+                    self.count_look(index, |looks| looks.failed += 1);
                     self.note_fault(source, &what, bar.instrument, outcome);
                     continue;
                 }
@@ -46,14 +94,16 @@ impl Engine {
     }
 
     /// What a strategy thinks of an instrument about which it has no view running; why it could not look.
-    fn ask(&self, strategy: usize, instrument: InstrumentId) -> Result<Option<(SignalSource, Thought)>, (SignalSource, String)> {
-        let Some((strategy, series)) = self.strategies.get(strategy).zip(self.market.get(instrument)) else { return Ok(None) };
+    fn ask(&self, strategy: usize, instrument: InstrumentId) -> Result<Asked, (SignalSource, String)> {
+        let Some((strategy, series)) = self.strategies.get(strategy).zip(self.market.get(instrument)) else {
+            return Ok(Asked::NotNow);
+        };
         let source = strategy.source();
         if self.book.tracker.is_running(source, instrument) {
-            return Ok(None);
+            return Ok(Asked::NotNow);
         }
         let thought = strategy.examine(&series.as_of()).map_err(|what| (source, what))?;
-        Ok(thought.map(|thought| (source, thought)))
+        Ok(thought.map_or(Asked::Abstains, |thought| Asked::Thinks(source, thought)))
     }
 
     /// A strategy that fails abstains: that is counted, and said the first, tenth, hundredth … time.

@@ -12,7 +12,7 @@ use crate::domain::{
     ProposalId, Protection, Quantity, QuoteOrigin, Ratio, RunId, SignalSource, TradingState, WallTime,
 };
 use crate::engine::history::Forming;
-use crate::engine::{Activity, BarHistory, KillPhase, Proposal, SignalEntry, StandingView, StateReason, WhatIf};
+use crate::engine::{Activity, BarHistory, KillPhase, Looks, Proposal, SignalEntry, StandingView, StateReason, WhatIf};
 use crate::orders::TrackedOrder;
 use crate::portfolio::DayResult;
 use crate::risk::{CheckResult, Gauge, Hold, TailView, Trip};
@@ -241,6 +241,9 @@ pub struct Snapshot {
     /// How the account stands against the gates.
     #[serde(default)]
     pub standing: StandingView,
+    /// How often each source was asked since the program started, and had no view.
+    #[serde(default)]
+    pub looks: Vec<(SignalSource, Looks)>,
     /// Gauges.
     pub gauges: Vec<Gauge>,
     /// What a day may cost the book, and how such estimates did; `None` where no breaker watches it.

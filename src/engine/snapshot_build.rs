@@ -51,6 +51,7 @@ impl Engine {
             signals: book.signals.iter().rev().cloned().collect(),
             scores: book.scorecards.iter().map(|(source, card)| ScoreRow { source: *source, card: *card }).collect(),
             standing: self.standing_view(),
+            looks: self.looks().collect(),
             gauges: self.gauges(),
             tail: self.watches_tail().then(|| book.tail.view()),
             days: book.performance.days().iter().copied().collect(),

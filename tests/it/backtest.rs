@@ -59,6 +59,18 @@ fn it_is_paper_trading_with_a_rule_in_the_persons_place() {
     assert_eq!(closed + open, book.ledger().realised().nanos(), "round trips are the ledger's results, to the last digit");
 }
 
+/// Whoever was asked had a view, had none, or failed; and each view is a signal.
+#[test]
+fn abstentions_are_counted() {
+    let report = played("crash-2020");
+    assert_eq!(report.looks.len(), 2);
+    for (source, looks) in &report.looks {
+        let views = report.log.calls().iter().filter(|call| call.source == *source && !call.is_warm_up).count();
+        assert_eq!(looks.asked - looks.abstained - looks.failed, views as u64, "{source:?} {looks:?}");
+        assert!(looks.abstained > 100 && looks.failed == 0, "{source:?} {looks:?}");
+    }
+}
+
 #[test]
 fn the_same_events_give_the_same_report_to_the_last_digit() {
     assert_eq!(played("crash-2008"), played("crash-2008"));

@@ -1,7 +1,7 @@
 //! Every pre-trade check through the live path: an order just within its limit leaves, one just beyond it is refused by that check and never
 //! sent, and once the reason is gone the same order leaves. The snapshot is the table of limits and their tests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pmax::domain::{
     BrokerReport, BrokerState, CleanText, InstrumentId, MarketTime, OrderKind, OrderSide, Price, Protection, Quantity, Ratio,
@@ -754,6 +754,46 @@ fn an_order_may_be_too_small() {
     armed(&mut world);
     assert_eq!(tried(&mut world, |world| buy(world, 999)), BTreeSet::from([Check::Value]));
     assert_eq!(tried(&mut world, |world| buy(world, 1_000)), BTreeSet::new());
+}
+
+/// What evaluates each setting under `[risk]`: a setting that is not here, or no longer in the file, does not get by.
+#[test]
+fn every_setting_of_risk_is_evaluated() {
+    use pmax::risk::LimitName;
+    let by_check = |check: Check| format!("check {}", check.code());
+    let by_breaker = |name: LimitName| {
+        let config = crate::world::config();
+        let rows: Vec<String> = config
+            .breakers
+            .iter()
+            .filter(|rule| matches!(rule.limit, Limit::Setting(of) if of == name))
+            .map(|rule| rule.name.words())
+            .collect();
+        assert!(!rows.is_empty(), "no breaker as shipped reads {name:?}");
+        format!("breaker {}", rows.join(", "))
+    };
+    let evaluated = BTreeMap::from([
+        ("max_position", by_check(Check::Position)),
+        ("max_ticket_position", by_check(Check::Position)),
+        ("max_sector", by_check(Check::Sector)),
+        ("max_gross", by_check(Check::Gross)),
+        ("drawdown_warn", by_breaker(LimitName::DrawdownWarn)),
+        ("drawdown_act", by_breaker(LimitName::DrawdownAct)),
+        ("daily_loss", by_breaker(LimitName::DailyLoss)),
+        ("weekly_loss", by_breaker(LimitName::WeeklyLoss)),
+        ("volatility_warn", by_breaker(LimitName::VolatilityWarn)),
+        ("trades_per_day", by_check(Check::Trades)),
+        ("price_collar", by_check(Check::Collar)),
+        ("min_order_value", by_check(Check::Value)),
+        ("max_order_value", by_check(Check::Value)),
+        ("orders_per_minute", by_check(Check::Rate)),
+        ("max_correlated", by_check(Check::Correlated)),
+        ("correlated_from", by_check(Check::Correlated)),
+        ("opposite_orders", by_check(Check::Crossing)),
+    ]);
+    let shipped: toml::Table = include_str!("../../config/pmax.toml").parse().unwrap();
+    let written: BTreeSet<&str> = shipped["risk"].as_table().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(written, evaluated.keys().copied().collect(), "{evaluated:#?}");
 }
 
 /// What limits exist and what provokes them, for people to read. A check or a metric without a row does not get here.

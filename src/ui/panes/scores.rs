@@ -129,6 +129,12 @@ fn detail(picture: &Picture<'_>, key: Key, card: &Card, area: Rect, buffer: &mut
             None => (format!("No chance stated: a source needs {LEARNT_FROM} signals that have ended."), Role::Muted),
         },
     ];
+    let looks = &picture.live.snapshot.looks;
+    if !looks.is_empty() {
+        let each =
+            looks.iter().map(|(source, looks)| format!("{} {} of {} times asked", source.word(), looks.abstained, looks.asked));
+        lines.push((format!("Abstained since this start: {}.", each.collect::<Vec<_>>().join(", ")), Role::Text));
+    }
     lines.push((
         "Right: before cost, at the horizon, without stop and target. Spans follow one another; intervals count only them."
             .to_owned(),
