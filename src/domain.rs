@@ -33,7 +33,7 @@ pub use market::{Bar, Capabilities, MarketEvent, MarketStamp, Missed, Quote, Quo
 pub use order::{Fill, Liquidity, Order, OrderKind, OrderRequest, OrderSide, Origin, Protection, ProtectiveReason, TimeInForce};
 pub use position::{Position, PositionSide};
 pub use ratio::Ratio;
-pub use report::{BrokerReport, BrokerState, Evidence};
+pub use report::{BrokerReport, BrokerState, ChangeFate, Evidence};
 pub use script::ScriptName;
 pub use signal::{Direction, Layer, LayerVerdict, Learnt, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
 pub use stage::Stage;

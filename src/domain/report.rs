@@ -4,6 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{BrokerRef, CleanText, Fill, Order, OrderId, OrderKind, PositionId, Quantity, WallTime};
 
+/// What is known of a change that was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeFate {
+    /// It was refused.
+    #[default]
+    Refused,
+    /// Its answer was lost: the broker may have taken it.
+    Unknown,
+}
+
+impl ChangeFate {
+    const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused)
+    }
+}
+
 /// One fact from a broker. Reports are inputs: they are recorded and may arrive twice, late or out of order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,12 +81,15 @@ pub enum BrokerReport {
         /// Its price now.
         kind: OrderKind,
     },
-    /// The order stands as it was.
+    /// The order stands as it was, or nobody knows.
     ModifyRefused {
         /// Which order.
         order: OrderId,
         /// The broker's words.
         reason: CleanText,
+        /// Whether that is certain.
+        #[serde(default, skip_serializing_if = "ChangeFate::is_refused")]
+        fate: ChangeFate,
     },
     /// The order could not be cancelled; it stands as it was.
     CancelRefused {

@@ -566,7 +566,10 @@ impl Book {
                 self.orders.insert(*order, OrderState::Open(OpenState::Working), now);
             }
             OrderRecord::ChangeAsked { order, quantity, kind } => {
-                self.asked.insert(*order, (*quantity, *kind));
+                // Of two that wait for their answers the larger counts.
+                let (new, size) = ((*quantity, *kind), |(quantity, _): &(Quantity, OrderKind)| *quantity);
+                let larger = self.change_asked(*order).filter(|before| size(before) > size(&new)).unwrap_or(new);
+                self.asked.insert(*order, larger);
                 self.note_on_order(*order);
             }
             OrderRecord::TermsChanged { order, quantity, kind } => {
@@ -602,6 +605,11 @@ impl Book {
             self.asked.remove(&order);
         }
         self.note_on_order(order);
+    }
+
+    /// The terms that a broker was asked for and has not answered about.
+    pub(super) fn change_asked(&self, order: OrderId) -> Option<(Quantity, OrderKind)> {
+        self.asked.get(&order).copied()
     }
 
     /// Keeps the value on order equal to what is still to trade: by the terms that are in force, or by those that were asked for where

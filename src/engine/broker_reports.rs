@@ -1,8 +1,8 @@
 //! What a broker says, and what it means for orders, cash and positions.
 
 use crate::domain::{
-    Actor, AlertTopic, BrokerReport, Fill, Order, OrderId, Origin, PositionId, Protection, ProtectiveReason, Quantity, Severity,
-    TradingState,
+    Actor, AlertTopic, BrokerReport, ChangeFate, Fill, Order, OrderId, Origin, PositionId, Protection, ProtectiveReason,
+    Quantity, Severity, TradingState,
 };
 use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record};
 use crate::engine::{Engine, Outcome};
@@ -54,8 +54,10 @@ impl Engine {
                     self.record(Record::Order(OrderRecord::TermsChanged { order, quantity, kind }), outcome);
                 }
             }
-            BrokerReport::ModifyRefused { order, reason } => {
+            BrokerReport::ModifyRefused { order, reason, fate } => {
+                let asked = self.book.change_asked(*order).filter(|_| *fate == ChangeFate::Unknown);
                 self.try_step(*order, OrderStep::RefuseModify, reason.as_str(), outcome);
+                self.go_on_counting(*order, asked, outcome);
             }
             BrokerReport::CancelRefused { order, reason } => {
                 self.try_step(*order, OrderStep::RefuseCancel, reason.as_str(), outcome);

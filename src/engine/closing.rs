@@ -47,6 +47,13 @@ impl Engine {
         outcome.effects.push(Effect::Modify { order: id, quantity, kind });
     }
 
+    /// A change whose answer was lost may be in force: limits go on counting it until the broker tells the order's terms or its end.
+    pub(super) fn go_on_counting(&mut self, order: OrderId, asked: Option<(Quantity, OrderKind)>, outcome: &mut Outcome) {
+        if let Some((quantity, kind)) = asked {
+            self.record(Record::Order(OrderRecord::ChangeAsked { order, quantity, kind }), outcome);
+        }
+    }
+
     /// A stop or a target covers all of its position, on the side where it protects.
     fn refusal_of_exit(&self, request: &OrderRequest, before: Quantity) -> Option<&'static str> {
         let (Some(id), Origin::Protective(reason)) = (request.closes, request.origin) else { return None };

@@ -56,7 +56,11 @@ impl Engine {
             match state {
                 OrderState::Confirmed => self.step(*order, OrderStep::FindUnsent, "", outcome),
                 OrderState::Sending => self.step(*order, OrderStep::LoseReply, "the process ended before a reply", outcome),
-                OrderState::PendingModify(_) => self.step(*order, OrderStep::RefuseModify, "lost in the restart", outcome),
+                OrderState::PendingModify(_) => {
+                    let asked = self.book.change_asked(*order);
+                    self.step(*order, OrderStep::RefuseModify, "lost in the restart", outcome);
+                    self.go_on_counting(*order, asked, outcome);
+                }
                 OrderState::PendingCancel(_) => {
                     self.step(*order, OrderStep::RefuseCancel, "lost in the restart; ask again", outcome);
                 }

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    AccountId, Bar, BrokerRef, BrokerReport, BrokerState, CleanText, Currency, DealId, Evidence, Fill, InstrumentId, Liquidity,
-    MarketEvent, MarketTime, Order, OrderId, OrderKind, OrderRequest, Origin, PositionId, PositionSide, Price, Protection,
-    ProtectiveReason, Quantity, RiskDay, TimeInForce, Volume,
+    AccountId, Bar, BrokerRef, BrokerReport, BrokerState, ChangeFate, CleanText, Currency, DealId, Evidence, Fill, InstrumentId,
+    Liquidity, MarketEvent, MarketTime, Order, OrderId, OrderKind, OrderRequest, Origin, PositionId, PositionSide, Price,
+    Protection, ProtectiveReason, Quantity, RiskDay, TimeInForce, Volume,
 };
 use crate::exchange::book::{Book, Crossing};
 use crate::exchange::terms::Terms;
@@ -164,7 +164,8 @@ impl Exchange {
 
     /// Changes price and quantity of a resting order; it then waits for the next bar like a new one.
     pub fn modify(&mut self, id: OrderId, quantity: Quantity, kind: OrderKind, now: MarketTime, out: &mut Vec<BrokerReport>) {
-        let refuse = |words: &str| BrokerReport::ModifyRefused { order: id, reason: CleanText::from(words) };
+        let refuse =
+            |words: &str| BrokerReport::ModifyRefused { order: id, reason: CleanText::from(words), fate: ChangeFate::Refused };
         let Some(resting) = self.orders.get(&id) else {
             out.push(refuse("no such order works here"));
             return;

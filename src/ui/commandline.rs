@@ -125,7 +125,8 @@ fn unlock(state: &mut UiState, whom: &str, words: &[&str], scene: Scene<'_>, eff
     };
     let mut meant: Vec<&BreakerRow> = timed.filter(is_meant).collect();
     let mut why = words;
-    if let ([_, _, ..], [next, rest @ ..]) = (meant.as_slice(), words)
+    let is_row = meant.iter().any(|row| row.trip.rule.as_str().eq_ignore_ascii_case(whom));
+    if let Some((next, rest)) = words.split_first().filter(|_| is_row)
         && let Some(subject) = subject_of(next)
     {
         meant.retain(|row| row.trip.subject == subject);

@@ -210,7 +210,7 @@ fn words(report: &BrokerReport) -> String {
         BrokerReport::Cancelled { order, reason } => format!("{order} cancelled: {reason}"),
         BrokerReport::Expired { order } => format!("{order} expired"),
         BrokerReport::Modified { order, quantity, kind } => format!("{order} is now {quantity} {kind}"),
-        BrokerReport::ModifyRefused { order, reason } => format!("{order} not modified: {reason}"),
+        BrokerReport::ModifyRefused { order, reason, .. } => format!("{order} not modified: {reason}"),
         BrokerReport::CancelRefused { order, reason } => format!("{order} not cancelled: {reason}"),
         BrokerReport::LegPlaced { order } => {
             format!("{} leg {} {} {}", order.id, order.request.side, order.request.quantity, order.request.kind)

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pmax::domain::{
-    BrokerReport, BrokerState, CleanText, InstrumentId, MarketTime, OrderKind, OrderSide, Price, Protection, Quantity, Ratio,
-    TimeInForce,
+    BrokerReport, BrokerState, ChangeFate, CleanText, InstrumentId, MarketTime, OrderKind, OrderSide, Price, Protection,
+    Quantity, Ratio, TimeInForce,
 };
 use pmax::engine::{Command, EngineSettings, InputBody, OrderRecord, Record, Seen, Ticket};
 use pmax::risk::{Acknowledged, Check, CheckOutcome, Limit, Metric, Rule, Rules, Scope};
@@ -713,7 +713,13 @@ fn a_change_on_its_way_takes_its_room_at_once() {
     let more: fn(&mut World) = |world| buy(world, 10_000);
     assert_eq!(tried(&mut world, more), BTreeSet::from([Check::Gross]), "4,500 are asked for, 1,000 more are too much");
     world.check_both_ways_back();
-    world.input(InputBody::Broker(BrokerReport::ModifyRefused { order, reason: CleanText::from_outside("no") }));
+    let no = |fate| InputBody::Broker(BrokerReport::ModifyRefused { order, reason: CleanText::from_outside("no"), fate });
+    world.input(no(ChangeFate::Unknown));
+    assert_eq!(tried(&mut world, more), BTreeSet::from([Check::Gross]), "an answer that was lost frees nothing");
+    world.check_both_ways_back();
+    world.input(InputBody::Broker(BrokerReport::Modified { order, quantity: Quantity::from_nanos(10_000_000_000), kind }));
+    world.command(Command::ModifyOrder { order, quantity, kind });
+    world.input(no(ChangeFate::Refused));
     assert_eq!(tried(&mut world, more), BTreeSet::new(), "it was refused: the old terms count");
 }
 

@@ -701,7 +701,11 @@ fn the_number_of_an_order_whose_change_is_on_its_way_and_a_refusal_nobody_waits_
     desk.report(BrokerReport::Accepted { order, broker_ref: BrokerRef(7) });
     desk.command(Command::CancelOrder { order });
     desk.report(BrokerReport::CancelRefused { order, reason: CleanText::from("not now") });
-    desk.report(BrokerReport::ModifyRefused { order, reason: CleanText::from("not then") });
+    desk.report(BrokerReport::ModifyRefused {
+        order,
+        reason: CleanText::from("not then"),
+        fate: pmax::domain::ChangeFate::Refused,
+    });
     assert!(!desk.engine.book().alerts().iter().any(|alert| alert.text.contains("does not fit")));
 }
 

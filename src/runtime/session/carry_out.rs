@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::domain::{BrokerReport, CleanText, OrderId};
+use crate::domain::{BrokerReport, ChangeFate, CleanText, OrderId};
 use crate::engine::{Effect, Event, Input, InputBody, KillPhase};
 use crate::runtime::journal::{Batch, Full};
 use crate::runtime::session::{DURABLE_WITHIN, FRAME_EVERY, Running};
@@ -127,7 +127,11 @@ impl Running {
                     self.reports.push(BrokerReport::CancelRefused { order, reason: CleanText::from_outside(why) });
                 }
                 Effect::Modify { order, .. } => {
-                    self.reports.push(BrokerReport::ModifyRefused { order, reason: CleanText::from_outside(why) });
+                    self.reports.push(BrokerReport::ModifyRefused {
+                        order,
+                        reason: CleanText::from_outside(why),
+                        fate: ChangeFate::Refused,
+                    });
                 }
                 Effect::Protect { position, .. } => {
                     self.reports.push(BrokerReport::ProtectRefused { position, reason: CleanText::from_outside(why) });

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::{Adapter, EARLY, Purpose, Transaction, Waiting, price_of};
 use crate::broker::xapi::client::{Ask, AskId};
 use crate::broker::xapi::wire::Status;
-use crate::domain::{BrokerRef, BrokerReport, CleanText, Duration, OrderId, Quantity, WallTime};
+use crate::domain::{BrokerRef, BrokerReport, ChangeFate, CleanText, Duration, OrderId, Quantity, WallTime};
 use crate::orders::APART;
 
 /// After so long without any word only lists and trades tell what became of an order.
@@ -83,7 +83,7 @@ impl Adapter {
         self.reports.push(match purpose {
             Purpose::Open(order, ..) | Purpose::Close(order, ..) => BrokerReport::Rejected { order, reason },
             Purpose::Cancel(order) => BrokerReport::CancelRefused { order, reason },
-            Purpose::Modify(order, ..) => BrokerReport::ModifyRefused { order, reason },
+            Purpose::Modify(order, ..) => BrokerReport::ModifyRefused { order, reason, fate: ChangeFate::Refused },
             Purpose::Protect(position) => BrokerReport::ProtectRefused { position, reason },
         });
     }
@@ -91,7 +91,13 @@ impl Adapter {
     /// The order or the exits stand as they were or as they were to be: the list that is asked for tells, and its terms are taken over.
     fn give_up(&mut self, purpose: Purpose, why: &str) {
         let why = format!("what became of it is not known ({why}); the broker is asked");
-        self.deny(purpose, CleanText::from_outside(&why));
+        let reason = CleanText::from_outside(&why);
+        match purpose {
+            Purpose::Modify(order, ..) => {
+                self.reports.push(BrokerReport::ModifyRefused { order, reason, fate: ChangeFate::Unknown });
+            }
+            Purpose::Open(..) | Purpose::Close(..) | Purpose::Cancel(_) | Purpose::Protect(_) => self.deny(purpose, reason),
+        }
     }
 
     /// Nothing is sent again; what is open is asked for.
