@@ -24,6 +24,7 @@ mod judging;
 mod kill;
 mod locks;
 mod market_events;
+mod on_order;
 mod proposal;
 mod quality;
 mod reconcile;

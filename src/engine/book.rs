@@ -1,6 +1,7 @@
 //! The book half of the state: a fold over records.
 //!
-//! Past 600 lines because every kind of record is applied here and nowhere else; what an order's records do comes out first.
+//! Past 600 lines because every kind of record is applied here and nowhere else; what an order's records do comes out next. What orders on
+//! their way are worth is in `on_order.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -9,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AccountId, Actor, Alert, AlertId, Currency, DealId, Fill, InstrumentId, InstrumentTable, LedgerId, MarketTime, Mode, Money,
-    OrderId, OrderKind, OrderRequest, OrderSide, Origin, Outcome, PositionId, Price, ProposalId, Quantity, RunId, Severity,
-    Signal, SignalId, SignalSource, TradingState, Validation, WallTime,
+    OrderId, OrderKind, OrderSide, Origin, Outcome, PositionId, Price, ProposalId, Quantity, RunId, Severity, Signal, SignalId,
+    SignalSource, TradingState, Validation, WallTime,
 };
 use crate::engine::doubts::Doubts;
+use crate::engine::on_order::OnOrder;
 use crate::engine::quality::DataQuality;
 use crate::engine::record::{
     AlertRecord, Learns, OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, SignalRecord, StageRecord,
@@ -86,14 +88,6 @@ pub struct Activity {
     pub text: String,
 }
 
-/// Value of opening orders that have not traded yet, so that limits count what is on its way.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct OnOrder {
-    by_order: BTreeMap<OrderId, (InstrumentId, i64)>,
-    by_instrument: BTreeMap<InstrumentId, i64>,
-    total: i64,
-}
-
 /// Everything that is decided rather than observed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Book {
@@ -120,10 +114,10 @@ pub struct Book {
     #[serde(skip)]
     pub(super) has_traded: bool,
     pub(super) orders: OrderManager,
-    on_order: OnOrder,
+    pub(super) on_order: OnOrder,
     /// Terms that a broker was asked for and has not answered about.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    asked: BTreeMap<OrderId, (Quantity, OrderKind)>,
+    pub(super) asked: BTreeMap<OrderId, (Quantity, OrderKind)>,
     pub(super) ledger: Ledger,
     pub(super) valuation: Valuation,
     pub(super) performance: Performance,
@@ -173,21 +167,6 @@ fn push_bounded<T>(ring: &mut VecDeque<T>, item: T, most: usize) {
     ring.push_back(item);
     if ring.len() > most {
         ring.pop_front();
-    }
-}
-
-impl OnOrder {
-    fn set(&mut self, order: OrderId, instrument: InstrumentId, value: i64) {
-        let before = self.by_order.remove(&order).map_or(0, |(_, value)| value);
-        if value > 0 {
-            self.by_order.insert(order, (instrument, value));
-        }
-        let sum = self.by_instrument.entry(instrument).or_default();
-        *sum = sum.saturating_add(value - before);
-        if *sum == 0 {
-            self.by_instrument.remove(&instrument);
-        }
-        self.total = self.total.saturating_add(value - before);
     }
 }
 
@@ -347,17 +326,6 @@ impl Book {
     /// The next free order number.
     pub const fn next_order(&self) -> OrderId {
         self.next_order
-    }
-
-    /// Value of opening orders on their way in one instrument.
-    pub(super) fn on_order(&self, instrument: InstrumentId) -> Money {
-        let value = self.on_order.by_instrument.get(&instrument).copied().unwrap_or(0);
-        Money::from_nanos(value, self.ledger.currency())
-    }
-
-    /// Value of all opening orders on their way.
-    pub(super) const fn on_order_total(&self) -> Money {
-        Money::from_nanos(self.on_order.total, self.ledger.currency())
     }
 
     /// Applies one record. Total: an impossible record changes nothing.
@@ -566,11 +534,7 @@ impl Book {
                 self.orders.insert(*order, OrderState::Open(OpenState::Working), now);
             }
             OrderRecord::ChangeAsked { order, quantity, kind } => {
-                // Of two that wait for their answers the larger counts.
-                let (new, size) = ((*quantity, *kind), |(quantity, _): &(Quantity, OrderKind)| *quantity);
-                let larger = self.change_asked(*order).filter(|before| size(before) > size(&new)).unwrap_or(new);
-                self.asked.insert(*order, larger);
-                self.note_on_order(*order);
+                self.ask_change(*order, (*quantity, *kind));
             }
             OrderRecord::TermsChanged { order, quantity, kind } => {
                 self.asked.remove(order);
@@ -605,29 +569,6 @@ impl Book {
             self.asked.remove(&order);
         }
         self.note_on_order(order);
-    }
-
-    /// The terms that a broker was asked for and has not answered about.
-    pub(super) fn change_asked(&self, order: OrderId) -> Option<(Quantity, OrderKind)> {
-        self.asked.get(&order).copied()
-    }
-
-    /// Keeps the value on order equal to what is still to trade: by the terms that are in force, or by those that were asked for where
-    /// these are worth more.
-    fn note_on_order(&mut self, id: OrderId) {
-        let Some(tracked) = self.orders.get(id) else { return };
-        let request = &tracked.order.request;
-        if !request.opens_exposure() {
-            return;
-        }
-        let (instrument, reference) = (request.instrument, tracked.order.reference);
-        let worth = |kind: OrderKind, leaves: Quantity| {
-            let price = OrderRequest { kind, ..*request }.named_price().or(reference)?;
-            Money::notional(price, leaves, self.ledger.currency()).ok().map(Money::nanos)
-        };
-        let asked = self.asked.get(&id).and_then(|(quantity, kind)| worth(*kind, quantity.minus(tracked.filled).ok()?));
-        let value = if tracked.state.is_closed() { None } else { worth(request.kind, tracked.leaves()).max(asked) };
-        self.on_order.set(id, instrument, value.unwrap_or(0));
     }
 
     fn apply_portfolio(&mut self, record: &PortfolioRecord, now: MarketTime) {

@@ -60,15 +60,7 @@ fn unread(status: u16, body: &[u8], error: &serde_json::Error) -> Refusal {
         };
         return Refusal::new(failure, &said.message);
     }
-    let is_page = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
-    match status {
-        429 => Refusal::of(Failure::Throttled { retry_after: None }),
-        500..=599 => Refusal::new(Failure::Upstream, &format!("HTTP {status}")),
-        403 | 451 => Refusal::new(Failure::Blocked, &format!("HTTP {status}")),
-        _ if is_page => Refusal::new(Failure::Blocked, "a page for people"),
-        _ if error.is_data() => Refusal::new(Failure::Schema, &error.to_string()),
-        _ => Refusal::of(Failure::Malformed),
-    }
+    Refusal::unread(status, body, error)
 }
 
 #[derive(Deserialize)]

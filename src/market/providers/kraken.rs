@@ -43,7 +43,7 @@ type Candle = (i64, Number, Number, Number, Number, Number, Number, i64);
 pub fn ohlc(status: u16, body: &[u8], wanted: &Wanted<'_>) -> Result<Chart, Refusal> {
     let document: Document<'_> = match serde_json::from_slice(body) {
         Ok(document) => document,
-        Err(error) => return Err(unread(status, body, &error)),
+        Err(error) => return Err(Refusal::unread(status, body, &error)),
     };
     if let Some(said) = document.error.first() {
         return Err(refused(said));
@@ -67,18 +67,6 @@ pub fn ohlc(status: u16, body: &[u8], wanted: &Wanted<'_>) -> Result<Chart, Refu
     }
     let chart = bars::chart(rows, wanted, under_way)?;
     Ok(Chart { from: told_from.map_or(wanted.from, |told| told.max(wanted.from)), ..chart })
-}
-
-fn unread(status: u16, body: &[u8], error: &serde_json::Error) -> Refusal {
-    let is_page = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
-    match status {
-        429 => Refusal::of(Failure::Throttled { retry_after: None }),
-        500..=599 => Refusal::new(Failure::Upstream, &format!("HTTP {status}")),
-        403 | 451 => Refusal::new(Failure::Blocked, &format!("HTTP {status}")),
-        _ if is_page => Refusal::new(Failure::Blocked, "a page for people"),
-        _ if error.is_data() => Refusal::new(Failure::Schema, &error.to_string()),
-        _ => Refusal::of(Failure::Malformed),
-    }
 }
 
 /// What an error of the provider means; severity and category stand before the colon.

@@ -121,6 +121,19 @@ impl Refusal {
     pub fn of(failure: Failure) -> Self {
         Self { failure, said: CleanText::default() }
     }
+
+    /// What an answer that could not be read says by its status and its looks.
+    pub fn unread(status: u16, body: &[u8], error: &serde_json::Error) -> Self {
+        let is_page = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
+        match status {
+            429 => Self::of(Failure::Throttled { retry_after: None }),
+            500..=599 => Self::new(Failure::Upstream, &format!("HTTP {status}")),
+            403 | 451 => Self::new(Failure::Blocked, &format!("HTTP {status}")),
+            _ if is_page => Self::new(Failure::Blocked, "a page for people"),
+            _ if error.is_data() => Self::new(Failure::Schema, &error.to_string()),
+            _ => Self::of(Failure::Malformed),
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
