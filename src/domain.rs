@@ -8,6 +8,7 @@
 mod alert;
 mod decimal;
 mod fixed;
+mod flaw;
 mod ids;
 mod instrument;
 mod market;
@@ -25,6 +26,7 @@ mod trading;
 pub use alert::{Alert, AlertTopic, Severity};
 pub use decimal::Decimal;
 pub use fixed::{ArithmeticError, Currency, Money, ParseDecimalError, Price, Quantity, SCALE, Volume};
+pub use flaw::{FeedNote, Flaw, FlawCount, PauseOf, SplitRatio};
 pub use ids::{
     AccountId, AlertId, BrokerRef, DealId, InstrumentId, LedgerId, OrderId, PositionId, ProposalId, RunId, Sequence, SignalId,
 };

@@ -10,11 +10,13 @@ mod live;
 mod path;
 mod player;
 pub mod providers;
+mod quality;
 mod tape;
 mod told;
 
 pub use catalogue::{BUNDLED, bundled, load};
 pub use live::{LiveFeed, Silences};
 pub use player::Player;
+pub use quality::{Met, Minutes, Pause};
 pub use tape::{SeriesMeta, Tape, TapeError, TapeMeta};
 pub use told::{ToldBars, ToldFeed};

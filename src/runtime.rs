@@ -31,7 +31,8 @@ mod supervise;
 mod trouble;
 
 pub use crate::broker::{AccountMoney, LinkView, SocketView};
-pub use crate::market::providers::{Capability, FeedView, ProviderId, ProviderView, ServedView, Stands, StreamView};
+pub use crate::market::providers::{Capability, FeedView, MinutesView, ProviderId, ProviderView, ServedView, Stands, StreamView};
+pub use crate::market::{Met, Minutes, Pause};
 pub use allocation::{Advised, Allocated, AllocationDesk, AllocationTerms, Allocator, Expected, allocation_desk};
 pub use clock::wall_now;
 pub use config::{Config, FeedKind, Named, Palette, ScreenSettings, XapiSettings, load as load_config, nearest, settings_of};
@@ -52,6 +53,6 @@ pub use scores::{Scored, ScoresDesk, scores_desk};
 pub use scripts::load_scripts;
 pub use secrets::{PASSWORD_VARIABLE, Place, find_password, forget_password, keep_password};
 pub use session::{Answer, Frame, JournalHealth, Playback, Request, Session, TapeControl, Wiring};
-pub use source::{HISTORY, Providers, Source, live_series, provider_series};
+pub use source::{HISTORY, Providers, Source, feed_inputs, live_series, provider_series};
 pub use supervise::{TaskDeath, complain, install_panic_hook, on_death, spawn_named};
 pub use trouble::Trouble;

@@ -241,7 +241,11 @@ impl Again {
             }
             InputBody::Run(RunInput::Resumed { .. }) => self.restarts += 1,
             InputBody::Run(_) | InputBody::Command { .. } | InputBody::Broker(_) | InputBody::Commentary(_) => {}
-            InputBody::Feed { .. } | InputBody::Served { .. } | InputBody::Link { .. } | InputBody::Timer => {}
+            InputBody::Feed { .. }
+            | InputBody::Served { .. }
+            | InputBody::Noted(_)
+            | InputBody::Link { .. }
+            | InputBody::Timer => {}
         }
         if let Course::Decisions(circuit) = &mut self.course {
             circuit.set_wall(wall);

@@ -51,6 +51,11 @@ macro_rules! instant {
                 Self(self.0.saturating_add(by.0))
             }
 
+            /// This instant moved back by a length of time; saturates at the ends of time.
+            pub const fn before(self, by: Duration) -> Self {
+                Self(self.0.saturating_sub(by.0))
+            }
+
             /// The length of time since an earlier instant; negative when it is later.
             pub const fn since(self, earlier: Self) -> Duration {
                 Duration(self.0.saturating_sub(earlier.0))

@@ -407,6 +407,7 @@ impl Book {
                 self.silent.retain(|instrument| !heard.contains(instrument));
             }
             TradingRecord::BarsMissing { instrument, bars } => self.quality.miss(*instrument, *bars),
+            TradingRecord::MinuteFlawed { instrument, lost, .. } => self.quality.flaw(*instrument, *lost),
             TradingRecord::RearmLapsed => self.rearm_requested = None,
             TradingRecord::PositionsDiffer { since } => self.doubts.positions_differ = *since,
             TradingRecord::Stage(record) => self.apply_stage(record),

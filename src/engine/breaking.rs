@@ -222,7 +222,10 @@ impl Engine {
         let text = format!("breaker {}{about}: {}; {}", trip.rule.words(), trip.numbers(), trip.action.words());
         let severity = if trip.action == Action::Warn { Severity::Warning } else { Severity::Critical };
         // A breaker of something that nobody holds stands in the activity log; an alert would ask for a person who has nothing to do.
-        if instrument.is_none_or(|instrument| self.holds(instrument)) {
+        // Live data that cannot be trusted is a person's to look into, held or not.
+        let is_live = |instrument| self.market.get(instrument).is_some_and(|series| !series.has_end());
+        let is_data = trip.metric == Some(Metric::DataQuality);
+        if instrument.is_none_or(|instrument| self.holds(instrument) || (is_data && is_live(instrument))) {
             self.raise(severity, AlertTopic::Risk, instrument, text.clone(), outcome);
         }
         let holds_account = match (trip.action, trip.subject) {

@@ -15,7 +15,7 @@ use crate::engine::daily::DayNumber;
 use crate::engine::judging::Looks;
 use crate::engine::record::Learns;
 use crate::engine::sectors::Sectors;
-use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, PortfolioRecord, Record, RunInput};
+use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, PortfolioRecord, Record, RunInput, ServedWhat};
 use crate::exchange::Terms;
 use crate::portfolio::SizingSettings;
 use crate::risk::{GaugeKind, Limits, Rules, StageSettings};
@@ -185,6 +185,7 @@ impl Engine {
             InputBody::Served { what, instruments, from, to, why } => {
                 self.decide_on_served(*what, instruments, (from, to), why, outcome);
             }
+            InputBody::Noted(note) => self.decide_on_note(note, outcome),
             InputBody::Link { stands, words } => self.decide_on_link(*stands, words, outcome),
             InputBody::Timer => {}
         }
@@ -201,9 +202,12 @@ impl Engine {
         let _: Noticed = self.observe_noticing(event);
     }
 
-    /// Recovery: takes an input's time and settings without deciding anything.
+    /// Recovery: takes an input's time and settings, and whose bars come next, without deciding anything.
     pub fn take_input(&mut self, input: &Input) {
         self.wall = self.wall.max(input.wall);
+        if let InputBody::Served { what: ServedWhat::Bars, instruments, .. } = &input.body {
+            self.market.splice(instruments);
+        }
         if let InputBody::Run(RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. }) = &input.body {
             self.strategies = strategies(&settings.strategies, &settings.scripts, &self.library);
             self.settings = settings.clone();

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Actor, BrokerReport, CleanText, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money, OrderId,
-    OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime,
+    Actor, BrokerReport, CleanText, DealId, Duration, FeedNote, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money,
+    OrderId, OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime,
 };
 use crate::engine::{EngineSettings, StateHash};
 use crate::risk::{Acknowledged, RuleName, Subject};
@@ -70,6 +70,8 @@ pub enum InputBody {
         /// Why, in words.
         why: String,
     },
+    /// A live feed noted something about what it hears.
+    Noted(FeedNote),
     /// The way to a remote broker was lost, or is there again.
     Link {
         /// How it stands.

@@ -84,6 +84,12 @@ pub struct Series {
     daily: Daily,
     period: Duration,
     bars_per_year: f64,
+    /// Whether the next bar is another provider's: the step to it is no move of the market. Follows from the inputs.
+    #[serde(skip)]
+    is_spliced: bool,
+    /// Whether the latest bar was.
+    #[serde(skip)]
+    was_spliced: bool,
     /// A fact of the tape rather than of what was observed, so no part of the state.
     #[serde(skip)]
     last_print: Option<MarketTime>,
@@ -133,6 +139,8 @@ impl Series {
             daily: Daily::default(),
             period: Duration::seconds(86_400),
             bars_per_year: periods_per_year(calendar, Duration::seconds(86_400)),
+            is_spliced: false,
+            was_spliced: false,
             last_print: info.last_print,
         }
     }
@@ -160,6 +168,11 @@ impl Series {
     /// Whether its volatility may be above the usual: cheaper than to know by how much.
     pub(super) fn is_livelier_than_usual(&self) -> bool {
         self.spikes.may_be_high()
+    }
+
+    /// Whether its latest bar is the first of another provider.
+    pub(super) const fn was_spliced(&self) -> bool {
+        self.was_spliced
     }
 
     /// Closes by risk day.
@@ -208,6 +221,10 @@ impl Series {
         self.forming = None;
         let close = bar.close.to_f64();
         self.closes.push(close);
+        self.was_spliced = std::mem::take(&mut self.is_spliced);
+        if self.was_spliced {
+            self.spikes.begin_at(bar.open.to_f64());
+        }
         self.spikes.on_close(close);
         self.daily.on_bar(bar, days);
     }
@@ -303,6 +320,13 @@ impl MarketState {
                 series.on_bar(bar, calendar, &mut self.days);
                 series.quote = Some(printed(bar.close));
             }
+        }
+    }
+
+    /// Another provider tells the bars of these from now on.
+    pub(super) fn splice(&mut self, instruments: &[InstrumentId]) {
+        for series in self.series.iter_mut().flatten().filter(|series| instruments.contains(&series.instrument)) {
+            series.is_spliced = !series.bars.is_empty();
         }
     }
 

@@ -70,6 +70,10 @@ impl Engine {
         self.propose_due_closes(bar.instrument, outcome);
         // Most bars are ordinary: their facts are nobody's to read.
         let Some(series) = self.market.get(bar.instrument) else { return };
+        if series.was_spliced() {
+            // The step from another provider's close to this one is nobody's move.
+            return;
+        }
         let threshold = self.settings.alert_deviations.to_f64();
         if signals::is_ordinary(&series.as_of(), if self.is_watched { threshold.min(COMMENT_DEVIATIONS) } else { threshold }) {
             return;

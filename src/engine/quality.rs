@@ -1,7 +1,8 @@
 //! How complete the data of each instrument is: of the bars that should have come lately, the share that came whole, in order and plausible.
-//! A fold over closed bars, and over what a live feed says is missing.
+//! A fold over closed bars, and over what a live feed says is missing or was unsound: of a minute in which a part of what was told of it was
+//! unsound, that part is lost; all of it where the flaw was grave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,14 +17,20 @@ const DAY: i64 = 86_400_000_000_000;
 /// A close more than twice or less than half the one before is no price until somebody has looked.
 const WILDEST: i128 = 2;
 
+/// Thousandths of a minute.
+const WHOLE: u16 = 1_000;
+
 /// What came of one instrument.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Line {
     /// The latest bars, newest in the lowest bit: 1 is a good one.
     good: u64,
     seen: u32,
     closed_at: Option<MarketTime>,
     close: Option<Price>,
+    /// How much of the latest bars' minutes was unsound, in thousandths, newest first; empty where nothing was.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    lost: VecDeque<u16>,
 }
 
 /// What came of all. Empty in runs whose table of breakers does not watch it.
@@ -64,6 +71,15 @@ impl DataQuality {
         self.0.entry(instrument).or_default().miss(bars);
     }
 
+    /// So many thousandths of the latest minute of an instrument were unsound. Before its first bar there is none.
+    pub(super) fn flaw(&mut self, instrument: InstrumentId, lost: u16) {
+        if let Some(line) = self.0.get_mut(&instrument).filter(|line| line.seen > 0) {
+            let newest = line.lost.front().copied().unwrap_or(0);
+            line.lost.pop_front();
+            line.lost.push_front(newest.saturating_add(lost).min(WHOLE));
+        }
+    }
+
     /// The share of an instrument's last 60 expected bars that are good; `None` below 20.
     pub(super) fn of(&self, instrument: InstrumentId) -> Option<Ratio> {
         self.0.get(&instrument)?.share()
@@ -71,14 +87,14 @@ impl DataQuality {
 
     /// Whether none of an instrument's last 60 expected bars is missing or bad; also where none was seen.
     pub(super) fn is_spotless(&self, instrument: InstrumentId) -> bool {
-        self.0.get(&instrument).is_none_or(|line| line.good.count_ones() == line.seen)
+        self.0.get(&instrument).is_none_or(|line| line.good.count_ones() == line.seen && line.lost.is_empty())
     }
 
     /// The share of all instruments' bars together; `None` where none has enough.
     pub(super) fn of_all(&self) -> Option<Ratio> {
         let lines = self.0.values().filter(|line| line.seen >= LEAST);
-        let (good, seen) = lines.fold((0, 0), |(good, seen), line| (good + line.good.count_ones(), seen + line.seen));
-        Ratio::of(good.into(), seen.into())
+        let (good, seen) = lines.fold((0, 0), |(good, seen), line| (good + line.sound(), seen + line.seen));
+        Ratio::of(good.into(), (seen * u32::from(WHOLE)).into())
     }
 
     /// The lowest share of any instrument.
@@ -91,6 +107,19 @@ impl Line {
     fn note(&mut self, is_good: bool) {
         self.good = ((self.good << 1) | u64::from(is_good)) & ((1 << WINDOW) - 1);
         self.seen = (self.seen + 1).min(WINDOW);
+        if !self.lost.is_empty() {
+            self.lost.push_front(0);
+            self.lost.truncate(WINDOW as usize);
+            while self.lost.back() == Some(&0) {
+                self.lost.pop_back();
+            }
+        }
+    }
+
+    /// Thousandths of minutes that came whole and sound.
+    fn sound(&self) -> u32 {
+        let lost = (0..).zip(&self.lost).filter(|(age, _)| self.good >> age & 1 == 1).map(|(_, lost)| u32::from(*lost));
+        (self.good.count_ones() * u32::from(WHOLE)).saturating_sub(lost.sum())
     }
 
     fn miss(&mut self, bars: u32) {
@@ -99,7 +128,7 @@ impl Line {
 
     fn share(&self) -> Option<Ratio> {
         let enough = self.seen >= LEAST;
-        enough.then(|| Ratio::of(self.good.count_ones().into(), self.seen.into())).flatten()
+        enough.then(|| Ratio::of(self.sound().into(), (self.seen * u32::from(WHOLE)).into())).flatten()
     }
 }
 
@@ -195,5 +224,27 @@ mod tests {
         ] {
             assert_eq!(with(last), share(59, 60), "{last:?}");
         }
+    }
+
+    #[test]
+    fn a_flawed_minute_loses_its_part_and_leaves_the_window_again() {
+        let mut quality = after(ALWAYS, (0..60).map(|hour| bar(hour, 100)));
+        assert!(quality.is_spotless(ID));
+        quality.flaw(ID, 250);
+        quality.flaw(ID, 250);
+        assert_eq!((quality.of(ID), quality.is_spotless(ID)), (share(59_500, 60_000), false));
+        quality.flaw(ID, 1_000);
+        assert_eq!(quality.of(ID), share(59, 60), "a minute is lost once");
+        (60..119).for_each(|hour| quality.on_bar(&bar(hour, 100), ALWAYS));
+        assert_eq!(quality.of(ID), share(59, 60));
+        quality.on_bar(&bar(119, 100), ALWAYS);
+        assert_eq!((quality.of(ID), quality.is_spotless(ID)), (share(1, 1), true));
+        assert_eq!(quality, after(ALWAYS, (0..120).map(|hour| bar(hour, 100))), "and nothing of it is kept");
+        let mut bad = after(Holes::Told, (0..59).map(|hour| bar(hour, 100)).chain([bar(59, 900)]));
+        bad.flaw(ID, 1_000);
+        assert_eq!(bad.of(ID), share(59, 60), "what is bad already is not counted twice");
+        let mut none = DataQuality::default();
+        none.flaw(ID, 1_000);
+        assert!(none.is_empty(), "before its first bar there is no minute");
     }
 }

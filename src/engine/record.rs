@@ -181,6 +181,15 @@ pub enum TradingRecord {
         /// How many.
         bars: u32,
     },
+    /// In a minute something unsound was told of an instrument, by whoever serves it.
+    MinuteFlawed {
+        /// Whose.
+        instrument: InstrumentId,
+        /// How much of the minute is not to be trusted, in thousandths.
+        lost: u16,
+        /// What, in words.
+        what: String,
+    },
     /// Positions here and at the broker differ since then, or agree again.
     PositionsDiffer {
         /// When the first answer that differs was asked for.

@@ -70,6 +70,12 @@ pub struct QuoteRow {
     pub known_at: MarketTime,
     /// Whether it is stale.
     pub is_stale: bool,
+    /// The share of its last expected bars that came whole and sound; nothing while few were seen.
+    #[serde(default)]
+    pub quality: Option<Ratio>,
+    /// Whether that is below what the table of breakers trades on.
+    #[serde(default)]
+    pub is_poor: bool,
     /// Real, or drawn inside a bar.
     pub origin: Option<QuoteOrigin>,
     /// What the series carries.

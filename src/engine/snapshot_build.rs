@@ -64,7 +64,10 @@ impl Engine {
     }
 
     fn quote_row(&self, series: &Series) -> QuoteRow {
+        let quality = self.book.quality.of(series.instrument);
         QuoteRow {
+            quality,
+            is_poor: quality.is_some_and(|quality| self.is_poor(quality)),
             instrument: series.instrument,
             last: series.last(),
             bid: series.quote.and_then(|quote| quote.bid),

@@ -23,6 +23,13 @@ impl Default for Spikes {
 }
 
 impl Spikes {
+    /// The next bar goes on from this price instead of from the last close: it is of another source, and the step between the two is none.
+    pub(super) const fn begin_at(&mut self, price: f64) {
+        if self.close.is_some() {
+            self.close = Some(price);
+        }
+    }
+
     /// Takes the close of a bar.
     pub(super) fn on_close(&mut self, close: f64) {
         let before = self.close.replace(close);
@@ -70,6 +77,20 @@ mod tests {
         assert!(calm.deviations().unwrap().abs() < 3.5, "{calm:?}");
         let storm = after((0..410).map(|bar| if bar < 400 { 0.01 } else { 0.06 }));
         assert!(storm.deviations().unwrap() > 6.0, "{:?}", storm.deviations());
+    }
+
+    #[test]
+    fn a_step_between_two_sources_is_no_move_and_the_same_step_within_one_is() {
+        let step = |is_spliced: bool| {
+            let mut spikes = after((0..400).map(|_| 0.001));
+            let last = spikes.close.unwrap() * 1.015;
+            if is_spliced {
+                spikes.begin_at(last);
+            }
+            spikes.on_close(last * 1.0005);
+            spikes.deviations().unwrap()
+        };
+        assert!(step(true).abs() < 3.5 && step(false) > 4.0, "{} {}", step(true), step(false));
     }
 
     #[test]

@@ -60,6 +60,9 @@ fn trading(record: &TradingRecord, book: &Book, instruments: &InstrumentTable) -
             let bars = counted(usize::try_from(*bars).unwrap_or(usize::MAX), "bar");
             (Severity::Warning, format!("{bars} of {} count as missing", instruments.symbol(*instrument)))
         }
+        TradingRecord::MinuteFlawed { instrument, what, .. } => {
+            (Severity::Info, format!("{}: {what}; not used", instruments.symbol(*instrument)))
+        }
         TradingRecord::FeedChanged { silent, heard } => {
             let names = |ids: &[InstrumentId]| ids.iter().map(|id| instruments.symbol(*id)).collect::<Vec<_>>().join(", ");
             match (silent.as_slice(), heard.as_slice()) {

@@ -24,6 +24,7 @@ mod view;
 mod yahoo;
 
 pub use bars::{Chart, Wanted};
+pub(in crate::market) use bars::{MINUTE, is_open};
 pub use budget::{Budget, Limits};
 pub use desk::{Answer, Desk, FetchId, Input, Line, Output, Request};
 use health::Health;
@@ -31,7 +32,7 @@ pub use health::Stands;
 pub use link::{Ended, Keep, ProvidersLink, Surroundings};
 pub use refusal::{Failure, Refusal};
 pub use table::{Capability, ProviderId, ProviderTable, TableError};
-pub use view::{FeedView, ProviderView, Served, ServedView, StreamView};
+pub use view::{FeedView, MinutesView, ProviderView, Served, ServedView, StreamView};
 
 /// What providers say of a market.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::domain::{
-    Bar, Duration, InstrumentId, MarketEvent, MarketStamp, MarketTime, Missed, Price, Quote, QuoteOrigin, VenueQuote, WallTime,
+    Bar, Calendar, Duration, FeedNote, Flaw, InstrumentId, MarketEvent, MarketStamp, MarketTime, Missed, Price, Quote,
+    QuoteOrigin, VenueQuote, WallTime,
 };
-use crate::market::Silences;
-use crate::market::providers::ProviderNews;
+use crate::market::providers::{MINUTE, MinutesView, ProviderNews, is_open};
+use crate::market::quality::open_minutes;
+use crate::market::{Minutes, Silences};
 
 /// History is waited for at most so long before prices are said.
 const COLLECT_AT_MOST: Duration = Duration::seconds(45);
@@ -33,9 +35,16 @@ pub struct ToldBars {
     pub opened: Option<(MarketTime, Price)>,
 }
 
+/// Pieces in which one hole is said at most: one for each session that it spans.
+const PIECES: usize = 64;
+/// A clock that goes back by less is only corrected.
+const BACK: Duration = Duration::seconds(1);
+
 /// One instrument.
 #[derive(Debug, Clone)]
 struct Line {
+    calendar: Calendar,
+    minutes: Minutes,
     /// The beginning of the first minute that is not closed yet; nothing where none was ever told.
     closed_until: Option<MarketTime>,
     /// The latest minute whose opening was said.
@@ -60,6 +69,8 @@ pub struct ToldFeed {
     /// What was told while history is collected, by its close; nothing once prices are said.
     collected: Option<BTreeMap<(MarketTime, InstrumentId), Bar>>,
     collects_until: Option<WallTime>,
+    /// The latest time that was heard of.
+    latest: WallTime,
 }
 
 impl ToldFeed {
@@ -67,6 +78,8 @@ impl ToldFeed {
     /// from `known`.
     pub fn new(instruments: impl Iterator<Item = (InstrumentId, Option<MarketTime>)>, known: MarketTime) -> Self {
         let line = |closed_until| Line {
+            calendar: Calendar::Crypto247,
+            minutes: Minutes::default(),
             closed_until,
             opened: None,
             quoted: WallTime(i64::MIN),
@@ -78,7 +91,47 @@ impl ToldFeed {
         };
         let lines = instruments.map(|(instrument, since)| (instrument, line(since))).collect();
         let (ready, missed) = (VecDeque::new(), Vec::new());
-        Self { lines, ready, known, dropped: 0, missed, collected: Some(BTreeMap::new()), collects_until: None }
+        let (collected, latest) = (Some(BTreeMap::new()), WallTime(i64::MIN));
+        Self { lines, ready, known, dropped: 0, missed, collected, collects_until: None, latest }
+    }
+
+    /// The same, where each instrument trades by its own hours: minutes outside them are neither silent nor missing.
+    #[must_use]
+    pub fn by_hours(mut self, calendar: impl Fn(InstrumentId) -> Calendar) -> Self {
+        self.lines.iter_mut().for_each(|(id, line)| line.calendar = calendar(*id));
+        self
+    }
+
+    /// What became of the minutes of each instrument since the start.
+    pub fn minutes(&self) -> impl Iterator<Item = MinutesView> {
+        self.lines.iter().map(|(id, line)| MinutesView { instrument: *id, minutes: line.minutes })
+    }
+
+    /// Takes a note about what was told: minutes that were left out were not silent.
+    pub fn note(&mut self, note: &FeedNote) {
+        let FeedNote::Flawed { instrument, flaws, .. } = note else { return };
+        let left_out = flaws.iter().filter(|flaw| flaw.flaw == Flaw::Gap);
+        left_out.for_each(|flaw| self.left_out(*instrument, flaw.count));
+    }
+
+    /// So many minutes that were passed over as silent had traded, as is known by now.
+    fn left_out(&mut self, instrument: InstrumentId, count: u32) {
+        if let Some(line) = self.lines.get_mut(&instrument) {
+            let found = line.minutes.silent.min(count.into());
+            line.minutes.silent -= found;
+            line.minutes.missing += found;
+        }
+    }
+
+    /// How much everything holds that grows with what is told, by name.
+    pub fn census(&self) -> Vec<(&'static str, usize)> {
+        let collected = self.collected.as_ref().map_or(0, BTreeMap::len);
+        vec![
+            ("events", self.ready.len()),
+            ("holes", self.missed.len()),
+            ("collected bars", collected),
+            ("lines", self.lines.len()),
+        ]
     }
 
     /// The instruments with the beginning of the first minute of each that is not closed yet.
@@ -103,6 +156,7 @@ impl ToldFeed {
 
     /// Takes what a provider says.
     pub fn hear(&mut self, news: ProviderNews, now: WallTime) {
+        self.look_at_the_clock(now);
         match news {
             ProviderNews::Price(quote) => self.price(quote, now),
             ProviderNews::Bars(told) => self.bars(&told, now),
@@ -111,6 +165,7 @@ impl ToldFeed {
 
     /// Lets time pass. Returns who fell silent and who speaks again since the last call, and what is missing for good.
     pub fn pass_time(&mut self, now: WallTime) -> Silences {
+        self.look_at_the_clock(now);
         let until = *self.collects_until.get_or_insert(now.plus(COLLECT_AT_MOST));
         if self.collected.is_some() && (now >= until || self.lines.values().all(|line| line.has_history)) {
             self.begin();
@@ -128,6 +183,20 @@ impl ToldFeed {
             }
         }
         changes
+    }
+
+    /// A clock that went back: else every price would seem older than the last one, and nobody would ever fall silent.
+    fn look_at_the_clock(&mut self, now: WallTime) {
+        let by = self.latest.since(now);
+        if by.0 < BACK.0 {
+            self.latest = self.latest.max(now);
+            return;
+        }
+        self.latest = now;
+        self.collects_until = self.collects_until.map(|at| at.before(by));
+        for line in self.lines.values_mut() {
+            (line.quoted, line.heard) = (line.quoted.before(by), line.heard.map(|at| at.before(by)));
+        }
     }
 
     /// Says the history of all instruments in the order of its time; from now on everything is said as it comes.
@@ -170,9 +239,11 @@ impl ToldFeed {
         let Some(line) = self.lines.get_mut(&told.instrument) else { return };
         line.has_history = true;
         if let Some(from) = line.closed_until.filter(|closed| *closed < told.from) {
-            // Older minutes than the provider tells are missing for good.
-            self.missed.push(Missed { instrument: told.instrument, from, until: told.from });
+            // Older minutes than the provider tells are missing for good; those in which the market was shut are none.
+            line.minutes.missing += open_minutes(line.calendar, from, told.from);
             line.closed_until = Some(told.from);
+            let holes = sessions(line.calendar, from, told.from);
+            self.missed.extend(holes.into_iter().map(|(from, until)| Missed { instrument: told.instrument, from, until }));
         }
         for bar in &told.closed {
             match &mut self.collected {
@@ -186,8 +257,14 @@ impl ToldFeed {
     }
 
     fn say(&mut self, bar: Bar) {
-        if self.lines.get(&bar.instrument).is_none_or(|line| line.closed_until.is_some_and(|closed| bar.open_at < closed)) {
+        let Some(line) = self.lines.get_mut(&bar.instrument) else { return };
+        if line.closed_until.is_some_and(|closed| bar.open_at < closed) {
             return;
+        }
+        line.minutes.told += 1;
+        if let Some(from) = line.closed_until.filter(|from| *from < bar.open_at) {
+            // A complete answer has no bar for them.
+            line.minutes.silent += open_minutes(line.calendar, from, bar.open_at);
         }
         self.say_opened(bar.instrument, bar.open_at, bar.open, WallTime(bar.close_at.0));
         self.lines.entry(bar.instrument).and_modify(|line| line.closed_until = Some(bar.close_at));
@@ -213,6 +290,24 @@ impl ToldFeed {
         self.known = self.known.max(MarketTime(at.0));
         self.known
     }
+}
+
+/// The parts of a hole in which a market trades.
+fn sessions(calendar: Calendar, from: MarketTime, until: MarketTime) -> Vec<(MarketTime, MarketTime)> {
+    let (first, end) = (from.0.div_euclid(MINUTE), until.0.div_euclid(MINUTE));
+    // What is too long to be looked at minute by minute is said as it is.
+    if calendar == Calendar::Crypto247 || end - first > 60 * 24 * 60 {
+        return vec![(from, until)];
+    }
+    let mut pieces: Vec<(i64, i64)> = Vec::new();
+    for minute in (first..end).filter(|minute| is_open(calendar, MarketTime(minute * MINUTE))) {
+        let is_full = pieces.len() >= PIECES;
+        match pieces.last_mut() {
+            Some((_, last)) if *last == minute || is_full => *last = minute + 1,
+            Some(_) | None => pieces.push((minute, minute + 1)),
+        }
+    }
+    pieces.into_iter().map(|(from, until)| (MarketTime(from * MINUTE), MarketTime(until * MINUTE))).collect()
 }
 
 #[cfg(test)]
@@ -328,6 +423,50 @@ mod tests {
         let missed = Missed { instrument: BITCOIN, from: minute(0), until: minute(5) };
         assert_eq!(feed.pass_time(at(430)).missed, [missed]);
         assert_eq!(feed.pass_time(at(431)).missed, []);
+    }
+
+    #[test]
+    fn every_minute_is_told_silent_or_missing() {
+        let mut feed = begun();
+        let of = |feed: &ToldFeed| feed.minutes().find(|view| view.instrument == BITCOIN).unwrap().minutes;
+        assert_eq!(of(&feed), Minutes { told: 3, silent: 0, missing: 0 });
+        let mut quiet = told(BITCOIN, 0..5);
+        let ProviderNews::Bars(bars) = &mut quiet else { panic!("bars") };
+        bars.closed.retain(|bar| bar.open_at != minute(2) && bar.open_at != minute(3));
+        feed.hear(quiet, at(310));
+        assert_eq!(of(&feed), Minutes { told: 6, silent: 2, missing: 0 });
+        feed.hear(told(BITCOIN, 9..11), at(660));
+        assert_eq!(of(&feed), Minutes { told: 8, silent: 2, missing: 4 });
+        feed.left_out(BITCOIN, 1);
+        assert_eq!(of(&feed), Minutes { told: 8, silent: 1, missing: 5 }, "one of the silent ones had traded");
+        feed.left_out(BITCOIN, 9);
+        assert_eq!(of(&feed), Minutes { told: 8, silent: 0, missing: 6 });
+    }
+
+    #[test]
+    fn a_hole_over_a_night_is_said_without_the_night() {
+        let time = |text: &str| MarketTime::parse(text).unwrap();
+        let pieces = sessions(Calendar::UsEquity, time("2026-11-24T20:58:00Z"), time("2026-11-25T14:32:00Z"));
+        assert_eq!(
+            pieces,
+            [
+                (time("2026-11-24T20:58:00Z"), time("2026-11-24T21:00:00Z")),
+                (time("2026-11-25T14:30:00Z"), time("2026-11-25T14:32:00Z"))
+            ]
+        );
+        assert_eq!(sessions(Calendar::UsEquity, time("2026-11-24T21:00:00Z"), time("2026-11-25T14:30:00Z")), []);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_neither_mutes_prices_nor_hides_silence() {
+        let mut feed = begun();
+        feed.hear(price(EURO, 1_000), at(1_000));
+        feed.pass_time(at(1_000));
+        assert_eq!(said(&mut feed).len(), 1);
+        feed.hear(price(EURO, 400), at(400));
+        assert_eq!(said(&mut feed).len(), 1, "a price is heard ten minutes earlier by the clock");
+        feed.pass_time(at(401));
+        assert!(feed.pass_time(at(420)).silent.contains(&EURO), "and its silence is noticed");
     }
 
     #[test]

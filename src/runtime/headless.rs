@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::broker::{Broker, Paper};
-use crate::domain::{Actor, BrokerReport, Currency, DealId, Duration, LedgerId, MarketTime, Money, OrderId, RunId, WallTime};
+use crate::domain::{
+    Actor, BrokerReport, Currency, DealId, Duration, LedgerId, MarketEvent, MarketTime, Money, OrderId, RunId, WallTime,
+};
 use crate::engine::{
     Command, Effect, Engine, Event, Input, InputBody, Outcome, Record, RunInput, Setup, SignalRecord, SnapshotRequest, TapeRef,
 };
@@ -11,11 +13,13 @@ use crate::market::{Player, Tape};
 use crate::runtime::{Answer, Frame, JournalHealth, Playback, Scored, Speed};
 use crate::signals::{Analyst, CallLog, RuleAnalyst};
 
-/// An engine on a tape. Its wall clock stands still except where [`Headless::wait`] moves it.
+/// An engine on a tape, or on a market that is said to it. Its wall clock stands still except where [`Headless::wait`] or
+/// [`Headless::turn_clock`] moves it.
 #[derive(Debug)]
 pub struct Headless {
     engine: Engine,
-    player: Player,
+    /// Nothing where the market is said to it.
+    player: Option<Player>,
     broker: Paper,
     analyst: RuleAnalyst,
     outcome: Outcome,
@@ -32,10 +36,20 @@ pub struct Headless {
 impl Headless {
     /// A fresh run. Up to `quiet_until` the tape only warms up.
     pub fn new(tape: &Tape, setup: &Setup, seed: u64, capital: Money, quiet_until: MarketTime) -> Self {
+        let named = TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed };
+        Self::begin(Some(Player::new(tape, seed)), named, setup, capital, quiet_until)
+    }
+
+    /// A fresh run with the usual capital whose market is said to it by [`Headless::hear`], as a live feed does. Up to `now` it only warms up.
+    pub fn live(name: &str, setup: &Setup, now: WallTime) -> Self {
+        let named = TapeRef { name: name.to_owned(), sha256: String::new(), seed: 0 };
+        Self::begin(None, named, setup, usual_capital(), MarketTime(now.0))
+    }
+
+    fn begin(player: Option<Player>, tape: TapeRef, setup: &Setup, capital: Money, quiet_until: MarketTime) -> Self {
         let engine = Engine::new(setup);
         let terms = setup.settings.terms;
         let broker = Paper::new(terms, capital.currency());
-        let player = Player::new(tape, seed);
         let mut headless = Self {
             engine,
             player,
@@ -53,7 +67,7 @@ impl Headless {
         headless.input(InputBody::Run(RunInput::Opened {
             run: RunId(1),
             ledger: LedgerId(1),
-            tape: TapeRef { name: tape.meta.name.clone(), sha256: tape.sha256.clone(), seed },
+            tape,
             capital,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             settings: setup.settings.clone(),
@@ -66,8 +80,7 @@ impl Headless {
 
     /// A run with the usual capital.
     pub fn with_usual_capital(tape: &Tape, setup: &Setup, quiet_until: MarketTime) -> Self {
-        let capital = Money::whole(100_000, Currency::USD).unwrap_or(Money::zero(Currency::USD));
-        Self::new(tape, setup, 1, capital, quiet_until)
+        Self::new(tape, setup, 1, usual_capital(), quiet_until)
     }
 
     /// The engine.
@@ -98,19 +111,29 @@ impl Headless {
 
     /// Plays every event known before `until`.
     pub fn play_until(&mut self, until: MarketTime) {
-        while self.player.next_at().is_some_and(|at| at < until) {
+        while self.player.as_ref().and_then(Player::next_at).is_some_and(|at| at < until) {
             self.play_one();
         }
     }
 
     /// Plays one event. Returns whether there was one.
     pub fn play_one(&mut self) -> bool {
-        let Some(event) = self.player.next() else { return false };
+        let Some(event) = self.player.as_mut().and_then(Player::next) else { return false };
+        self.hear(event);
+        true
+    }
+
+    /// Handles what a market says.
+    pub fn hear(&mut self, event: MarketEvent) {
         self.heard = Some(self.wall);
         self.broker.on_market(&event);
         self.engine.handle(&Event::Market(event), &mut self.outcome);
         self.follow_up();
-        true
+    }
+
+    /// Sets the stand-in wall clock.
+    pub const fn turn_clock(&mut self, now: WallTime) {
+        self.wall = now;
     }
 
     /// Handles a person's command.
@@ -145,9 +168,9 @@ impl Headless {
                 is_held: show.holds,
                 speed: Speed::Times(3_600),
                 is_running_ahead: false,
-                is_at_end: self.player.next_at().is_none(),
-                ends_at: self.player.ends_at(),
-                position: Some((self.player.position(), self.player.len())),
+                is_at_end: self.player.as_ref().is_some_and(|player| player.next_at().is_none()),
+                ends_at: self.player.as_ref().and_then(Player::ends_at),
+                position: self.player.as_ref().map(|player| (player.position(), player.len())),
                 heard: self.heard,
             },
             journal: JournalHealth { last_seq: self.records, waiting: 0, last_commit: std::time::Duration::ZERO, failure: None },
@@ -196,4 +219,8 @@ impl Headless {
         }
         self.is_reporting = false;
     }
+}
+
+fn usual_capital() -> Money {
+    Money::whole(100_000, Currency::USD).unwrap_or(Money::zero(Currency::USD))
 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::domain::{BrokerKind, InstrumentId, LedgerId, MarketEvent, MarketTime, Money, RunId, WallTime};
+use crate::domain::{
+    BrokerKind, Calendar, InstrumentId, InstrumentTable, LedgerId, MarketEvent, MarketTime, Money, RunId, WallTime,
+};
 use crate::engine::{Engine, EngineSettings, InputBody, RunInput, Setup, TapeRef, WasClean};
 use crate::market::{LiveFeed, Player, Tape, ToldFeed};
 use crate::runtime::gates::changed_since_last_run;
@@ -169,7 +171,8 @@ fn begin(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> 
                 }
                 HeardFrom::Providers => {
                     let lines = setup.series.iter().map(|series| (series.instrument, None));
-                    Source::Providers(Providers::new(ToldFeed::new(lines, MarketTime(0))))
+                    let feed = ToldFeed::new(lines, MarketTime(0)).by_hours(|id| calendar_of(&setup.instruments, id));
+                    Source::Providers(Providers::new(feed))
                 }
             };
             (source, Some(Segment::create(&segment_path(home, run)?)?))
@@ -223,8 +226,15 @@ fn feed_after(engine: &Engine, from: HeardFrom) -> Source {
             let lines = lines.into_iter().map(|(id, closed)| (id, closed.unwrap_or_default()));
             Source::Live(LiveFeed::new(lines, market.now()))
         }
-        HeardFrom::Providers => Source::Providers(Providers::new(ToldFeed::new(lines.into_iter(), market.now()))),
+        HeardFrom::Providers => {
+            let feed = ToldFeed::new(lines.into_iter(), market.now()).by_hours(|id| calendar_of(engine.instruments(), id));
+            Source::Providers(Providers::new(feed))
+        }
     }
+}
+
+fn calendar_of(instruments: &InstrumentTable, id: InstrumentId) -> Calendar {
+    instruments.get(id).map_or(Calendar::Crypto247, |known| known.calendar)
 }
 
 /// Applies a run's recorded decisions to a fresh engine, with its market in step.

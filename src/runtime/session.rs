@@ -20,15 +20,13 @@ use tokio::sync::watch;
 
 use crate::broker::{Broker, Paper, Standing, Wake};
 use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, Mode, TradingState, VenueNews, WallTime};
-use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, ServedWhat, Snapshot, SnapshotRequest};
-use crate::market::Silences;
-use crate::market::providers::{Capability, Served};
+use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, Snapshot, SnapshotRequest};
 use crate::runtime::journal::{Batch, Journal};
 use crate::runtime::pace::Pace;
 use crate::runtime::recovery::Opened;
 use crate::runtime::session::analyst::Desk;
 use crate::runtime::session::link::LinkWatch;
-use crate::runtime::source::Source;
+use crate::runtime::source::{Source, feed_inputs};
 use crate::runtime::supervise::{TaskDeath, spawn_named};
 use crate::runtime::{FiredBy, KillLatch, Speed, Trouble, wall_now};
 use crate::signals::{Analyst, RuleAnalyst};
@@ -335,17 +333,9 @@ impl Running {
         self.is_woken.store(false, Ordering::Release);
         self.take_reports();
         self.broker.take_news(&mut self.news);
-        let Silences { silent, heard, missed } = self.source.hear(&mut self.news, wall_now());
-        if !silent.is_empty() || !heard.is_empty() || !missed.is_empty() {
-            self.input(InputBody::Feed { silent, heard, missed });
-        }
-        for Served { capability, instruments, from, to, why } in self.source.take_served() {
-            let what = match capability {
-                Capability::Quotes => ServedWhat::Quotes,
-                Capability::Bars => ServedWhat::Bars,
-            };
-            let (from, to) = (from.name().to_owned(), to.name().to_owned());
-            self.input(InputBody::Served { what, instruments, from, to, why });
+        let silences = self.source.hear(&mut self.news, wall_now());
+        for input in feed_inputs(silences, self.source.take_served(), self.source.take_notes()) {
+            self.input(input);
         }
         self.look_at_link();
     }

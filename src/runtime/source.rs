@@ -2,9 +2,10 @@
 
 use crate::broker::Wake;
 use crate::domain::{
-    AssetClass, Capabilities, InstrumentId, InstrumentTable, MarketEvent, MarketTime, SeriesInfo, VenueNews, WallTime,
+    AssetClass, Capabilities, FeedNote, InstrumentId, InstrumentTable, MarketEvent, MarketTime, SeriesInfo, VenueNews, WallTime,
 };
-use crate::market::providers::{FeedView, ProviderNews, ProviderTable, ProvidersLink, Served};
+use crate::engine::{InputBody, ServedWhat};
+use crate::market::providers::{Capability, FeedView, ProviderNews, ProviderTable, ProvidersLink, Served};
 use crate::market::{LiveFeed, Player, Silences, ToldFeed};
 
 /// A live run begins with so much history: eight hours of minutes.
@@ -113,6 +114,17 @@ impl Source {
         }
     }
 
+    /// Moves out what was noted about what is heard since the last call.
+    pub fn take_notes(&mut self) -> Vec<FeedNote> {
+        let Self::Providers(providers) = self else { return Vec::new() };
+        let mut notes = Vec::new();
+        if let Some(link) = &providers.link {
+            link.take_notes(&mut notes);
+        }
+        notes.iter().for_each(|note| providers.feed.note(note));
+        notes
+    }
+
     /// Whom to call when providers have said something.
     pub fn wake_with(&self, wake: Wake) {
         if let Self::Providers(Providers { link: Some(link), .. }) = self {
@@ -124,8 +136,23 @@ impl Source {
     pub fn view(&self) -> Option<FeedView> {
         let Self::Providers(providers) = self else { return None };
         let view = providers.link.as_ref().map(ProvidersLink::view).unwrap_or_default();
-        Some(FeedView { dropped: providers.feed.dropped(), ..view })
+        Some(FeedView { dropped: providers.feed.dropped(), minutes: providers.feed.minutes().collect(), ..view })
     }
+}
+
+/// What a feed says about itself, as inputs of the engine: silence and missing minutes first, then who serves, then what was noted.
+pub fn feed_inputs(silences: Silences, served: Vec<Served>, notes: Vec<FeedNote>) -> Vec<InputBody> {
+    let Silences { silent, heard, missed } = silences;
+    let has_news = !silent.is_empty() || !heard.is_empty() || !missed.is_empty();
+    let silences = has_news.then_some(InputBody::Feed { silent, heard, missed });
+    let served = served.into_iter().map(|Served { capability, instruments, from, to, why }| {
+        let what = match capability {
+            Capability::Quotes => ServedWhat::Quotes,
+            Capability::Bars => ServedWhat::Bars,
+        };
+        InputBody::Served { what, instruments, from: from.name().to_owned(), to: to.name().to_owned(), why }
+    });
+    silences.into_iter().chain(served).chain(notes.into_iter().map(InputBody::Noted)).collect()
 }
 
 /// The series of a live run: everything the broker of the table trades.

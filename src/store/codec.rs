@@ -75,6 +75,7 @@ const fn kind(body: &Body) -> &'static str {
             InputBody::Commentary(_) => "input.commentary",
             InputBody::Feed { .. } => "input.feed",
             InputBody::Served { .. } => "input.served",
+            InputBody::Noted(_) => "input.noted",
             InputBody::Link { .. } => "input.link",
             InputBody::Timer => "input.timer",
         },

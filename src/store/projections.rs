@@ -21,7 +21,11 @@ pub(super) fn project(transaction: &Transaction<'_>, ledger: LedgerId, run: RunI
         Body::Input(input) => match &input.body {
             InputBody::Run(input) => project_run(transaction, run, input),
             InputBody::Command { .. } | InputBody::Broker(_) | InputBody::Commentary(_) => Ok(()),
-            InputBody::Feed { .. } | InputBody::Served { .. } | InputBody::Link { .. } | InputBody::Timer => Ok(()),
+            InputBody::Feed { .. }
+            | InputBody::Served { .. }
+            | InputBody::Noted(_)
+            | InputBody::Link { .. }
+            | InputBody::Timer => Ok(()),
         },
         Body::Record(record) => match record {
             Record::Order(record) => project_order(transaction, ledger, run, record, at),
@@ -78,7 +82,7 @@ fn project_trading(transaction: &Transaction<'_>, run: RunId, record: &TradingRe
         }
         TradingRecord::BreakerOverruled { rule, subject, .. } => overrule(transaction, run, rule, *subject)?,
         TradingRecord::ModeChanged { .. } | TradingRecord::StateChanged { .. } | TradingRecord::FeedChanged { .. } => {}
-        TradingRecord::BarsMissing { .. } => {}
+        TradingRecord::BarsMissing { .. } | TradingRecord::MinuteFlawed { .. } => {}
         TradingRecord::UnlockAsked { .. } | TradingRecord::UnlockLapsed => {}
         TradingRecord::RearmRequested { .. } | TradingRecord::RearmLapsed | TradingRecord::PositionsDiffer { .. } => {}
         TradingRecord::FlattenAsked | TradingRecord::KillFinished | TradingRecord::Stage(_) => {}

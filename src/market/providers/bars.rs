@@ -5,11 +5,13 @@
 
 use jiff::civil::{Time, Weekday};
 
-use crate::domain::{Bar, Calendar, Duration, InstrumentId, MarketTime, Price, VenueQuote, Volume, WallTime, new_york};
+use crate::domain::{
+    Bar, Calendar, Duration, Flaw, InstrumentId, MarketTime, Price, SplitRatio, VenueQuote, Volume, WallTime, new_york,
+};
 use crate::market::providers::{Failure, Refusal};
 
 /// Length of a bar.
-pub(super) const MINUTE: i64 = 60_000_000_000;
+pub(in crate::market) const MINUTE: i64 = 60_000_000_000;
 /// A close more than twice or less than half the one before is no price until somebody has looked.
 const WILDEST: i128 = 2;
 /// A row that begins later than this from now is from no clock that can be trusted.
@@ -47,6 +49,10 @@ pub struct Chart {
     pub opened: Option<(MarketTime, Price)>,
     /// The current price, where it is told.
     pub quote: Option<VenueQuote>,
+    /// How many rows were told twice, word for word.
+    pub doubled: u32,
+    /// The latest split that it names, and when.
+    pub split: Option<(MarketTime, SplitRatio)>,
 }
 
 /// One row.
@@ -75,40 +81,53 @@ pub(super) fn at_second(seconds: i64) -> Option<MarketTime> {
 /// provider's own time, where it says one.
 pub(super) fn chart(mut rows: Vec<Row>, wanted: &Wanted<'_>, told_until: Option<MarketTime>) -> Result<Chart, Refusal> {
     let nonsense = |what: &str| Err(Refusal::new(Failure::Nonsense, what));
+    let flawed = |flaw: Flaw, what: &str| Err(Refusal::flawed(flaw, what));
     if rows.len() > MOST_ROWS {
         return nonsense("more rows than were asked for");
     }
     rows.retain(|row| row.at >= wanted.from && is_open(wanted.calendar, row.at));
     rows.sort_by_key(|row| row.at);
+    let before = rows.len();
     rows.dedup();
+    let doubled = u32::try_from(before - rows.len()).unwrap_or(u32::MAX);
     let ends = rows.last().map_or(wanted.from, |row| row.at).max(told_until.unwrap_or(wanted.from));
     let mut before: Option<Row> = None;
     for row in &rows {
         let is_ordered = row.low <= row.open.min(row.close) && row.high >= row.open.max(row.close) && row.low.is_positive();
         if !is_ordered {
-            return nonsense("a bar whose range does not hold its prices");
+            return flawed(Flaw::Outlier, "a bar whose range does not hold its prices");
         }
         if row.at.0.rem_euclid(MINUTE) != 0 || row.at.0 > wanted.now.plus(AHEAD).0 {
-            return nonsense("a bar at a time that cannot be");
+            return flawed(Flaw::Ahead, "a bar at a time that cannot be");
         }
         if before.is_some_and(|before| before.at == row.at) {
-            return nonsense("two bars of one minute that differ");
+            return flawed(Flaw::Duplicate, "two bars of one minute that differ");
         }
-        if before.is_some_and(|before| !is_near(before.close, row.close) || !is_near(before.close, row.open)) {
-            return nonsense("a price twice or half the one a bar before");
+        let is_wild = |before: &Row| !is_near(before.close, row.close) || !is_near(before.close, row.open);
+        if let Some(before) = before.filter(is_wild) {
+            let now = if is_near(before.close, row.close) { row.open } else { row.close };
+            return flawed(jump_between(before.close, now), "a price twice or half the one a bar before");
         }
         before = Some(*row);
     }
     let is_over = |row: &&Row| row.at.0 + MINUTE <= ends.0;
     let closed = rows.iter().filter(is_over).map(|row| bar(row, wanted)).collect();
     let opened = rows.last().filter(|row| !is_over(row)).map(|row| (row.at, row.open));
-    Ok(Chart { from: wanted.from, closed, opened, quote: None })
+    Ok(Chart { from: wanted.from, closed, opened, quote: None, doubled, split: None })
 }
 
 /// Whether one price is neither more than twice nor less than half another.
 pub(super) fn is_near(before: Price, now: Price) -> bool {
     let (was, is) = (i128::from(before.nanos()), i128::from(now.nanos()));
     is <= WILDEST * was && was <= WILDEST * is
+}
+
+/// What kind of jump lies between two prices that are not near: a hundredfold or a thousandfold, within a fifth, is another unit.
+pub(super) fn jump_between(before: Price, now: Price) -> Flaw {
+    let (was, is) = (i128::from(before.nanos()), i128::from(now.nanos()));
+    let (small, large) = (was.min(is), was.max(is));
+    let is_about = |times: i128| large * 5 >= small * times * 4 && large * 5 <= small * times * 6;
+    if is_about(100) || is_about(1_000) { Flaw::UnitJump } else { Flaw::Outlier }
 }
 
 fn bar(row: &Row, wanted: &Wanted<'_>) -> Bar {
@@ -119,7 +138,10 @@ fn bar(row: &Row, wanted: &Wanted<'_>) -> Bar {
 }
 
 /// Whether a market trades in this minute, by its usual hours; holidays are not known here.
-pub(super) fn is_open(calendar: Calendar, at: MarketTime) -> bool {
+pub(in crate::market) fn is_open(calendar: Calendar, at: MarketTime) -> bool {
+    if calendar == Calendar::Crypto247 {
+        return true;
+    }
     let local = new_york().to_datetime(at.timestamp());
     let time = local.time();
     let is_weekend = matches!(local.weekday(), Weekday::Saturday | Weekday::Sunday);
@@ -183,6 +205,20 @@ mod tests {
             assert_eq!(closed(vec![good, bad], None), Err(Failure::Nonsense), "{bad:?}");
         }
         assert_eq!(closed(vec![good, good], Some("2026-11-25T15:59")), Ok(1), "the same row twice is one row");
+    }
+
+    #[test]
+    fn a_jump_is_told_by_its_kind_and_a_row_twice_is_counted() {
+        let good = row("2026-11-25T15:58", 100);
+        let flaw = |price: i64| {
+            let read = chart(vec![good, row("2026-11-25T15:59", price)], &wanted(Calendar::Crypto247), None);
+            read.unwrap_err().flaw
+        };
+        let kinds = [1, 10_000, 8_000, 100_000, 300, 25].map(flaw);
+        let (unit, other) = (Some(Flaw::UnitJump), Some(Flaw::Outlier));
+        assert_eq!(kinds, [unit, unit, unit, unit, other, other]);
+        let read = chart(vec![good, good, good, row("2026-11-25T15:59", 100)], &wanted(Calendar::Crypto247), None).unwrap();
+        assert_eq!((read.doubled, read.closed.len()), (2, 1));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! How often a provider may be asked: per second, per minute and per day, and not before it wants to be asked again.
 //!
 //! Pure: time comes in, and the counts go out as text to be kept. A request is counted before it leaves, so that a crash between the two
-//! costs one request and never grants one. The day turns at midnight in the provider's own zone. A clock that is set back grants nothing.
+//! costs one request and never grants one. The day turns at midnight in the provider's own zone. A clock that is set back grants nothing, and
+//! holds nothing up for longer than the days it went back over, two of them at most.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -37,12 +38,16 @@ pub struct Limits {
 /// One count: a provider as a whole, or one of its endpoints.
 type Account = (ProviderId, String);
 
+/// Days before today whose counts are kept, for a clock that is set back; and after it, where one was.
+const KEPT_BEFORE: i64 = 7;
+const KEPT_AFTER: i64 = 2;
+
 /// What one account has spent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Spent {
-    /// The day that `used` counts, in the provider's zone.
-    day: Option<Date>,
-    used: u32,
+    /// Requests by day of the provider's zone. Days after today count for today: the clock went back since.
+    #[serde(default)]
+    days: BTreeMap<Date, u32>,
     /// When the latest requests left, oldest first; at most a minute's worth.
     recent: VecDeque<WallTime>,
 }
@@ -92,6 +97,40 @@ impl Budget {
         Ok(())
     }
 
+    /// Begins at this time: what was kept of a later one was counted by a clock that went ahead, and counts from now on.
+    pub fn begin(&mut self, now: WallTime) {
+        for spent in self.spent.values_mut() {
+            spent.recent.iter_mut().for_each(|at| *at = (*at).min(now));
+        }
+        for paused in self.paused.values_mut() {
+            paused.until = paused.until.min(now.plus(LONGEST_ASKED));
+        }
+        self.settle_days(now);
+    }
+
+    /// The clock went back by so much, to this time: what left lately left that much earlier by it.
+    pub fn set_back(&mut self, by: Duration, now: WallTime) {
+        for spent in self.spent.values_mut() {
+            spent.recent.iter_mut().for_each(|at| *at = at.before(by));
+        }
+        self.paused.values_mut().for_each(|paused| paused.until = paused.until.before(by));
+        self.settle_days(now);
+    }
+
+    /// What was counted on days that are far from coming counts today: it left lately, whatever the clock said.
+    fn settle_days(&mut self, now: WallTime) {
+        let accounts: Vec<(Account, Date)> =
+            self.spent.keys().map(|account| (account.clone(), self.today(account.0, now))).collect();
+        for (account, today) in accounts {
+            self.spent.entry(account).and_modify(|spent| spent.settle(today));
+        }
+    }
+
+    /// How much it keeps.
+    pub fn size(&self) -> usize {
+        self.spent.values().map(|spent| spent.days.len() + spent.recent.len()).sum::<usize>() + self.paused.len()
+    }
+
     /// The counts as text, to be kept.
     pub fn to_text(&self) -> Result<String, serde_json::Error> {
         let spent = self.spent.iter().map(|((provider, endpoint), spent)| (*provider, endpoint.clone(), spent.clone()));
@@ -115,8 +154,7 @@ impl Budget {
         let today = self.today(provider, now);
         for endpoint in ["", endpoint] {
             let spent = self.spent.entry((provider, endpoint.to_owned())).or_default();
-            spent.turn(today);
-            spent.used = spent.used.saturating_add(1);
+            spent.count(today);
             spent.recent.retain(|at| now.since(*at).0 < MINUTE.0);
             spent.recent.push_back(now);
         }
@@ -163,7 +201,7 @@ impl Budget {
             let most = usize::try_from(most?).ok()?;
             // The request that has to leave the window before there is room for another.
             let blocking = spent.recent.len().checked_sub(most).map(|index| spent.recent.get(index).copied());
-            blocking.map(|at| at.unwrap_or(now).min(now).plus(length))
+            blocking.map(|at| at.unwrap_or(now).plus(length))
         };
         let second = within(limits.per_second, SECOND).unwrap_or(now);
         let minute = within(limits.per_minute, MINUTE).unwrap_or(now);
@@ -186,14 +224,25 @@ impl Budget {
 }
 
 impl Spent {
-    /// Requests that count for this day. A day before the counted one means that the clock was set back: its count stands.
+    /// Requests that count for this day: its own, and those of days after it.
     fn used_on(&self, today: Date) -> u32 {
-        if self.day.is_some_and(|day| day < today) { 0 } else { self.used }
+        self.days.range(today..).fold(0, |sum, (_, used)| sum.saturating_add(*used))
     }
 
-    fn turn(&mut self, today: Date) {
-        if self.day.is_none_or(|day| day < today) {
-            (self.day, self.used) = (Some(today), 0);
+    fn count(&mut self, today: Date) {
+        let first = today.saturating_sub(KEPT_BEFORE.days());
+        self.days.retain(|day, _| *day >= first);
+        let used = self.days.entry(today).or_default();
+        *used = used.saturating_add(1);
+    }
+
+    fn settle(&mut self, today: Date) {
+        let last = today.saturating_add(KEPT_AFTER.days());
+        let ahead = self.days.iter().filter(|(day, _)| **day > last).fold(0_u32, |sum, (_, used)| sum.saturating_add(*used));
+        self.days.retain(|day, _| *day <= last);
+        if ahead > 0 {
+            let used = self.days.entry(today).or_default();
+            *used = used.saturating_add(ahead);
         }
     }
 }
@@ -273,6 +322,53 @@ mod tests {
         let before = at("2026-11-26T12:00:00Z");
         assert!(!budget.spend(YAHOO, "chart", before));
         assert!(budget.spend(YAHOO, "chart", at("2026-11-28T12:00:00Z")));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_holds_nothing_up_for_longer_than_a_few_days() {
+        let mut budget = budget(1, 1, 3);
+        let (ahead, now) = (at("2027-11-27T12:00:00Z"), at("2026-11-27T12:00:00Z"));
+        (0..3).for_each(|minute| assert!(budget.spend(YAHOO, "chart", ahead.plus(Duration::seconds(60 * minute)))));
+        let text = budget.to_text().unwrap();
+        let check = |mut budget: Budget| {
+            assert!(!budget.spend(YAHOO, "chart", now), "what left lately counts today");
+            assert_eq!(budget.ready_at(YAHOO, "chart", now), at("2026-11-28T05:00:00Z"));
+            assert!(budget.spend(YAHOO, "chart", at("2026-11-28T05:00:00Z")));
+        };
+        let mut again = super::tests::budget(1, 1, 3);
+        again.take_up(&text).unwrap();
+        again.begin(now);
+        check(again);
+        budget.set_back(ahead.since(now), now);
+        check(budget);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_by_an_hour_keeps_requests_a_minute_apart_and_goes_on() {
+        let mut budget = budget(1, 1, 100);
+        let now = at("2026-11-27T12:00:00Z");
+        assert!(budget.spend(YAHOO, "chart", now));
+        let back = at("2026-11-27T11:00:20Z");
+        budget.set_back(Duration::seconds(3_600), back);
+        assert_eq!(budget.ready_at(YAHOO, "chart", back), at("2026-11-27T11:01:00Z"));
+    }
+
+    #[test]
+    fn a_day_of_a_zone_is_as_long_as_its_clocks_make_it() {
+        for (day, next, hours) in
+            [("2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z", 25), ("2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z", 23)]
+        {
+            let (day, next) = (at(day), at(next));
+            assert_eq!(next.since(day), Duration::seconds(hours * 3_600));
+            let mut budget = budget(10, 10, 4);
+            (0..4).for_each(|_| assert!(budget.spend(YAHOO, "chart", day)));
+            assert_eq!(budget.ready_at(YAHOO, "chart", next.before(Duration(1))), next);
+            assert!(
+                !budget.spend(YAHOO, "chart", day.before(Duration(1))),
+                "what counts for a later day counts for this one too"
+            );
+            assert!(budget.spend(YAHOO, "chart", next));
+        }
     }
 
     #[test]

@@ -85,7 +85,8 @@ struct Channel {
 #[derive(Deserialize)]
 struct Ticker {
     product_id: String,
-    price: Number,
+    #[serde(default)]
+    price: Option<Number>,
     best_bid: Option<Number>,
     best_ask: Option<Number>,
     time: Option<String>,

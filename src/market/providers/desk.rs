@@ -1,15 +1,17 @@
 //! The desk: which provider is asked for what, when, and whose prices count. A state machine without socket, clock or chance of its own.
 //!
-//! `desk/bars.rs` asks for bars and takes answers, `desk/quotes.rs` chooses among prices, `streams.rs` keeps connections. A request or a
+//! `desk/bars.rs` asks for bars and takes answers, `desk/quotes.rs` chooses among prices, `desk/watch.rs` notes what is unsound, `streams.rs`
+//! keeps connections. A request or a
 //! stream that fails says something about its provider by the table in `refusal.rs`, and the next provider in order is asked at once.
 
 mod bars;
 mod quotes;
 mod reasons;
+mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::domain::{AssetClass, Bar, Calendar, Duration, InstrumentId, MarketTime, WallTime};
+use crate::domain::{AssetClass, Bar, Calendar, Duration, FeedNote, InstrumentId, MarketTime, SplitRatio, WallTime};
 use crate::market::providers::desk::bars::BarsTrack;
 use crate::market::providers::desk::quotes::QuotesTrack;
 use crate::market::providers::health::Health;
@@ -18,6 +20,7 @@ use crate::market::providers::streams::{Frame, Stream, read};
 use crate::market::providers::table::Alias;
 use crate::market::providers::view::{FeedView, ProviderView, Served, ServedView, StreamView};
 use crate::market::providers::{Budget, Capability, Failure, ProviderId, ProviderNews, ProviderTable, Refusal};
+use crate::market::quality::{FlawBook, Pause};
 
 /// Bars remembered of each instrument, to hold another provider's against.
 const TAKEN: usize = 30;
@@ -101,6 +104,8 @@ pub enum Output {
     News(ProviderNews),
     /// Another provider serves from now on.
     Served(Served),
+    /// Something about what is heard.
+    Noted(FeedNote),
 }
 
 /// A request under way.
@@ -132,6 +137,12 @@ struct Track {
     /// The latest bars that were taken, oldest first, and from whom.
     taken: VecDeque<Bar>,
     taken_from: Option<ProviderId>,
+    /// When the latest answer with bars came, whoever gave it.
+    answered: Option<WallTime>,
+    /// Minutes among those taken that were left out by one answer and told by another; no older than they.
+    left_out: Vec<MarketTime>,
+    /// The split that was named last.
+    split: Option<SplitRatio>,
     skipped: BTreeMap<(ProviderId, Capability), Skipped>,
 }
 
@@ -158,11 +169,17 @@ pub struct Desk {
     began: WallTime,
     /// Whether a pause was asked for since the counts were last kept.
     has_pause_to_keep: bool,
+    /// The latest time that was heard of.
+    latest: WallTime,
+    flaws: FlawBook,
+    /// Who stood still at the last look.
+    paused: BTreeMap<InstrumentId, Pause>,
 }
 
 impl Desk {
     /// A desk for these instruments. `seed` is its only chance; `budget` holds what was spent before.
-    pub fn new(table: ProviderTable, budget: Budget, lines: Vec<Line>, seed: u64, now: WallTime) -> Self {
+    pub fn new(table: ProviderTable, mut budget: Budget, lines: Vec<Line>, seed: u64, now: WallTime) -> Self {
+        budget.begin(now);
         let mut streams = BTreeMap::new();
         for id in table.order(Capability::Quotes).iter().copied().filter(|id| id.streams()) {
             let name = |line: &Line| Some((line.names.get(&id)?.of(Capability::Quotes).to_owned(), line.instrument));
@@ -176,7 +193,8 @@ impl Desk {
         let track = |line: Line| {
             let (bars, quotes) = (BarsTrack::new(now), QuotesTrack::new(now));
             let (taken, skipped) = (VecDeque::new(), BTreeMap::new());
-            (line.instrument, Track { line, bars, quotes, taken, taken_from: None, skipped })
+            let (taken_from, answered, left_out, split) = (None, None, Vec::new(), None);
+            (line.instrument, Track { line, bars, quotes, taken, taken_from, answered, left_out, split, skipped })
         };
         let tracks = lines.into_iter().map(track).collect();
         Self {
@@ -190,11 +208,15 @@ impl Desk {
             chance: seed,
             began: now,
             has_pause_to_keep: false,
+            latest: now,
+            flaws: FlawBook::default(),
+            paused: BTreeMap::new(),
         }
     }
 
     /// One step.
     pub fn handle(&mut self, now: WallTime, input: Input<'_>, out: &mut Vec<Output>) {
+        self.look_at_the_clock(now, out);
         match input {
             Input::Tick => self.tick(now, out),
             Input::Opened(id) => self.with_stream(id, |stream| stream.opened(now, out)),
@@ -227,6 +249,8 @@ impl Desk {
             quotes_before: self.before(track, Capability::Quotes, now),
             bars: track.bars.serving.map(|serving| (serving.by, serving.since)),
             bars_before: self.before(track, Capability::Bars, now),
+            paused: self.paused.get(&track.line.instrument).copied(),
+            met: self.flaws.met(track.line.instrument),
         };
         FeedView { providers, served: self.tracks.values().map(served).collect(), ..FeedView::default() }
     }
@@ -263,6 +287,7 @@ impl Desk {
             self.choose(id, now, out);
             self.ask_for_a_price(id, now, out);
         }
+        self.turn_minute(now, out);
     }
 
     fn with_stream(&mut self, id: ProviderId, act: impl FnOnce(&mut Stream)) {
@@ -280,7 +305,10 @@ impl Desk {
         for frame in frames {
             match frame {
                 Frame::Quote(Ok(heard)) => self.hear(id, &heard, now, out),
-                Frame::Quote(Err(refusal)) => self.apply(id, Capability::Quotes, None, &refusal, None, now),
+                Frame::Quote(Err(refusal)) => {
+                    self.note_refusal(id, None, &refusal, Capability::Quotes);
+                    self.apply(id, Capability::Quotes, None, &refusal, None, now);
+                }
                 Frame::Subscription { name, number, refusal } => {
                     self.with_stream(id, |stream| stream.answered(name, number, refusal, now));
                 }

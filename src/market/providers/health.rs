@@ -144,6 +144,24 @@ impl Health {
         (self.probe, self.last) = (None, Some((now, refusal.clone())));
     }
 
+    /// The clock went back by so much.
+    pub(super) const fn set_back(&mut self, by: Duration) {
+        if let Stands::Resting { until } = &mut self.stands {
+            *until = until.before(by);
+        }
+        if let Some(at) = &mut self.probe {
+            *at = at.before(by);
+        }
+        if let Some((at, _)) = &mut self.last {
+            *at = at.before(by);
+        }
+    }
+
+    /// How much it keeps.
+    pub(super) fn size(&self) -> usize {
+        self.recent.len()
+    }
+
     fn rest(&mut self, until: WallTime) {
         (self.stands, self.probe, self.strikes) = (Stands::Resting { until }, None, 0);
         self.recent.clear();

@@ -108,7 +108,8 @@ struct Ticker {
     symbol: String,
     bid: Option<Number>,
     ask: Option<Number>,
-    last: Number,
+    #[serde(default)]
+    last: Option<Number>,
     /// Not in every version.
     timestamp: Option<String>,
 }

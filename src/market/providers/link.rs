@@ -11,7 +11,7 @@ use std::time::Duration as StdDuration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::domain::{Duration, InstrumentId, VenueQuote, WallTime};
+use crate::domain::{Duration, FeedNote, InstrumentId, VenueQuote, WallTime};
 use crate::market::ToldBars;
 use crate::market::providers::desk::{Desk, Input, Line, Output};
 use crate::market::providers::sockets::{Arrived, Sockets, ToSocket};
@@ -26,6 +26,8 @@ const VIEW_EVERY: Duration = Duration::millis(500);
 const BARS: usize = 1_024;
 /// Changes of who serves that may wait; the oldest go first, as the view says how it stands.
 const SERVED: usize = 256;
+/// Notes that may wait; with more, the oldest go first and are counted. The counts they tell of stand in the view all the same.
+const NOTES: usize = 1_024;
 /// Messages of all sockets that may wait for the desk; a socket waits where there are more.
 const MESSAGES: usize = 4_096;
 /// Texts that may wait for a stream; one that takes none is dead.
@@ -63,6 +65,8 @@ struct Outbox {
     bars: VecDeque<ToldBars>,
     prices: BTreeMap<InstrumentId, VenueQuote>,
     served: VecDeque<Served>,
+    notes: VecDeque<FeedNote>,
+    lost_notes: u64,
     view: FeedView,
     conflated: u64,
     not_kept: Option<String>,
@@ -144,10 +148,20 @@ impl ProvidersLink {
         served.extend(outbox.served.drain(..));
     }
 
+    /// Moves out what was noted since the last call.
+    pub fn take_notes(&self, notes: &mut Vec<FeedNote>) {
+        notes.extend(self.shared.outbox().notes.drain(..));
+    }
+
     /// How the providers stand.
     pub fn view(&self) -> FeedView {
         let outbox = self.shared.outbox();
-        FeedView { conflated: outbox.conflated, not_kept: outbox.not_kept.clone(), ..outbox.view.clone() }
+        FeedView {
+            conflated: outbox.conflated,
+            lost_notes: outbox.lost_notes,
+            not_kept: outbox.not_kept.clone(),
+            ..outbox.view.clone()
+        }
     }
 }
 
@@ -226,6 +240,10 @@ impl Driver {
                     has_news = true;
                     self.post_served(served);
                 }
+                Output::Noted(note) => {
+                    has_news = true;
+                    self.post_note(note);
+                }
             }
         }
         if now.since(self.shown).0 >= VIEW_EVERY.0 {
@@ -276,6 +294,16 @@ impl Driver {
                 outbox.conflated += u64::from(replaced);
             }
             ProviderNews::Bars(told) => outbox.bars.push_back(told),
+        }
+    }
+
+    fn post_note(&self, note: FeedNote) {
+        tracing::info!(target: "pmax::feed", "{note:?}");
+        let mut outbox = self.shared.outbox();
+        outbox.notes.push_back(note);
+        while outbox.notes.len() > NOTES {
+            outbox.notes.pop_front();
+            outbox.lost_notes += 1;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{CleanText, Duration};
+use crate::domain::{CleanText, Duration, Flaw};
 
 /// A kind of failure. Each counts in its own way; see [`Failure::means`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,6 +107,10 @@ pub struct Refusal {
     pub failure: Failure,
     /// The provider's or the system's words; may be empty.
     pub said: CleanText,
+    /// What was wrong with what was told of one instrument, where that is what it is about.
+    pub flaw: Option<Flaw>,
+    /// What the provider calls that instrument, where only what was said tells which.
+    pub about: Option<String>,
 }
 
 impl Refusal {
@@ -114,12 +118,23 @@ impl Refusal {
     pub fn new(failure: Failure, said: &str) -> Self {
         // A sentence of a provider can be a page; what helps stands at its beginning.
         let short: String = said.chars().take(120).collect();
-        Self { failure, said: CleanText::from_outside(&short) }
+        Self { failure, said: CleanText::from_outside(&short), flaw: None, about: None }
     }
 
     /// A refusal that needs no more words than its kind.
     pub fn of(failure: Failure) -> Self {
-        Self { failure, said: CleanText::default() }
+        Self { failure, said: CleanText::default(), flaw: None, about: None }
+    }
+
+    /// Nonsense that is told of an instrument.
+    pub fn flawed(flaw: Flaw, said: &str) -> Self {
+        Self { flaw: Some(flaw), ..Self::new(Failure::Nonsense, said) }
+    }
+
+    /// The same about the instrument of this name.
+    #[must_use]
+    pub fn about(self, name: String) -> Self {
+        Self { about: Some(name), ..self }
     }
 
     /// What an answer that could not be read says by its status and its looks.

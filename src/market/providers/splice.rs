@@ -3,7 +3,8 @@
 //! Prices agree within two percent, or five usual moves of a minute where those are larger. Bars are held against bars of the same minutes;
 //! only where none is shared, against the last close.
 
-use crate::domain::{Bar, Price};
+use crate::domain::{Bar, Flaw, Price, SplitRatio};
+use crate::market::providers::bars::{is_near, jump_between};
 use crate::market::providers::{Failure, Refusal};
 
 /// A difference that is always allowed.
@@ -20,6 +21,38 @@ pub(super) fn tolerance<'a>(bars: impl Iterator<Item = &'a Bar>) -> f64 {
     }
     let squares: f64 = returns.iter().map(|value| value * value).sum();
     ALLOWED.max(MOVES * libm::sqrt(squares / returns.len() as f64))
+}
+
+/// Splits that are looked for where nobody names one: so many shares for so many.
+const SPLITS: [(u32, u32); 12] =
+    [(2, 1), (3, 1), (4, 1), (5, 1), (6, 1), (7, 1), (8, 1), (10, 1), (15, 1), (20, 1), (25, 1), (3, 2)];
+/// How far prices may be from a split's ratio: what a share moves between two answers.
+const SPLIT_WITHIN: f64 = 0.04;
+
+/// The split that lies between two prices of one instrument, or its reverse, where their quotient is that of one.
+pub(super) fn split_between(before: Price, now: Price) -> Option<SplitRatio> {
+    let quotient = before.to_f64() / now.to_f64();
+    let is_about = |new: u32, old: u32| libm::fabs(quotient * f64::from(old) / f64::from(new) - 1.0) <= SPLIT_WITHIN;
+    let mut each = SPLITS.into_iter().flat_map(|(many, few)| [(many, few), (few, many)]);
+    each.find(|(new, old)| is_about(*new, *old)).map(|(new, old)| SplitRatio { new, old })
+}
+
+/// What lies between the same minutes as they were taken and as they are told now: a split where all of them show the same one.
+pub(super) fn split_of<'a>(taken: impl DoubleEndedIterator<Item = &'a Bar> + Clone, told: &[Bar]) -> Option<SplitRatio> {
+    let shared = taken.clone().filter_map(|bar| Some((bar, told.iter().find(|other| other.open_at == bar.open_at)?)));
+    let mut ratios = shared.map(|(bar, other)| split_between(bar.close, other.close)).peekable();
+    if ratios.peek().is_some() {
+        let first = ratios.next().flatten()?;
+        return ratios.all(|other| other == Some(first)).then_some(first);
+    }
+    let (before, now) = (taken.last()?, told.first()?);
+    // Without a minute in common a fall of a third may be the market's: only a jump that no market makes is taken for a split.
+    if is_near(before.close, now.open) { None } else { split_between(before.close, now.open) }
+}
+
+/// What kind of flaw a jump is.
+pub(super) fn kind_of_jump(before: Price, now: Price) -> Flaw {
+    if is_near(before, now) { Flaw::Outlier } else { jump_between(before, now) }
 }
 
 /// The difference of two prices as a share of the first.
@@ -83,6 +116,25 @@ mod tests {
         assert!(agrees(&taken, &[bar(8, 103_000), bar(9, 100_000), bar(7, 100_001)]), "one stray minute does not decide");
         assert!(agrees(&taken, &[bar(20, 101_900)]) && !agrees(&taken, &[bar(20, 102_100)]));
         assert!(agrees(&taken, &[]) && agrees(&[], &crash));
+    }
+
+    #[test]
+    fn a_split_shows_in_the_same_minutes_and_a_fall_is_none() {
+        let ratio = |new, old| Some(SplitRatio { new, old });
+        let taken: Vec<Bar> = (0..10).map(|minute| bar(minute, 100_000 + minute)).collect();
+        let scaled = |many: i64, few: i64| (5..12).map(|minute| bar(minute, (100_000 + minute) * few / many)).collect::<Vec<_>>();
+        assert_eq!(split_of(taken.iter(), &scaled(4, 1)), ratio(4, 1));
+        assert_eq!(split_of(taken.iter(), &scaled(3, 2)), ratio(3, 2));
+        assert_eq!(split_of(taken.iter(), &scaled(1, 10)), ratio(1, 10), "a reverse split");
+        assert_eq!(split_of(taken.iter(), &scaled(1, 1)), None);
+        let mut mixed = scaled(4, 1);
+        mixed[2] = bar(7, 100_007);
+        assert_eq!(split_of(taken.iter(), &mixed), None, "one minute that does not fit");
+        assert_eq!(split_of(taken.iter(), &[bar(40, 25_100)]), ratio(4, 1));
+        assert_eq!(split_of(taken.iter(), &[bar(40, 66_667)]), None, "a third less after a gap may be the market's");
+        let price = |cents: i64| Price::from_nanos(cents * 10_000_000);
+        assert_eq!(kind_of_jump(price(100), price(10_000)), Flaw::UnitJump);
+        assert_eq!(kind_of_jump(price(100), price(106)), Flaw::Outlier);
     }
 
     #[test]

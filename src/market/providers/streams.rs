@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Duration, InstrumentId, Price, WallTime};
+use crate::domain::{Duration, Flaw, InstrumentId, Price, WallTime};
 use crate::market::providers::desk::Output;
 use crate::market::providers::number::Number;
 use crate::market::providers::refusal::Means;
@@ -16,6 +16,8 @@ const OPEN_WITHIN: Duration = Duration::seconds(15);
 /// Without a word for so long a sign of life is asked for, and without that the connection is closed.
 const PING_AFTER: Duration = Duration::seconds(10);
 const DEAD_AFTER: Duration = Duration::seconds(15);
+/// Those that promise a heartbeat every second are not heard any more after so long without any word.
+const BEATS_WITHIN: Duration = Duration::seconds(4);
 /// A subscription that is not confirmed is asked for again, and then the connection is made anew.
 const CONFIRM_WITHIN: Duration = Duration::seconds(5);
 /// A connection that told prices for so long was a good one: the next loss is the first again.
@@ -59,20 +61,22 @@ impl Heard {
     /// A price that could be one: above zero, and its bid not above its ask.
     pub(super) fn checked(
         name: String,
-        last: Number,
+        last: impl Into<Option<Number>>,
         bid: Option<Number>,
         ask: Option<Number>,
         at: Option<WallTime>,
     ) -> Result<Self, Refusal> {
+        let last: Option<Number> = last.into();
+        let last = last.and_then(Number::price);
         // No bid or ask is written as nothing or as zero.
         let [bid, ask] = [bid, ask].map(|side| side.filter(|side| !side.is_zero()));
         let sides = [bid.map(Number::price), ask.map(Number::price)];
-        let (Some(last), [None | Some(Some(_)), None | Some(Some(_))]) = (last.price(), sides) else {
-            return Err(Refusal::new(Failure::Nonsense, "a price that is not above zero"));
+        let (Some(last), [None | Some(Some(_)), None | Some(Some(_))]) = (last, sides) else {
+            return Err(Refusal::flawed(Flaw::NoPrice, "a price that is not above zero").about(name));
         };
         let [bid, ask] = sides.map(Option::flatten);
         if bid.zip(ask).is_some_and(|(bid, ask)| bid > ask) {
-            return Err(Refusal::new(Failure::Nonsense, "a bid above the ask"));
+            return Err(Refusal::flawed(Flaw::Crossed, "a bid above the ask").about(name));
         }
         Ok(Self { name, last, bid, ask, at })
     }
@@ -116,6 +120,15 @@ impl Stream {
 
     pub(super) const fn is_open(&self) -> bool {
         matches!(self.socket, Socket::Open { .. })
+    }
+
+    /// Whether it is open and says something: one that promises a heartbeat and has none is gone before its prices are missed.
+    pub(super) fn is_heard(&self, now: WallTime) -> bool {
+        match (self.socket, self.id) {
+            (Socket::Open { heard, .. }, ProviderId::Kraken | ProviderId::Coinbase) => now.since(heard).0 <= BEATS_WITHIN.0,
+            (Socket::Open { .. }, _) => true,
+            (Socket::Closed { .. } | Socket::Opening { .. }, _) => false,
+        }
     }
 
     /// When it is tried again, where it waits for that.
@@ -225,6 +238,28 @@ impl Stream {
         self.socket = Socket::Closed { retry_at: now.plus(pause) };
         (self.asked, self.last) = (None, Some((now, refusal)));
         self.unconfirmed.clear();
+    }
+
+    /// The clock went back by so much: what was to be at a time is to be that much earlier.
+    pub(super) const fn set_back(&mut self, by: Duration) {
+        self.socket = match self.socket {
+            Socket::Closed { retry_at } => Socket::Closed { retry_at: retry_at.before(by) },
+            Socket::Opening { since } => Socket::Opening { since: since.before(by) },
+            Socket::Open { since, heard, has_pinged } => {
+                Socket::Open { since: since.before(by), heard: heard.before(by), has_pinged }
+            }
+        };
+        if let Some((at, _)) = &mut self.asked {
+            *at = at.before(by);
+        }
+        if let Some((at, _)) = &mut self.last {
+            *at = at.before(by);
+        }
+    }
+
+    /// How much it keeps.
+    pub(super) fn size(&self) -> usize {
+        self.wanted.len() + self.unknown.len() + self.unconfirmed.len()
     }
 
     fn has_something_to_ask(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::domain::{InstrumentId, WallTime};
 use crate::market::providers::{Capability, ProviderId, Stands};
+use crate::market::{Met, Minutes, Pause};
 
 /// Another provider serves some instruments from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,19 @@ pub struct ServedView {
     pub bars: Option<(ProviderId, WallTime)>,
     /// Those before it.
     pub bars_before: Vec<(ProviderId, String)>,
+    /// Since when nothing trades in an open session, where that is so.
+    pub paused: Option<Pause>,
+    /// What was unsound since the start, by teller and kind.
+    pub met: Vec<Met>,
+}
+
+/// What became of an instrument's minutes since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MinutesView {
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// How many of each kind.
+    pub minutes: Minutes,
 }
 
 /// Everything.
@@ -76,6 +90,10 @@ pub struct FeedView {
     pub conflated: u64,
     /// Prices that were dropped because nobody took them.
     pub dropped: u64,
+    /// Notes about what is heard that were dropped because nobody took them.
+    pub lost_notes: u64,
+    /// What became of minutes, by instrument.
+    pub minutes: Vec<MinutesView>,
     /// Why the counts of requests could not be kept, if they could not.
     pub not_kept: Option<String>,
 }

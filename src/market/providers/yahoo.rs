@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::domain::{AssetClass, MarketTime, VenueQuote, WallTime};
+use crate::domain::{AssetClass, Flaw, MarketTime, SplitRatio, VenueQuote, WallTime};
 use crate::market::providers::bars::{self, Chart, MINUTE, Row, Wanted, at_second, encoded};
 use crate::market::providers::number::Number;
 use crate::market::providers::{Failure, Refusal};
@@ -17,7 +17,7 @@ pub(super) const DEPTH: i64 = 7 * 24 * 3_600 * 1_000_000_000;
 pub(super) fn path(name: &str, from: MarketTime, now: WallTime) -> String {
     let (from, until) = (from.0.div_euclid(1_000_000_000), now.0.div_euclid(1_000_000_000) + 60);
     format!(
-        "/v8/finance/chart/{}?period1={from}&period2={until}&interval=1m&includePrePost=false&lang=en-US&region=US",
+        "/v8/finance/chart/{}?period1={from}&period2={until}&interval=1m&includePrePost=false&events=split&lang=en-US&region=US",
         encoded(name)
     )
 }
@@ -51,6 +51,24 @@ struct Found {
     timestamp: Option<Vec<i64>>,
     #[serde(default)]
     indicators: Option<Indicators>,
+    #[serde(default)]
+    events: Option<Happened>,
+}
+
+#[derive(Deserialize)]
+struct Happened {
+    #[serde(default)]
+    splits: Option<std::collections::BTreeMap<String, SplitRow>>,
+}
+
+#[derive(Deserialize)]
+struct SplitRow {
+    #[serde(default)]
+    date: Option<i64>,
+    #[serde(default)]
+    numerator: Option<f64>,
+    #[serde(default)]
+    denominator: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -127,7 +145,7 @@ fn refused(status: u16, said: &Said) -> Refusal {
 }
 
 fn read(found: Found, wanted: &Wanted<'_>) -> Result<Chart, Refusal> {
-    let Found { meta, timestamp, indicators } = found;
+    let Found { meta, timestamp, indicators, events } = found;
     let schema = |what: &str| Err(Refusal::new(Failure::Schema, what));
     if meta.symbol.as_deref().is_some_and(|symbol| !symbol.eq_ignore_ascii_case(wanted.name)) {
         return schema("the answer is about another symbol");
@@ -153,7 +171,7 @@ fn read(found: Found, wanted: &Wanted<'_>) -> Result<Chart, Refusal> {
         let (Some(open), Some(high), Some(low), Some(close)) = (open, high, low, close) else { continue };
         let prices = [open, high, low, close].map(|number| number.rounded(decimals));
         let [Some(open), Some(high), Some(low), Some(close)] = prices else {
-            return Err(Refusal::new(Failure::Nonsense, "a price that is not above zero"));
+            return Err(Refusal::flawed(Flaw::NoPrice, "a price that is not above zero"));
         };
         let volume = columns.volume.get(index).copied().flatten().and_then(volume);
         rows.push(Row { at, open, high, low, close, volume });
@@ -161,7 +179,17 @@ fn read(found: Found, wanted: &Wanted<'_>) -> Result<Chart, Refusal> {
     let is_empty = rows.is_empty();
     let mut chart = bars::chart(rows, wanted, told_until)?;
     chart.quote = quote(&meta, decimals, wanted)?;
+    let splits = events.and_then(|events| events.splits).unwrap_or_default();
+    chart.split = splits.values().filter_map(SplitRow::read).max_by_key(|(at, _)| *at);
     if is_empty && chart.quote.is_none() { Err(Refusal::of(Failure::NoData)) } else { Ok(chart) }
+}
+
+impl SplitRow {
+    fn read(&self) -> Option<(MarketTime, SplitRatio)> {
+        let whole = |number: Option<f64>| number.filter(|number| (1.0..1e6).contains(number)).map(|number| number as u32);
+        let (new, old) = (whole(self.numerator)?, whole(self.denominator)?);
+        Some((at_second(self.date?)?, SplitRatio { new, old }))
+    }
 }
 
 /// Whole shares as thousandths; what is too large to be a count is none.

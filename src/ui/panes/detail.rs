@@ -6,10 +6,12 @@ use ratatui::widgets::Widget;
 
 use crate::domain::{Bar, InstrumentId};
 use crate::engine::QuoteRow;
+use crate::runtime::FeedView;
 use crate::stats;
 use crate::ui::candles::{Candle, CandleChart};
 use crate::ui::draw::{Picture, boxed};
 use crate::ui::format;
+use crate::ui::panes::feed;
 use crate::ui::roles::Role;
 
 /// Bars of the two averages.
@@ -33,9 +35,27 @@ pub fn draw(picture: &Picture<'_>, instrument: InstrumentId, area: Rect, buffer:
         format!("{bars} bars a candle")
     };
     let inner = boxed(picture, &format!("{symbol} {name}"), &scale, true, area, buffer);
-    let [facts, chart] = Layout::vertical([Constraint::Length(3), Constraint::Min(0)]).areas(inner);
+    let quality = picture.live.feed.as_ref().map(|feed| quality_line(row, feed));
+    let [facts, chart] =
+        Layout::vertical([Constraint::Length(if quality.is_some() { 4 } else { 3 }), Constraint::Min(0)]).areas(inner);
     facts_lines(picture, row, facts, buffer);
+    if let Some((words, role)) = quality {
+        picture.text(buffer, facts, 3, &format!(" {words}"), role);
+    }
     draw_chart(picture, row, chart, buffer);
+}
+
+/// How good the data of an instrument is, and why it is no better.
+fn quality_line(row: &QuoteRow, feed: &FeedView) -> (String, Role) {
+    let mut parts = vec![feed::quality_words(row)];
+    let served = feed.served.iter().find(|one| one.instrument == row.instrument);
+    if let Some(pause) = served.and_then(|one| one.paused) {
+        parts.insert(0, feed::pause_words(pause));
+    }
+    parts.extend(feed::minutes_words(feed, row.instrument));
+    parts.extend(served.map(|one| feed::met_words(&one.met)).filter(|words| !words.is_empty()));
+    let is_paused = served.is_some_and(|one| one.paused.is_some());
+    (parts.join(" · "), if row.is_poor || is_paused { Role::Warn } else { Role::Muted })
 }
 
 fn facts_lines(picture: &Picture<'_>, row: &QuoteRow, area: Rect, buffer: &mut Buffer) {

@@ -3,8 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use crate::domain::{InstrumentId, WallTime};
-use crate::runtime::{FeedView, ProviderId, ProviderView, ServedView, Stands, StreamView};
+use crate::domain::{InstrumentId, PauseOf, WallTime, new_york};
+use crate::engine::QuoteRow;
+use crate::runtime::{FeedView, Met, Pause, ProviderId, ProviderView, ServedView, Stands, StreamView};
 use crate::ui::column::Column;
 use crate::ui::draw::{Picture, boxed};
 use crate::ui::format;
@@ -116,6 +117,70 @@ fn served(picture: &Picture<'_>, feed: &FeedView, area: Rect, buffer: &mut Buffe
         part(&mut column, "prices", first.quotes, &first.quotes_before, buffer);
         part(&mut column, "bars", first.bars, &first.bars_before, buffer);
         column.gap();
+    }
+    quality(picture, feed, &mut column, buffer);
+}
+
+/// The quality of what is told: in a line for all that is whole, and one for each instrument that is not, with the reasons.
+fn quality(picture: &Picture<'_>, feed: &FeedView, column: &mut Column<'_, '_>, buffer: &mut Buffer) {
+    let rows = || picture.snapshot().quotes.iter();
+    let of = |row: &QuoteRow| feed.served.iter().find(|one| one.instrument == row.instrument);
+    let is_worth_a_line = |row: &&QuoteRow| {
+        let missing = feed.minutes.iter().any(|one| one.instrument == row.instrument && one.minutes.missing > 0);
+        row.is_poor || missing || of(row).is_some_and(|one| one.paused.is_some() || !one.met.is_empty())
+    };
+    let served = rows().filter(|row| of(row).is_some()).count();
+    let named: Vec<&QuoteRow> = rows().filter(|row| of(row).is_some()).filter(is_worth_a_line).collect();
+    column.put(buffer, "Quality", Role::Accent);
+    for row in &named {
+        let mut parts = vec![quality_words(row)];
+        parts.extend(of(row).and_then(|one| one.paused).map(pause_words));
+        parts.extend(minutes_words(feed, row.instrument));
+        parts.extend(of(row).map(|one| met_words(&one.met)).filter(|words| !words.is_empty()));
+        let is_paused = of(row).is_some_and(|one| one.paused.is_some());
+        let role = if row.is_poor || is_paused { Role::Warn } else { Role::Text };
+        column.fact(buffer, &picture.context.instruments.symbol(row.instrument), &parts.join("; "), role);
+    }
+    let others = served - named.len();
+    let words = match (named.is_empty(), others) {
+        (true, _) => "everything that was told was whole and sound".to_owned(),
+        (false, 0) => return,
+        (false, others) => format!("{others} more: whole and sound"),
+    };
+    column.put(buffer, &words, Role::Muted);
+}
+
+/// The share of an instrument's last expected bars that came whole and sound.
+pub fn quality_words(row: &QuoteRow) -> String {
+    match row.quality {
+        Some(quality) if row.is_poor => {
+            format!("{:.1} % of its last 60 minutes sound: too few to open anything", quality.to_f64() * 100.0)
+        }
+        Some(quality) => format!("{:.1} % of its last 60 minutes sound", quality.to_f64() * 100.0),
+        None => "too few minutes for a score".to_owned(),
+    }
+}
+
+/// What became of its minutes, where anything but being told.
+pub fn minutes_words(feed: &FeedView, instrument: InstrumentId) -> Option<String> {
+    let minutes = feed.minutes.iter().find(|one| one.instrument == instrument)?.minutes;
+    let part = |count: u64, word: &str| (count > 0).then(|| format!("{} {word}", grouped(count)));
+    let parts = [part(minutes.told, "minutes told"), part(minutes.silent, "without a trade"), part(minutes.missing, "missing")];
+    Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", ")).filter(|words| !words.is_empty())
+}
+
+/// What was unsound since the start, and not used.
+pub fn met_words(met: &[Met]) -> String {
+    let each = met.iter().map(|met| format!("{} {} ({})", grouped(met.count), met.flaw.words(), met.by));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// That nothing trades, and since when.
+pub fn pause_words(pause: Pause) -> String {
+    let at = new_york().to_datetime(pause.since.timestamp()).strftime("%H:%M").to_string();
+    match pause.of {
+        PauseOf::Instruments => format!("no trades since {at} New York: halted, or nobody trades"),
+        PauseOf::Market => format!("the whole market has not traded since {at} New York: a pause, or a holiday"),
     }
 }
 

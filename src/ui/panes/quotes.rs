@@ -90,7 +90,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let body = Rect { height: area.height.saturating_sub(1), ..area };
     Table { columns, rows: &rows, selected, offset }.draw(body, buffer, picture.theme);
     let note = if picture.live.feed.is_some() {
-        "last is the last trade|✕ stale|n/a not said yet"
+        "last is the last trade|✕ stale|‖ no trades|! poor data|n/a not said yet"
     } else if picture.live.playback.is_live() {
         "last is the bid|✕ stale|n/a not said yet"
     } else {
@@ -124,8 +124,12 @@ fn cells(picture: &Picture<'_>, row: &QuoteRow) -> Vec<Cell> {
         std::cmp::Ordering::Equal => Role::Text,
     };
     let (plain, quiet) = if row.is_stale { (Role::Stale, Role::Stale) } else { (Role::Text, Role::Muted) };
+    let served = picture.live.feed.as_ref().and_then(|feed| feed.served.iter().find(|one| one.instrument == row.instrument));
     let mark = match row.origin {
+        // Nothing trades, though the provider answers: its price is old because of that, not because nobody is heard.
+        _ if served.is_some_and(|one| one.paused.is_some()) => "‖",
         _ if row.is_stale => "✕",
+        _ if row.is_poor => "!",
         Some(QuoteOrigin::SynthesisedFromBars) => "~",
         Some(QuoteOrigin::Venue) | None => "",
     };
@@ -140,8 +144,8 @@ fn cells(picture: &Picture<'_>, row: &QuoteRow) -> Vec<Cell> {
         Cell::new(format::price(row.ask, decimals), quiet),
         Cell::new("", quiet),
     ];
-    if let Some(feed) = &picture.live.feed {
-        let serving = feed.served.iter().find(|one| one.instrument == row.instrument).and_then(|one| one.quotes);
+    if picture.live.feed.is_some() {
+        let serving = served.and_then(|one| one.quotes);
         let from = serving.map_or(format::NOT_AVAILABLE, |(by, _)| by.name());
         cells.insert(SOURCE, Cell::new(from, quiet));
     }

@@ -1,10 +1,10 @@
 //! Asking for bars: who is asked, what an answer is worth, and who is asked next.
 
-use crate::domain::{AssetClass, Bar, Calendar, Duration, InstrumentId, MarketTime, WallTime};
+use crate::domain::{AssetClass, Bar, Calendar, Duration, Flaw, InstrumentId, MarketTime, SplitRatio, WallTime};
 use crate::market::ToldBars;
 use crate::market::providers::bars::{Chart, MINUTE, Wanted, is_near, is_open};
 use crate::market::providers::desk::{Answer, Desk, FetchId, Flight, Output, Request, Serving, TAKEN};
-use crate::market::providers::splice::{bars_go_on, goes_on, tolerance};
+use crate::market::providers::splice::{bars_go_on, goes_on, kind_of_jump, split_of, tolerance};
 use crate::market::providers::view::Served;
 use crate::market::providers::{Capability, Failure, Health, ProviderId, ProviderNews, Refusal, coinbase, kraken, yahoo};
 
@@ -24,6 +24,9 @@ const AGAIN_AFTER: Duration = Duration::seconds(10);
 /// Bars that end so long ago in an open market are stale where another provider may know more.
 const STALE_AFTER: i64 = 5 * MINUTE;
 
+/// A split that a provider names is what lies between prices for so long after it.
+const SPLIT_LATELY: Duration = Duration::seconds(4 * 86_400);
+
 /// How asking for the bars of one instrument stands.
 #[derive(Debug, Clone)]
 pub(super) struct BarsTrack {
@@ -41,6 +44,17 @@ impl BarsTrack {
     pub(super) const fn new(now: WallTime) -> Self {
         Self { due: now, tried: Vec::new(), is_flying: false, is_second: false, serving: None }
     }
+
+    pub(super) const fn set_back(&mut self, by: Duration) {
+        self.due = self.due.before(by);
+        if let Some(serving) = &mut self.serving {
+            serving.since = serving.since.before(by);
+        }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.tried.len()
+    }
 }
 
 impl Desk {
@@ -55,7 +69,11 @@ impl Desk {
         let has_room = |by: &ProviderId| ready_at(by).since(now).0 <= WAIT_AT_MOST.0;
         let health = |by: &ProviderId| self.health.get(&(*by, Capability::Bars));
         let candidates: Vec<ProviderId> = order.iter().copied().filter(|by| may_ask(by) && has_room(by)).collect();
-        let good = candidates.iter().find(|by| health(by).is_some_and(Health::is_good));
+        // After a long gap one that reaches back over it is asked before one that does not.
+        let gap = track.line.known_until.map_or(0, |until| now.0 - until.0);
+        let reaches = |by: &&ProviderId| gap <= depth(**by);
+        let mut are_good = candidates.iter().filter(|by| health(by).is_some_and(Health::is_good));
+        let good = are_good.clone().find(reaches).or_else(|| are_good.next());
         let tried = candidates.iter().find(|by| health(by).is_some_and(|health| health.may_probe(now)));
         let (chosen, probe) = match (good, tried) {
             (Some(good), tried) => {
@@ -143,7 +161,13 @@ impl Desk {
     pub(super) fn answered(&mut self, id: FetchId, answer: Result<Answer, Refusal>, now: WallTime, out: &mut Vec<Output>) {
         let Some(flight) = self.flights.remove(&id) else { return };
         let retry_after = answer.as_ref().ok().and_then(|answer| answer.retry_after);
-        let read = answer.and_then(|answer| self.read(&flight, &answer, now));
+        let (read, split) = match answer.and_then(|answer| self.read(&flight, &answer, now)) {
+            Ok(chart) => self.go_on(&flight, chart, now),
+            Err(refusal) => (Err(refusal), None),
+        };
+        if let Some(ratio) = split {
+            self.note_split(&flight, ratio, out);
+        }
         let is_served = flight.capability == Capability::Bars && !flight.is_probe;
         if let Some(track) = self.tracks.get_mut(&flight.instrument).filter(|_| is_served) {
             track.bars.is_flying = false;
@@ -151,6 +175,7 @@ impl Desk {
         match read {
             Ok(chart) => {
                 self.health.get_mut(&(flight.provider, flight.capability)).into_iter().for_each(|health| health.succeed(now));
+                self.note_answer(&flight, &chart, now);
                 if let Some(quote) = chart.quote {
                     self.hear_polled(flight.instrument, flight.provider, quote, now, out);
                 }
@@ -159,6 +184,7 @@ impl Desk {
                 }
             }
             Err(refusal) => {
+                self.note_refusal(flight.provider, Some(flight.instrument), &refusal, flight.capability);
                 self.apply(flight.provider, flight.capability, Some(flight.instrument), &refusal, retry_after, now);
                 if is_served {
                     self.go_without(&flight, &refusal, now, out);
@@ -167,7 +193,7 @@ impl Desk {
         }
     }
 
-    /// What an answer says, held against what was taken before.
+    /// What an answer says.
     fn read(&self, flight: &Flight, answer: &Answer, now: WallTime) -> Result<Chart, Refusal> {
         let track = self.tracks.get(&flight.instrument).ok_or_else(|| Refusal::of(Failure::NoData))?;
         let (line, by) = (&track.line, flight.provider);
@@ -185,26 +211,46 @@ impl Desk {
             from: flight.from,
             now,
         };
-        let chart = match by {
+        match by {
             ProviderId::Kraken => kraken::ohlc(answer.status, &answer.body, &wanted),
             ProviderId::Coinbase => coinbase::candles(answer.status, &answer.body, &wanted),
             ProviderId::Yahoo => yahoo::chart(answer.status, &answer.body, &wanted),
-        }?;
+        }
+    }
+
+    /// An answer held against what was taken before, with the split that lies between them, where one does.
+    fn go_on(&self, flight: &Flight, chart: Chart, now: WallTime) -> (Result<Chart, Refusal>, Option<SplitRatio>) {
+        let Some(track) = self.tracks.get(&flight.instrument) else { return (Err(Refusal::of(Failure::NoData)), None) };
+        let by = flight.provider;
         let allowed = tolerance(track.taken.iter());
         let Some(last) = track.taken.back() else {
             // Before any bar was taken a price may have been.
             let told = chart.opened.map(|(_, open)| open).or(chart.closed.last().map(|bar| bar.close));
             let price = track.quotes.latest(by, now);
-            return price.zip(told).map_or(Ok(()), |(price, told)| goes_on(price, told, allowed)).map(|()| chart);
+            return (price.zip(told).map_or(Ok(()), |(price, told)| goes_on(price, told, allowed)).map(|()| chart), None);
         };
+        let next = chart.closed.iter().find(|bar| bar.open_at >= last.close_at);
         let is_shared = chart.closed.iter().any(|bar| track.taken.iter().any(|taken| taken.open_at == bar.open_at));
-        if is_shared || track.taken_from != Some(by) {
-            bars_go_on(track.taken.iter(), &chart.closed, allowed)?;
-        } else if chart.closed.iter().find(|bar| bar.open_at >= last.close_at).is_some_and(|bar| !is_near(last.close, bar.open)) {
+        let refusal = if is_shared || track.taken_from != Some(by) {
+            bars_go_on(track.taken.iter(), &chart.closed, allowed).err()
+        } else {
             // Over a night a price may go far, but not twice as far.
-            return Err(Refusal::new(Failure::Nonsense, "twice or half the price before"));
+            let wild = next.filter(|bar| !is_near(last.close, bar.open));
+            wild.map(|bar| Refusal::flawed(kind_of_jump(last.close, bar.open), "twice or half the price before"))
+        };
+        let Some(refusal) = refusal else { return (Ok(chart), None) };
+        let told = chart.split.filter(|(at, _)| last.close_at.since(*at).0 < SPLIT_LATELY.0).map(|(_, ratio)| ratio);
+        let shares = track.line.kind == AssetClass::Stock;
+        match split_of(track.taken.iter(), &chart.closed).or(told).filter(|_| shares) {
+            Some(ratio) => {
+                let said = format!("a split of {ratio} lies between them and what was taken");
+                (Err(Refusal { flaw: Some(Flaw::Split), ..Refusal::new(Failure::Splice, &said) }), Some(ratio))
+            }
+            None => {
+                let kind = next.or(chart.closed.last()).map_or(Flaw::Outlier, |bar| kind_of_jump(last.close, bar.open));
+                (Err(Refusal { flaw: refusal.flaw.or(Some(kind)), ..refusal }), None)
+            }
         }
-        Ok(chart)
     }
 
     /// Takes the bars of an answer that are new, and says when it is asked again.
@@ -233,12 +279,13 @@ impl Desk {
         track.taken.extend(closed.iter().copied());
         track.taken.drain(..track.taken.len().saturating_sub(TAKEN));
         let told = ToldBars { instrument: flight.instrument, from: chart.from, closed, opened: chart.opened };
-        out.push(Output::News(ProviderNews::Bars(told)));
         let before = track.bars.serving;
         if before.is_none_or(|serving| serving.by != flight.provider) {
             track.bars.serving = Some(Serving { by: flight.provider, since: now });
         }
+        // Whose bars they are is said before them: the step from one provider's prices to another's is no move of the market.
         self.say_served(Capability::Bars, flight.instrument, before, flight.provider, now, out);
+        out.push(Output::News(ProviderNews::Bars(told)));
         self.next_round(flight, now);
     }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Duration, InstrumentId, Price, VenueQuote, WallTime};
+use crate::domain::{Duration, Flaw, FlawCount, InstrumentId, Price, VenueQuote, WallTime};
 use crate::market::providers::bars::is_near;
 use crate::market::providers::desk::{Desk, Output, Serving, Track};
 use crate::market::providers::splice::{goes_on, tolerance};
 use crate::market::providers::streams::Heard;
-use crate::market::providers::{Capability, Failure, Health, ProviderId, ProviderNews, Refusal};
+use crate::market::providers::{Capability, Health, ProviderId, ProviderNews, Refusal};
 
 /// A stream is silent about an instrument after so many of its usual pauses, within these bounds.
 const PAUSES: i64 = 5;
@@ -46,6 +46,22 @@ pub(super) struct QuotesTrack {
 impl QuotesTrack {
     pub(super) const fn new(now: WallTime) -> Self {
         Self { said: BTreeMap::new(), serving: None, last: None, held: BTreeMap::new(), poll_due: now }
+    }
+
+    /// The clock went back by so much. What a provider said by its own clock may seem older for a moment, and is replaced by what it says next.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        for said in self.said.values_mut() {
+            said.quote.at = said.quote.at.before(by);
+            said.received = said.received.before(by);
+            said.steady_since = said.steady_since.before(by);
+        }
+        self.serving.iter_mut().for_each(|serving| serving.since = serving.since.before(by));
+        self.last.iter_mut().for_each(|(at, _)| *at = at.before(by));
+        self.poll_due = self.poll_due.before(by);
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.said.len() + self.held.len()
     }
 
     /// When the price of whoever serves was, by its own clock.
@@ -105,11 +121,15 @@ impl Desk {
         let (is_ahead, is_old) = (quote.at.since(now).0 > AHEAD.0, before.is_some_and(|before| quote.at < before.quote.at));
         if is_wild || is_ahead {
             let what = if is_wild { "twice or half the price before" } else { "a time that has not come" };
-            let refusal = Refusal::new(Failure::Nonsense, what);
+            let kind =
+                before.filter(|_| is_wild).map(|before| self.kind_of_price(quote.instrument, before.quote.last, quote.last));
+            let refusal = Refusal::flawed(kind.unwrap_or(Flaw::Ahead), what);
+            self.note_refusal(id, Some(quote.instrument), &refusal, Capability::Quotes);
             return self.apply(id, Capability::Quotes, Some(quote.instrument), &refusal, None, now);
         }
         if is_old {
-            return;
+            let flaw = FlawCount { flaw: Flaw::OutOfOrder, count: 1 };
+            return self.note_flaw(id, quote.instrument, flaw, Capability::Quotes);
         }
         let pause = before.map_or(Duration::seconds(1), |before| now.since(before.received));
         let usual = before.map_or(Duration::seconds(1), |before| before.usual_pause);
@@ -133,6 +153,7 @@ impl Desk {
         let Some(track) = self.tracks.get_mut(&quote.instrument) else { return };
         if track.quotes.serving.is_some_and(|serving| serving.by == id) {
             track.quotes.last = Some((now, quote.last));
+            self.flaws.sound(quote.instrument);
             out.push(Output::News(ProviderNews::Price(quote)));
         }
     }
@@ -148,7 +169,7 @@ impl Desk {
 
     pub(super) fn speaks(&self, track: &Track, id: ProviderId, now: WallTime) -> bool {
         let quiet = self.quiet_after(id);
-        let is_open = !id.streams() || self.streams.get(&id).is_some_and(super::Stream::is_open);
+        let is_open = !id.streams() || self.streams.get(&id).is_some_and(|stream| stream.is_heard(now));
         is_open && track.quotes.said.get(&id).is_some_and(|said| now.since(said.received).0 <= quiet(said).0)
     }
 
