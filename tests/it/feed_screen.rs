@@ -1,8 +1,10 @@
 //! The feed panel and what the other panes say of providers.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pmax::domain::{InstrumentId, WallTime};
-use pmax::runtime::{FeedView, Palette, ProviderId, ProviderView, ServedView, Stands, StreamView};
+use pmax::domain::{Flaw, InstrumentId, MarketTime, PauseOf, WallTime};
+use pmax::runtime::{
+    FeedView, Met, Minutes, MinutesView, Palette, Pause, ProviderId, ProviderView, ServedView, Stands, StreamView,
+};
 use pmax::ui::{Event, View};
 
 use crate::stage::{Stage, lived};
@@ -38,8 +40,13 @@ fn feed(now: WallTime) -> FeedView {
         quotes_before: before.clone(),
         bars: quotes,
         bars_before: Vec::new(),
+        paused: (id == 3).then(|| Pause { since: MarketTime::parse("2020-03-09T13:34:00Z").unwrap(), of: PauseOf::Instruments }),
+        met: if id == 5 { vec![Met { by: ProviderId::Kraken, flaw: Flaw::Crossed, count: 1_300 }] } else { Vec::new() },
     };
+    let minutes = Minutes { told: 470, silent: 4, missing: 6 };
     FeedView {
+        minutes: vec![MinutesView { instrument: InstrumentId(5), minutes }],
+        lost_notes: 0,
         providers: vec![
             provider(ProviderId::Kraken, Some(stream(false, Some(4))), Stands::Good, 12, Some("no connection (refused)")),
             provider(ProviderId::Coinbase, Some(stream(true, None)), Stands::Good, 3, None),
@@ -83,4 +90,19 @@ fn a_price_says_whose_it_is() {
     let row = |symbol: &str| text.lines().find(|line| line.starts_with(&format!("│ {symbol}"))).unwrap().to_owned();
     assert!(row("AMZN").contains("  7s "), "its age is that of its provider's own time: {text}");
     assert!(row("BTCUSD").contains("Coinbase") && row("AMZN").contains("Yahoo"), "{text}");
+    assert!(row("AMZN").contains('‖'), "nothing trades in it, which is not the same as nobody being heard: {text}");
+    assert!(text.contains("‖ no trades"), "{text}");
+}
+
+#[test]
+fn the_quality_of_data_is_told_with_its_reasons_in_the_view_of_one_instrument_too() {
+    let mut stage = Stage::new(lived(), (160, 45), Palette::GreenRed);
+    stage.feed = Some(feed(stage.now()));
+    stage.keys("/btc");
+    stage.press(KeyCode::Enter);
+    stage.press(KeyCode::Enter);
+    let text = stage.text();
+    for words in ["470 minutes told, 4 without a trade, 6 missing", "1,300 crossed (Kraken)"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
 }
