@@ -308,6 +308,7 @@ impl World {
                 }
                 Output::News(news) => self.feed.hear(news, WallTime(self.now)),
                 Output::Served(served) => self.served.push(served),
+                Output::Noted(_) => {}
             }
         }
     }

@@ -186,7 +186,8 @@ fn harm(world: &mut World, kind: u64, killed: i64) {
         let (took, to, _) = handed_over(world, killed).expect("another takes over");
         assert!(took <= 5.0 && to == coinbase, "kind {kind}: {took} s to {to}");
     }
-    world.run(i64::try_from(world.chance.below(60)).unwrap() * i64::from(kind != 2 && kind != 3));
+    let longer = i64::try_from(world.chance.below(60)).unwrap();
+    world.run(longer * i64::from(kind != 2 && kind != 3));
     everybody.iter().for_each(|id| drop(world.moods.insert(*id, Mood::Up)));
     match kind {
         4 | 5 => drop(world.moods.insert(kraken, Mood::Frozen(killed - 20 * MINUTE))),
