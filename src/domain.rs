@@ -6,8 +6,10 @@
 //! text from outside is a [`CleanText`] or it is not in here.
 
 mod alert;
+mod calendar;
 mod decimal;
 mod fixed;
+mod frame;
 mod ids;
 mod instrument;
 mod market;
@@ -23,8 +25,10 @@ mod time;
 mod trading;
 
 pub use alert::{Alert, AlertTopic, Severity};
+pub use calendar::{Closed, Hours, MarketSession};
 pub use decimal::Decimal;
 pub use fixed::{ArithmeticError, Currency, Money, ParseDecimalError, Price, Quantity, SCALE, Volume};
+pub use frame::{BarBuilder, Resampler, Span, Tick, TimeFrame};
 pub use ids::{
     AccountId, AlertId, BrokerRef, DealId, InstrumentId, LedgerId, OrderId, PositionId, ProposalId, RunId, Sequence, SignalId,
 };
