@@ -47,7 +47,7 @@ mod what_if;
 mod wording;
 
 pub use book::{Activity, Book, KillPhase, SignalEntry, StateReason};
-pub use core::{Engine, EngineSettings, Outcome, Setup, StateHash};
+pub use core::{Engine, EngineSettings, Holidays, Outcome, Setup, StateHash};
 pub use effect::Effect;
 pub use event::{
     Command, Event, GateChange, Input, InputBody, LinkStands, RunInput, Seen, ServedWhat, TapeRef, Ticket, WasClean,

@@ -54,6 +54,26 @@ pub struct EngineSettings {
     /// How much of the account counts at each stage; nothing where stages are not enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stages: Option<StageSettings>,
+    /// Whether holes in data are counted by calendars with holidays and half days. Older runs recorded nothing: they counted without.
+    #[serde(default, skip_serializing_if = "Holidays::are_unknown")]
+    pub holidays: Holidays,
+}
+
+/// Whether the calendars of a run know holidays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holidays {
+    /// They do not: of shares no bar is missed, of currencies what a day and less is.
+    #[default]
+    Unknown,
+    /// They do.
+    Known,
+}
+
+impl Holidays {
+    fn are_unknown(&self) -> bool {
+        *self == Self::Unknown
+    }
 }
 
 impl EngineSettings {
