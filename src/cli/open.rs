@@ -88,7 +88,7 @@ impl Base {
 
     /// The tape of the configuration, checked against the instrument table.
     pub fn tape(&self) -> Result<Tape, Trouble> {
-        let tape = market::load(&self.config.tape.name)?;
+        let tape = market::load_among(&self.config.tape.name, Some(&self.home.tapes_folder()))?;
         match tape
             .meta
             .series
