@@ -7,9 +7,11 @@ mod broker;
 mod charts;
 mod drill;
 mod examples;
+mod import;
 mod journal;
 mod open;
 mod parity;
+mod record;
 mod rehearsal;
 mod rehearse;
 mod render;
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::args::{Args, JournalVerb, SimVerb, Verb};
+use crate::cli::args::{Args, JournalVerb, SimVerb, TapesVerb, Verb};
 use crate::runtime::{Trouble, complain};
 use crate::store::StoreError;
 
@@ -46,7 +48,9 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let done = match &args.verb {
         None => workstation::run(&args),
-        Some(Verb::Tapes { format }) => tapes::run(*format),
+        Some(Verb::Tapes { format, verb: None }) => tapes::run(&args, *format),
+        Some(Verb::Tapes { verb: Some(TapesVerb::Import(options)), .. }) => import::run(&args, options),
+        Some(Verb::Record(options)) => record::run(&args, options),
         Some(Verb::Replay { run, format }) => journal::replay_run(&args, *run, *format),
         Some(Verb::Parity(options)) => parity::run(&args, options),
         Some(Verb::Journal { verb: JournalVerb::Verify { format } }) => journal::verify_chain(&args, *format),

@@ -8,7 +8,21 @@ pub const WORKSTATION: &str = "Examples:
 
 pub const TAPES: &str = "Examples:
   pmax tapes                                      what can be played, from when to when
-  pmax tapes --format json                        the same for a script";
+  pmax tapes --format json                        the same for a script
+  pmax tapes import prices.csv --symbol AAPL      your own history as a tape";
+
+pub const IMPORT: &str = "Examples:
+  pmax tapes import aapl.csv --symbol AAPL        then `pmax --tape aapl` plays it
+  pmax tapes import aapl.csv --symbol AAPL --check   only what is wrong with it, row by row
+  pmax tapes import stocks.parquet --symbol GOOGL=GOOG --name stocks   several series, one under another name
+  pmax tapes import eur.csv --symbol EURUSD --timezone Europe/Warsaw --frame 15m
+  pmax tapes import trades.csv --symbol BTCUSD --frame 1m   bars built from ticks";
+
+pub const RECORD: &str = "Examples:
+  pmax record                                     everything the table of providers watches, until Ctrl+C
+  pmax record --watch BTCUSD,AAPL --for 6h30m     two instruments for a session
+  pmax record --daily --until 2026-12-05T22:00    files for each risk day, for a week
+  pmax record --from-run                          a tape of what the latest live run heard";
 
 pub const REPLAY: &str = "Examples:
   pmax replay 1                                   handle run 1 again and compare

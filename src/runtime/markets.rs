@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{InstrumentId, InstrumentTable, MarketTime};
+use crate::domain::{InstrumentId, InstrumentTable, MarketTime, SeriesInfo};
 use crate::market::providers::{Ended, Line, ProviderTable, ProvidersLink, Surroundings, TableError};
 use crate::runtime::config::{line_at, nearest};
 use crate::runtime::recovery::Opened;
@@ -71,6 +71,22 @@ pub fn connect_providers(
     let Source::Providers(providers) = &mut opened.source else { return Ok(()) };
     let lines =
         providers.feed.closed_until().filter_map(|(id, known_until)| line(id, known_until, &table, instruments)).collect();
+    providers.hear_from(open_link(table, lines, home)?);
+    Ok(())
+}
+
+/// Opens the way to the providers for a recording: all of the table's instruments, with the history that comes first.
+pub(super) fn link_to_record(
+    table: ProviderTable,
+    series: &[SeriesInfo],
+    instruments: &InstrumentTable,
+    home: &Home,
+) -> Result<ProvidersLink, Trouble> {
+    let lines = series.iter().filter_map(|series| line(series.instrument, None, &table, instruments)).collect();
+    open_link(table, lines, home)
+}
+
+fn open_link(table: ProviderTable, lines: Vec<Line>, home: &Home) -> Result<ProvidersLink, Trouble> {
     let file = home.requests_file();
     let kept = match fs::read_to_string(&file) {
         Ok(text) => Some(text),
@@ -82,15 +98,13 @@ pub fn connect_providers(
     };
     let keep = Box::new(move |text: &str| write_atomically(&file, text));
     let surroundings = Surroundings { clock: wall_now, kept, keep, seed: wall_now().0.unsigned_abs() };
-    let link = ProvidersLink::start(table, lines, surroundings).map_err(|error: Ended| {
+    ProvidersLink::start(table, lines, surroundings).map_err(|error: Ended| {
         Trouble::new(
             format!("The feed cannot start: {error}"),
             "Nobody was asked and nothing was started",
             "Free some memory and try again",
         )
-    })?;
-    providers.hear_from(link);
-    Ok(())
+    })
 }
 
 fn line(

@@ -24,14 +24,14 @@ const TABLE: &str = include_str!("../../config/providers.toml");
 const BITCOIN: InstrumentId = InstrumentId(5);
 
 /// Kraken and Coinbase on this machine, of one price.
-struct Venues {
+pub struct Venues {
     bars: Server,
     kraken: Server,
     coinbase: Server,
     moods: [Arc<Mutex<Mood>>; 2],
 }
 
-fn venues() -> Venues {
+pub fn venues() -> Venues {
     let moods: [Arc<Mutex<Mood>>; 2] = Default::default();
     let bars = http(|path| {
         let minute = wall_now().0 / 60_000_000_000 * 60;
@@ -77,7 +77,7 @@ fn table(venues: &Venues) -> ProviderTable {
     table
 }
 
-fn leading_to(venues: &Venues) -> String {
+pub fn leading_to(venues: &Venues) -> String {
     format!(
         "[provider.kraken]\nhttp = \"http://127.0.0.1:{0}\"\nstream = \"ws://127.0.0.1:{1}\"\n\
          [provider.coinbase]\nhttp = \"http://127.0.0.1:{0}\"\nstream = \"ws://127.0.0.1:{2}\"\n\
@@ -92,7 +92,7 @@ fn setup(table: &ProviderTable) -> Setup {
     Setup { series, ..setup }
 }
 
-fn start(folder: &Path, venues: &Venues) -> Session {
+pub fn start(folder: &Path, venues: &Venues) -> Session {
     let (home, table) = (Home::find(Some(folder)).unwrap(), table(venues));
     let setup = setup(&table);
     let name = runtime::feed_name(&table, &setup.instruments);
@@ -104,7 +104,7 @@ fn start(folder: &Path, venues: &Venues) -> Session {
     Session::start(opened, Wiring { analyst: None, broker: None, latch, speed: Speed::Times(1) }).unwrap()
 }
 
-fn wait(session: &Session, what: &str, is_there: impl Fn(&Frame) -> bool) -> Arc<Frame> {
+pub fn wait(session: &Session, what: &str, is_there: impl Fn(&Frame) -> bool) -> Arc<Frame> {
     let until = Instant::now() + deadline() * 2;
     loop {
         let frame = Arc::clone(&session.frames.borrow());
