@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tui_input::Input;
 
 use crate::backtest::Gauged;
-use crate::domain::{InstrumentId, InstrumentTable, OrderId, WallTime};
+use crate::domain::{InstrumentId, InstrumentTable, OrderId, TimeFrame, WallTime};
 use crate::engine::{Counts, Snapshot};
 use crate::portfolio::DayResult;
 use crate::runtime::{Allocated, Frame, Palette, Scored};
@@ -58,18 +58,14 @@ pub enum View {
     Gates,
 }
 
-/// Bars per candle of the detail chart.
+/// What one candle of the detail chart stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Timeframe {
-    /// The tape's own bars.
+    /// One bar of the tape or feed.
     #[default]
-    One,
-    /// Four bars to a candle.
-    Four,
-    /// Five bars to a candle: a week of daily bars.
-    Five,
-    /// Twenty-four bars to a candle.
-    TwentyFour,
+    Own,
+    /// All bars of a longer frame; where a series has none so short, its own bars are shown.
+    Of(TimeFrame),
 }
 
 /// The order of quotes.
@@ -282,7 +278,7 @@ impl Default for UiState {
             group: String::new(),
             own_groups: BTreeMap::new(),
             filter: String::new(),
-            timeframe: Timeframe::One,
+            timeframe: Timeframe::Own,
             frozen: None,
             kill_armed: None,
             toast: None,
@@ -323,24 +319,19 @@ impl Pane {
 }
 
 impl Timeframe {
-    /// How many bars make a candle.
-    pub const fn bars(self) -> usize {
+    /// The frame to make of bars of this one; nothing where they are shown as they are.
+    pub fn over(self, own: TimeFrame) -> Option<TimeFrame> {
         match self {
-            Self::One => 1,
-            Self::Four => 4,
-            Self::Five => 5,
-            Self::TwentyFour => 24,
+            Self::Of(frame) if frame > own => Some(frame),
+            Self::Own | Self::Of(_) => None,
         }
     }
 
-    /// The next one.
-    pub const fn next(self) -> Self {
-        match self {
-            Self::One => Self::Four,
-            Self::Four => Self::Five,
-            Self::Five => Self::TwentyFour,
-            Self::TwentyFour => Self::One,
-        }
+    /// The next longer one over bars of this frame, and after the longest the bars themselves.
+    #[must_use]
+    pub fn next(self, own: TimeFrame) -> Self {
+        let shown = self.over(own).unwrap_or(own);
+        TimeFrame::CHARTED.into_iter().find(|frame| *frame > shown).map_or(Self::Own, Self::Of)
     }
 }
 

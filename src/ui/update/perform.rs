@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Alert, BrokerKind, Instrument, InstrumentId, Mode, OrderSide, Price, TradingState};
+use crate::domain::{Alert, BrokerKind, Instrument, InstrumentId, Mode, OrderSide, Price, TimeFrame, TradingState};
 use crate::engine::{Command, Snapshot};
 use crate::runtime::{Palette, TapeControl};
 use crate::ui::actions::ActionId;
@@ -61,7 +61,7 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Group if state.view == View::Scores => (state.scores.by, state.scores.row) = (state.scores.by.next(), 0),
         ActionId::Group => next_group(state, scene.context),
         ActionId::Filter => state.overlays.push(Overlay::Filter { input: state.filter.clone().into() }),
-        ActionId::Timeframe => state.timeframe = state.timeframe.next(),
+        ActionId::Timeframe => state.timeframe = state.timeframe.next(own_frame(state, scene)),
         ActionId::Freeze => state.frozen = if state.frozen.is_some() { None } else { Some(Arc::clone(scene.frame)) },
         ActionId::Acknowledge => acknowledge(state, scene, effects),
         ActionId::AcknowledgeAll => drop(ask(state, Command::AcknowledgeAll, effects)),
@@ -71,6 +71,16 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Colours => state.palette = next_palette(state.palette),
         ActionId::Quit => open_preview(state, Intent::Quit, scene),
     }
+}
+
+/// The length of the bars of the instrument that is looked at.
+fn own_frame(state: &UiState, scene: Scene<'_>) -> TimeFrame {
+    let shown = match state.view {
+        View::Detail(id) => Some(id),
+        _ => state.instrument,
+    };
+    let row = scene.frame.snapshot.quotes.iter().find(|row| Some(row.instrument) == shown);
+    row.map_or(TimeFrame::MINUTE, |row| panes::detail::own_frame(row, scene.context))
 }
 
 fn arm(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
