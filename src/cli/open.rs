@@ -88,7 +88,12 @@ impl Base {
 
     /// The tape of the configuration, checked against the instrument table.
     pub fn tape(&self) -> Result<Tape, Trouble> {
-        let tape = market::load_among(&self.config.tape.name, Some(&self.home.tapes_folder()))?;
+        let (name, folder) = (&self.config.tape.name, self.home.tapes_folder());
+        if folder.join(format!("{name}.recording")).exists() {
+            // A recording that was cut off is a tape once it is finished.
+            runtime::finish_left(&self.home, &self.instruments).into_iter().collect::<Result<Vec<_>, _>>()?;
+        }
+        let tape = market::load_among(name, Some(&folder))?;
         match tape
             .meta
             .series

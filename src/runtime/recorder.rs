@@ -13,9 +13,9 @@ use crate::runtime::recorded::{Heading, MOST_GAPS, Places, Recorded, finish_reco
 use crate::runtime::{Home, Trouble};
 use crate::store::Segment;
 
-/// Events that wait until they are written; they are written at least at every second step.
+/// Events that wait until they are written.
 const WRITE_AT: usize = 512;
-/// How long events wait at most, in nanoseconds.
+/// How long fewer of them wait at most, in nanoseconds.
 const WRITE_WITHIN: i64 = 1_000_000_000;
 
 /// When a recording ends.

@@ -5,7 +5,8 @@ use std::fs;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
-use pmax::domain::{Calendar, Closed, InstrumentId, MarketTime};
+use pmax::domain::{AssetClass, Calendar, Closed, InstrumentId, MarketTime, WallTime};
+use pmax::market::providers::{Answer, Desk, Input, Line, Output, ProviderId, ProviderTable};
 use pmax::market::{self, Tape};
 use serde_json::Value;
 
@@ -120,4 +121,53 @@ fn sessions_keep_their_hours_over_every_change_of_clocks() {
             }
         }
     }
+}
+
+/// How often a share is asked for within an hour, where nobody ever has a bar of it.
+fn asked_within_an_hour(from: &str) -> usize {
+    let begin = MarketTime::parse(from).unwrap().0;
+    let table = ProviderTable::read(include_str!("../../config/providers.toml"), None).unwrap();
+    let names = BTreeMap::from([(ProviderId::Yahoo, table.aliases["AAPL"][&ProviderId::Yahoo].clone())]);
+    let line = Line {
+        instrument: InstrumentId(10),
+        kind: AssetClass::Stock,
+        calendar: Calendar::UsEquity,
+        decimals: 2,
+        names,
+        known_until: Some(MarketTime(begin - 86_400_000_000_000)),
+    };
+    let budget = table.budget();
+    let mut desk = Desk::new(table, budget, vec![line], 1, WallTime(begin));
+    let (mut asked, mut out) = (0, Vec::new());
+    for second in 0..3_600 {
+        let now = WallTime(begin + second * 1_000_000_000);
+        desk.handle(now, Input::Tick, &mut out);
+        let requests: Vec<_> = out
+            .drain(..)
+            .filter_map(|output| if let Output::Fetch(request) = output { Some(request.id) } else { None })
+            .collect();
+        for id in requests {
+            asked += 1;
+            let body = br#"{"chart":{"result":[],"error":null}}"#.to_vec();
+            desk.handle(now, Input::Answered(id, Ok(Answer { status: 200, retry_after: None, body })), &mut out);
+        }
+    }
+    asked
+}
+
+#[test]
+fn a_holiday_is_not_polled_like_a_trading_day() {
+    let usual = asked_within_an_hour("2026-11-25T15:00:00Z");
+    assert!((55..=65).contains(&usual), "once a minute while the market is open: {usual}");
+    for (what, from) in [
+        ("Thanksgiving", "2026-11-26T15:00:00Z"),
+        ("after a half day", "2026-11-27T18:30:00Z"),
+        ("a weekend", "2026-11-28T15:00:00Z"),
+        ("Good Friday", "2026-04-03T15:00:00Z"),
+    ] {
+        let asked = asked_within_an_hour(from);
+        assert!((4..=6).contains(&asked), "{what}: {asked}");
+    }
+    let over_the_open = asked_within_an_hour("2026-11-27T14:00:00Z");
+    assert!((28..=36).contains(&over_the_open), "from the open on it is asked again: {over_the_open}");
 }

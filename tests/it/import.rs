@@ -26,7 +26,7 @@ impl Desk {
     }
 
     fn import(&self, file: &Path, options: &[&str]) -> Output {
-        run(&[&["tapes", "import", file.to_str().unwrap()], options].concat(), &[], self.home.path())
+        run(&[&["tapes", "import", file.to_str().unwrap()][..], options].concat(), &[], self.home.path())
     }
 
     /// What is said of a text that is imported, both outputs together.
@@ -100,7 +100,7 @@ fn the_same_history_is_read_in_the_dialects_people_have() {
     let desk = Desk::new();
     let price = |index: usize| 100 + index % 7;
     let check = |name: &str, text: String, options: &[&str]| {
-        let options = [&["--symbol", "AAPL", "--name", name, "--replace"], options].concat();
+        let options = [&["--symbol", "AAPL", "--name", name, "--replace"][..], options].concat();
         let (code, said) = desk.said(&text, &options);
         assert_eq!(code, Some(0), "{name}: {said}");
         let bars: Vec<_> = desk.tape(name).bars.iter().map(|bar| (bar.open_at, bar.close)).collect();
@@ -111,11 +111,11 @@ fn the_same_history_is_read_in_the_dialects_people_have() {
         (
             "german",
             format!(
-                "Datum;Date;Open;High;Low;Close\n{}",
+                "Datum;Eröffnung;Hoch;Tief;Schluss\n{}",
                 days(|index, date| {
                     let (year, rest) = date.split_at(4);
                     let price = price(index);
-                    format!("x;{}.{}.{year};{price},0;{price},5;{price},0;{price},0\n", &rest[4..6], &rest[1..3])
+                    format!("{}.{}.{year};{price},0;{price},5;{price},0;{price},0\n", &rest[4..6], &rest[1..3])
                 })
             ),
             &[],
@@ -253,7 +253,7 @@ fn what_is_odd_is_reported_and_taken_as_it_stands() {
     let text = days(|index, date| match index {
         20..25 => String::new(),
         0..30 => usual(index, date),
-        _ => format!("{date},14,15,13,14,14,7000\n"),
+        _ => format!("{date},14.4,15,14,14.4,14.4,7000\n"),
     });
     let (code, said) = desk.said(&format!("{HEADER}{text}"), &["--symbol", "AAPL", "--check"]);
     assert_eq!(code, Some(0), "{said}");
@@ -312,4 +312,42 @@ fn a_tape_of_ones_own_goes_through_a_test_like_any_other() {
     let said = words(&output);
     assert!(said.contains("NVDA") && said.contains("range, volume, adjusted"), "{said}");
     assert_eq!(output.status.code(), Some(0), "{said}");
+}
+
+/// The fixtures were written by pandas, Polars and DuckDB themselves (`tests/oracles/own_parquet.py`).
+#[test]
+fn what_data_frames_write_is_read() {
+    let desk = Desk::new();
+    let fixture = |of: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/own-{of}.parquet"));
+    let mut read = Vec::new();
+    for (of, options) in
+        [("pandas", &["--symbol", "AAPL"][..]), ("polars", &[]), ("duckdb", &["--symbol", "AAPL", "--skip-missing"])]
+    {
+        let output = desk.import(&fixture(of), options);
+        let said = words(&output);
+        assert!(output.status.success() && said.contains("Parquet"), "{of}: {said}");
+        let bars = |bar: &pmax::domain::Bar| (bar.open_at, bar.open, bar.high, bar.low, bar.close, bar.volume);
+        read.push(desk.tape(&format!("own-{of}")).bars.iter().map(bars).collect::<Vec<_>>());
+    }
+    assert_eq!(read[0].len(), 40);
+    assert_eq!((&read[1], &read[2]), (&read[0], &read[0]));
+    let (_, open, high, low, close, volume) = read[0][1];
+    assert_eq!([open, high, low, close].map(|price| price.to_string()), ["101", "102.5", "100.25", "101.25"]);
+    assert_eq!(volume.unwrap().milli(), 2_000_000);
+    let said = words(&desk.import(&fixture("duckdb"), &["--symbol", "AAPL", "--replace"]));
+    assert!(said.contains("row 41, close: no price at all"), "{said}");
+    // A tape is Parquet too, and imports into the same tape.
+    let tape = desk.home.path().join("tapes/own-polars.parquet");
+    let again = desk.import(&tape, &["--name", "again"]);
+    assert!(again.status.success(), "{}", words(&again));
+    assert_eq!(desk.tape("again").bars, desk.tape("own-polars").bars);
+    let mut broken = fs::read(&tape).unwrap();
+    for at in (4..broken.len()).step_by(broken.len() / 40) {
+        broken[at] ^= 0x55;
+        let path = desk.home.path().join("broken.parquet");
+        fs::write(&path, &broken).unwrap();
+        let output = desk.import(&path, &["--symbol", "AAPL", "--check"]);
+        assert!(output.status.code() == Some(1) || output.status.success(), "no panic at {at}: {}", words(&output));
+        assert!(!words(&output).contains("panicked"), "{at}: {}", words(&output));
+    }
 }

@@ -125,7 +125,7 @@ fn it_ends_by_itself_at_its_time_and_refuses_what_makes_no_sense() {
         (&["--out", "../x"], "cannot be the name"),
         (&["--from-run"], "no ledger"),
     ] {
-        let output = run(&[&["record"], options].concat(), &[], home.path());
+        let output = run(&[&["record"][..], options].concat(), &[], home.path());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(1) && said.contains(words), "{options:?}: {said}");
     }

@@ -326,7 +326,9 @@ impl Reader<'_> {
             return None;
         }
         let mut prices = [0_i64; 4];
-        for ((price, place), title) in prices.iter_mut().zip(places).zip(&self.titles.prices) {
+        let titles = &self.titles.prices;
+        let titles = if self.roles.has_range() { titles.each_ref() } else { [&titles[3]; 4] };
+        for ((price, place), title) in prices.iter_mut().zip(places).zip(titles) {
             let read =
                 scaled(cell(place), 9, self.has_commas).and_then(|nanos| i64::try_from(nanos).map_err(|_| "is absurdly large"));
             match read.and_then(plausible) {

@@ -20,7 +20,8 @@ pub(super) struct Roles {
     pub ignored: Vec<String>,
 }
 
-const DAYS: [&str; 5] = ["date", "day", "tradedate", "tradingday", "dt"];
+// Titles of German and Polish exports stand behind the English ones.
+const DAYS: [&str; 7] = ["date", "day", "tradedate", "tradingday", "dt", "datum", "data"];
 const TIMES: [&str; 22] = [
     "datetime",
     "timestamp",
@@ -46,14 +47,40 @@ const TIMES: [&str; 22] = [
     "t",
 ];
 const CLOCKS: [&str; 3] = ["time", "timeofday", "hour"];
-const OPENS: [&str; 5] = ["open", "o", "openprice", "first", "priceopen"];
-const HIGHS: [&str; 6] = ["high", "h", "highprice", "max", "pricehigh", "highest"];
-const LOWS: [&str; 6] = ["low", "l", "lowprice", "min", "pricelow", "lowest"];
-const CLOSES: [&str; 9] = ["close", "c", "closeprice", "last", "lastprice", "closelast", "priceclose", "settle", "settlement"];
+const OPENS: [&str; 8] = ["open", "o", "openprice", "first", "priceopen", "erffnung", "eroeffnung", "otwarcie"];
+const HIGHS: [&str; 9] = ["high", "h", "highprice", "max", "pricehigh", "highest", "hoch", "najwyzszy", "najwyszy"];
+const LOWS: [&str; 9] = ["low", "l", "lowprice", "min", "pricelow", "lowest", "tief", "najnizszy", "najniszy"];
+const CLOSES: [&str; 13] = [
+    "close",
+    "c",
+    "closeprice",
+    "last",
+    "lastprice",
+    "closelast",
+    "priceclose",
+    "settle",
+    "settlement",
+    "schluss",
+    "schlusskurs",
+    "zamkniecie",
+    "zamknicie",
+];
 const PRICES: [&str; 4] = ["price", "value", "rate", "mid"];
 const ADJUSTED: [&str; 4] = ["adjclose", "adjustedclose", "adjcloseprice", "closeadj"];
-const VOLUMES: [&str; 10] =
-    ["volume", "v", "vol", "volumetraded", "basevolume", "tickvolume", "tickvol", "quantity", "qty", "size"];
+const VOLUMES: [&str; 12] = [
+    "volume",
+    "v",
+    "vol",
+    "volumetraded",
+    "basevolume",
+    "tickvolume",
+    "tickvol",
+    "quantity",
+    "qty",
+    "size",
+    "volumen",
+    "wolumen",
+];
 const MORE_SYMBOLS: [&str; 4] = ["code", "pair", "actsymbol", "sym"];
 
 impl Roles {
@@ -62,7 +89,8 @@ impl Roles {
         // `<CLOSE>`, `Close/Last`, `__index_level_0__` and `close` are written differently only.
         let plain = |title: &String| title.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
         let plain: Vec<String> = titles.iter().map(plain).collect();
-        let find = |names: &[&str]| plain.iter().position(|title| names.contains(&title.as_str()));
+        // The names are in the order in which they are believed.
+        let find = |names: &[&str]| names.iter().find_map(|name| plain.iter().position(|title| title == name));
         let (day, time, clock) = (find(&DAYS), find(&TIMES), find(&CLOCKS));
         // An index without a name stands first in what pandas writes.
         let nameless = plain.first().filter(|title| title.is_empty() || *title == "unnamed0").map(|_| 0);
@@ -171,7 +199,10 @@ mod tests {
             ("symbol,ts_utc,open,high,low,close,volume_usd", "1 - 0 2 3 4 5 - -"),
             ("time,price,qty", "0 - - - - - 1 - 2"),
             ("open,high,low,close,__index_level_0__", "4 - - 0 1 2 3 - -"),
+            ("instrument,open_at,close_at,open,high,low,close,volume,symbol", "1 - 8 3 4 5 6 - 7"),
             ("date,adj_close", "0 - - - - - 1 - -"),
+            ("Data,Otwarcie,Najwyzszy,Najnizszy,Zamkniecie,Wolumen", "0 - - 1 2 3 4 - 5"),
+            ("Datum,Eröffnung,Hoch,Tief,Schluss,Volumen", "0 - - 1 2 3 4 - 5"),
         ] {
             assert_eq!(roles(titles), places, "{titles}");
         }

@@ -86,10 +86,11 @@ impl<'a> RawSeries<'a> {
 
     /// One row for each moment, the oldest first.
     fn check_order(&self, time: &str, imported: &mut Imported) {
+        let are_ticks = self.are_ticks();
         for (before, raw) in self.rows.iter().zip(self.rows.iter().skip(1)) {
             match Self::key(before).cmp(&Self::key(raw)) {
                 std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal if raw.at.is_some() && self.are_ticks() => {}
+                std::cmp::Ordering::Equal if raw.at.is_some() && are_ticks => {}
                 std::cmp::Ordering::Equal => {
                     let is_same = before.prices == raw.prices && before.volume == raw.volume;
                     let how = if is_same { "the same values" } else { "other values" };
