@@ -5,7 +5,7 @@
 
 use jiff::civil::{Time, Weekday};
 
-use crate::domain::{Bar, Calendar, Duration, InstrumentId, MarketTime, Price, VenueQuote, Volume, WallTime, new_york};
+use crate::domain::{Bar, Calendar, Currency, Duration, InstrumentId, MarketTime, Price, VenueQuote, Volume, WallTime, new_york};
 use crate::market::providers::{Failure, Refusal};
 
 /// Length of a bar.
@@ -28,6 +28,8 @@ pub struct Wanted<'a> {
     pub calendar: Calendar,
     /// Decimals of its price.
     pub decimals: u8,
+    /// In what its price is.
+    pub currency: Currency,
     /// Whether the volume of its bars is that of the instrument.
     pub has_volume: bool,
     /// From when on bars were asked for.
@@ -145,7 +147,8 @@ mod tests {
 
     fn wanted(calendar: Calendar) -> Wanted<'static> {
         let now = WallTime(at("2026-11-25T16:00:30Z").0);
-        Wanted { name: "X", instrument: InstrumentId(2), calendar, decimals: 2, has_volume: true, from: at("2026-11-20"), now }
+        let (currency, from) = (Currency::USD, at("2026-11-20"));
+        Wanted { name: "X", instrument: InstrumentId(2), calendar, decimals: 2, currency, has_volume: true, from, now }
     }
 
     fn row(time: &str, price: i64) -> Row {
