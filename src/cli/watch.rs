@@ -18,6 +18,8 @@ use crate::ui::ScreenFile;
 
 /// An answer takes no longer than this: the sockets' own deadline is shorter.
 const ANSWER_WITHIN: Duration = Duration::from_secs(12);
+/// A longer wait for room in the budget is not waited for, in nanoseconds.
+const LONGEST_PAUSE: i64 = 3_000_000_000;
 
 /// One instrument for a script.
 #[derive(Serialize)]
@@ -210,13 +212,14 @@ fn ask_held(base: &Base, words: &str) -> Result<Vec<Hit>, Trouble> {
         match link.view().search.map(|search| search.stands.clone()) {
             Some(SearchStands::Found(hits)) => return Ok(hits),
             Some(SearchStands::Refused(why)) => return Err(refuse(format!("Yahoo was asked and gave nothing: {why}"), offline)),
-            Some(SearchStands::Later { until }) => {
-                return Err(refuse(format!("Yahoo's budget for searches has no room before {until}"), offline));
+            // A pause of a second is waited for, one of a day is not.
+            Some(SearchStands::Later { until: room }) if room.since(wall_now()).0 > LONGEST_PAUSE => {
+                return Err(refuse(format!("Yahoo's budget for searches has no room before {room}"), offline));
             }
-            Some(SearchStands::Waiting) | None if Instant::now() >= until => {
+            Some(SearchStands::Waiting | SearchStands::Later { .. }) | None if Instant::now() >= until => {
                 return Err(refuse("Yahoo did not answer in time".to_owned(), offline));
             }
-            Some(SearchStands::Waiting) | None => std::thread::sleep(Duration::from_millis(20)),
+            Some(SearchStands::Waiting | SearchStands::Later { .. }) | None => std::thread::sleep(Duration::from_millis(20)),
         }
     }
 }

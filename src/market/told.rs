@@ -379,4 +379,28 @@ mod tests {
         feed.hear(price(EURO, 51), at(51));
         assert_eq!(feed.pass_time(at(51)).heard, [EURO]);
     }
+
+    #[test]
+    fn what_joins_is_told_upon_its_history_and_what_leaves_is_told_no_more() {
+        let mut feed = begun();
+        let gold = InstrumentId(501);
+        feed.join(gold, at(100));
+        feed.hear(price(gold, 101), at(101));
+        assert!(!feed.pass_time(at(102)).silent.contains(&gold), "it is waited for");
+        assert_eq!(said(&mut feed), Vec::<String>::new(), "a price waits for the history before it");
+        feed.hear(told(gold, -2..0), at(103));
+        feed.hear(price(BITCOIN, 103), at(103));
+        feed.pass_time(at(104));
+        let all = said(&mut feed);
+        assert_eq!(all.last(), Some(&format!("{gold} quoted")), "{all:?}");
+        assert_eq!(all.iter().filter(|word| **word == format!("{gold} closed -1")).count(), 1);
+        feed.hear(told(gold, 0..1), at(105));
+        feed.leave(gold);
+        feed.hear(price(gold, 106), at(106));
+        assert_eq!(said(&mut feed), Vec::<String>::new());
+        feed.join(gold, at(200));
+        feed.hear(price(gold, 201), at(201));
+        feed.pass_time(at(246));
+        assert_eq!(said(&mut feed), [format!("{gold} quoted")], "it is not waited for for ever");
+    }
 }

@@ -17,7 +17,7 @@ use crate::stage::{Stage, lived};
 use crate::support::market_server::{Reply, Server, http, say};
 use crate::support::pty::{Key, Launch, Terminal};
 use crate::support::{deadline, run, shared};
-use crate::terminal::{home, open_as, quit};
+use crate::terminal::{NOTICE, home, open_as, quit};
 
 const TABLE: &str = include_str!("../../config/providers.toml");
 const FOUND: &str = r#"{"count":4,"quotes":[
@@ -384,6 +384,10 @@ fn an_instrument_that_was_added_on_the_screen_is_there_after_a_kill_and_in_the_r
     terminal.kill9();
     assert_eq!(terminal.wait_exit(), 137);
     let mut terminal = Terminal::spawn(launch());
+    terminal.wait_for("the panes", |screen| screen.contains("1 Quotes") || screen.contains(NOTICE));
+    if terminal.contains(NOTICE) {
+        terminal.key(Key::Esc);
+    }
     terminal.wait_for("both with prices", |screen| screen.contains("91,005.00") && screen.contains("150.25"));
     terminal.send(":watch remove SOLUSD\r");
     terminal.wait_text("SOLUSD is not watched any more");

@@ -402,4 +402,28 @@ mod tests {
         stream.closed(Refusal::of(Failure::Transport), at(2.0), 0);
         assert_eq!(tick(&mut stream, 100.0), []);
     }
+
+    #[test]
+    fn what_is_wanted_changes_while_it_is_open_and_numbers_keep_their_names() {
+        let mut stream = stream();
+        open(&mut stream, 0.0);
+        stream.answered(None, Some(0), None, at(0.1));
+        let mut out = Vec::new();
+        let wanted = |names: &[(&str, u32)]| names.iter().map(|(name, id)| ((*name).to_owned(), InstrumentId(*id))).collect();
+        stream.want(wanted(&[("AAA/USD", 501), ("BTC/USD", 5)]), at(1.0), &mut out);
+        assert!(
+            matches!(out.as_slice(), [Output::Send(_, text)] if text.contains("AAA/USD") && text.contains("\"req_id\":1")),
+            "{out:?}"
+        );
+        stream.answered(None, Some(1), Some(Refusal::of(Failure::UnknownSymbol)), at(1.1));
+        assert!(stream.is_unknown("AAA/USD") && !stream.is_unknown("BTC/USD"));
+        out.clear();
+        stream.want(wanted(&[("AAA/USD", 501)]), at(2.0), &mut out);
+        assert!(matches!(out.as_slice(), [Output::Send(_, text)] if text.contains("unsubscribe") && text.contains("BTC/USD")));
+        assert_eq!(stream.instrument("BTC/USD"), None);
+        out.clear();
+        stream.want(wanted(&[]), at(3.0), &mut out);
+        assert_eq!(out, [Output::Close(ProviderId::Kraken)], "nothing is wanted: nothing is connected");
+        assert_eq!(tick(&mut stream, 100.0), []);
+    }
 }

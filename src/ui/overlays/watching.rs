@@ -23,6 +23,9 @@ const COLUMNS: [Column; 6] = [
     left("stands", 30, 0),
 ];
 
+/// A wait that is not worth a word, in nanoseconds.
+const SOON: i64 = 2_000_000_000;
+
 /// Draws the window.
 pub fn draw(picture: &Picture<'_>, form: &WatchForm, area: Rect, buffer: &mut Buffer) {
     let inner = window(picture, "Watchlist — type to look for an instrument", (112, 30), area, buffer);
@@ -73,6 +76,8 @@ fn stands(picture: &Picture<'_>, form: &WatchForm, known: &Known) -> (String, Ro
     }
     match search(form, feed).map(|search| &search.stands) {
         None | Some(SearchStands::Waiting) => ("asking Yahoo …".to_owned(), Role::Muted),
+        // A second between two requests is not worth a word.
+        Some(SearchStands::Later { until }) if until.since(picture.now).0 < SOON => ("asking Yahoo …".to_owned(), Role::Muted),
         Some(SearchStands::Later { until }) => {
             let wait = format::age(until.since(picture.now));
             (format!("no room in Yahoo's budget for {wait}: only what is known here is searched"), Role::Warn)
