@@ -116,7 +116,7 @@ impl Shelf {
 
     /// Reads everything. Files that are not there change nothing.
     pub fn load(&self) -> Result<Known, Trouble> {
-        self.lay(file::load(&self.file, &instruments()?)?)
+        self.lay(file::load(&self.file, instruments()?.as_ref())?)
     }
 
     /// Makes a change and writes it down. What does not fit changes nothing.

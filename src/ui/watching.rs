@@ -1,7 +1,6 @@
 //! The rows of the watchlist's window: what is watched, what is known, and what a search found.
 
 use crate::domain::Instrument;
-
 use crate::runtime::{Alias, Capability, FeedView, Hit, Known, ProviderId, SearchStands, SearchView};
 use crate::ui::state::WatchForm;
 
@@ -31,14 +30,9 @@ pub fn search<'a>(form: &WatchForm, feed: Option<&'a FeedView>) -> Option<&'a Se
 pub fn rows<'a>(form: &WatchForm, known: &'a Known, feed: Option<&'a FeedView>) -> Vec<Row<'a>> {
     let wanted = words(form).to_lowercase();
     let is_meant = |one: &&Instrument| {
-        let named = known.table.known.get(&one.symbol).into_iter().flat_map(|names| names.values());
-        let is_called = |alias: &crate::market::providers::Alias| {
-            let of = crate::market::providers::Capability::Quotes;
-            alias.of(of).to_lowercase().contains(&wanted)
-        };
-        one.symbol.to_lowercase().contains(&wanted)
-            || one.name.to_lowercase().contains(&wanted)
-            || named.into_iter().any(is_called)
+        let is_called = |alias: &Alias| alias.of(Capability::Quotes).to_lowercase().contains(&wanted);
+        let is_named = known.table.known.get(&one.symbol).is_some_and(|names| names.values().any(is_called));
+        is_named || [&one.symbol, &one.name].into_iter().any(|text| text.to_lowercase().contains(&wanted))
     };
     let watched = known.watched().into_iter().filter(is_meant).map(Row::Watched);
     let others = known.unwatched().into_iter().filter(is_meant).map(Row::Known);

@@ -6,7 +6,7 @@ use pmax::domain::{
     Actor, Bar, Capabilities, Currency, DealId, Instrument, InstrumentId, LedgerId, MarketEvent, MarketStamp, MarketTime, Money,
     OrderId, Price, RunId, WallTime, Watched,
 };
-use pmax::engine::{Engine, Event, Input, InputBody, Outcome, Record, RunInput, Setup, TapeRef};
+use pmax::engine::{Engine, Event, Input, InputBody, Outcome, Record, RunInput, Setup, SnapshotRequest, TapeRef};
 use proptest::prelude::*;
 
 use crate::stage::lived;
@@ -135,7 +135,8 @@ fn what_joins_is_told_its_history_and_nothing_is_decided_on_it() {
     pair.minute += 1;
     pair.bar(502, 0);
     pair.agrees();
-    let words: Vec<&str> = pair.decides.book().activity().iter().map(|line| line.text.as_str()).collect();
+    let snapshot = pair.decides.snapshot(&SnapshotRequest::default());
+    let words: Vec<&str> = snapshot.activity.iter().map(|line| line.text.as_str()).collect();
     assert!(words.contains(&"watched from now on: OWN502"), "{words:?}");
     pair.change(&[], &[501]);
     pair.bar(501, 0);
