@@ -22,6 +22,7 @@ mod status;
 mod tapes;
 mod validate;
 mod walkforward;
+mod watch;
 mod workstation;
 
 use std::process::ExitCode;
@@ -68,6 +69,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),
         Some(Verb::Broker { verb }) => broker::run(&args, verb),
+        Some(Verb::Watch { verb }) => watch::run(&args, verb),
         Some(Verb::Drill { orders_per_second }) => drill::run(&args, *orders_per_second),
     };
     ExitCode::from(done.unwrap_or_else(|trouble: Trouble| {

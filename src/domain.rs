@@ -32,7 +32,7 @@ pub use frame::{BarBuilder, Resampler, Span, Tick, TimeFrame};
 pub use ids::{
     AccountId, AlertId, BrokerRef, DealId, InstrumentId, LedgerId, OrderId, PositionId, ProposalId, RunId, Sequence, SignalId,
 };
-pub use instrument::{AssetClass, Calendar, Contract, Instrument, InstrumentError, InstrumentTable};
+pub use instrument::{AssetClass, Calendar, Contract, Instrument, InstrumentError, InstrumentTable, Watched};
 pub use market::{Bar, Capabilities, MarketEvent, MarketStamp, Missed, Quote, QuoteOrigin, SeriesInfo, VenueNews, VenueQuote};
 pub use order::{Fill, Liquidity, Order, OrderKind, OrderRequest, OrderSide, Origin, Protection, ProtectiveReason, TimeInForce};
 pub use position::{Position, PositionSide};

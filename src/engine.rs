@@ -43,7 +43,9 @@ mod standings;
 mod streaks;
 mod tail_watch;
 mod usual;
+mod watching;
 mod what_if;
+
 mod wording;
 
 pub use book::{Activity, Book, KillPhase, SignalEntry, StateReason};

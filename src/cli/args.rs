@@ -1,5 +1,7 @@
 //! What can be written on the command line.
 
+mod watch;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -13,6 +15,8 @@ use crate::domain::{BrokerKind, TimeFrame};
 use crate::portfolio::WINDOW;
 use crate::runtime::FeedKind;
 use crate::signals::By;
+
+pub use watch::{WatchKind, WatchVerb};
 
 /// pmax — a trading workstation that lives in a terminal.
 ///
@@ -159,6 +163,13 @@ pub enum Verb {
     /// Draw the real screen without a terminal
     #[command(after_help = examples::RENDER)]
     Render(Render),
+    /// What is watched on live markets: list, look for instruments by name, add, remove, group
+    #[command(after_help = examples::WATCH)]
+    Watch {
+        /// What to do
+        #[command(subcommand)]
+        verb: WatchVerb,
+    },
     /// Hosts to choose from, and the password of a demo account
     #[command(after_help = examples::BROKER)]
     Broker {

@@ -102,6 +102,30 @@ pub const RENDER: &str = "Examples:
   pmax render --size 120x40 --format svg          a picture of it
   pmax render --keys 'p n +1s y +1d 4'            after some keys and a day";
 
+pub const WATCH: &str = "Examples:
+  pmax watch list                                 what is watched, and what is known besides
+  pmax watch search solana                        what Yahoo lists by that name
+  pmax watch add SOL-USD                          watch it: the next --feed live has it";
+
+pub const WATCH_LIST: &str = "Examples:
+  pmax watch list                                 symbols, names, and what providers call them
+  pmax watch list --format json                   the same for a script";
+
+pub const WATCH_SEARCH: &str = "Examples:
+  pmax watch search apple                         one request to Yahoo, within its budget
+  pmax watch search gold --offline                among what is known here; nobody is asked";
+
+pub const WATCH_ADD: &str = "Examples:
+  pmax watch add AAPL                             one that is known
+  pmax watch add SHOP                             asks Yahoo what SHOP is
+  pmax watch add SOLUSD --provider-name yahoo=SOL-USD --provider-name coinbase=SOL-USD --kind crypto";
+
+pub const WATCH_REMOVE: &str = "Examples:
+  pmax watch remove SOLUSD                        what is held stays with its run until it is closed";
+
+pub const WATCH_GROUP: &str = "Examples:
+  pmax watch group SOLUSD coins                   joins, or leaves where it is in; g shows groups";
+
 pub const BROKER: &str = "Examples:
   pmax broker presets                             what to write under [xapi]
   pmax broker login --account 20001               asks for the password and keeps it";

@@ -1,6 +1,5 @@
 //! What most commands need first: folders, configuration, tape, setup.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::args::Args;
@@ -8,7 +7,7 @@ use crate::domain::{BrokerKind, Currency, InstrumentTable, MarketTime, Money, Se
 use crate::engine::{EngineSettings, Setup};
 use crate::market::providers::ProviderTable;
 use crate::market::{self, Tape};
-use crate::runtime::{self, Config, FeedKind, Home, Named, RunTerms, Speed, Trouble};
+use crate::runtime::{self, Config, FeedKind, Home, Known, Named, RunTerms, Shelf, Speed, Trouble};
 use crate::signals::{Script, Scripts};
 use crate::ui::Keymap;
 
@@ -19,8 +18,9 @@ pub struct Base {
     pub instruments: Arc<InstrumentTable>,
     /// Strategies of one's own.
     pub library: Arc<[Script]>,
-    /// Where a person's own table of providers is, if there is one.
-    providers: PathBuf,
+    /// What a person watches, and where that is kept.
+    pub known: Known,
+    pub shelf: Shelf,
 }
 
 impl Base {
@@ -39,8 +39,10 @@ impl Base {
         let library = runtime::load_scripts(&file.with_file_name("strategies"), &config)?;
         let kind = args.broker.unwrap_or(config.broker.kind);
         config.feed.kind = args.feed.unwrap_or(config.feed.kind);
-        let providers = file.with_file_name("providers.toml");
-        let base = Self { home, config, instruments: Arc::default(), library, providers }.trading_at(kind)?;
+        let shelf = Shelf::beside(&file, kind);
+        let known = shelf.load()?;
+        config.broker.kind = kind;
+        let base = Self { home, config, instruments: Arc::clone(&known.instruments), library, known, shelf };
         base.check_groups()?;
         base.check_feed()?;
         Ok(base)
@@ -82,7 +84,9 @@ impl Base {
     /// The same with another broker: instruments are traded in its lots.
     pub fn trading_at(mut self, broker: BrokerKind) -> Result<Self, Trouble> {
         self.config.broker.kind = broker;
-        self.instruments = Arc::new(runtime::instruments()?.at(broker));
+        self.shelf = self.shelf.at(broker);
+        self.known = self.shelf.load()?;
+        self.instruments = Arc::clone(&self.known.instruments);
         Ok(self)
     }
 
@@ -124,13 +128,18 @@ impl Base {
     }
 
     /// The table of who is asked for live prices.
-    pub fn providers(&self) -> Result<ProviderTable, Trouble> {
-        runtime::load_providers(&self.providers, &self.instruments)
+    pub fn providers(&self) -> &ProviderTable {
+        &self.known.table
     }
 
     /// What an engine that hears these providers is made of.
-    pub fn provider_setup(&self, table: &ProviderTable) -> Setup {
-        self.setup_of(runtime::provider_series(table, &self.instruments))
+    pub fn provider_setup(&self) -> Setup {
+        self.setup_of(runtime::provider_series(self.providers(), &self.instruments))
+    }
+
+    /// What the table of providers lists by itself.
+    pub fn listed_series(&self) -> Vec<SeriesInfo> {
+        runtime::listed_series(self.providers(), &self.instruments)
     }
 
     fn setup_of(&self, series: Vec<SeriesInfo>) -> Setup {

@@ -47,7 +47,7 @@ pub fn run(args: &Args, options: &Record) -> Done {
         return from_run(&base, run, &name);
     }
     let stop = stop(options, now)?;
-    let table = watched(base.providers()?, options, &base.instruments)?;
+    let table = watched(base.providers().clone(), options, &base.instruments)?;
     let series = runtime::provider_series(&table, &base.instruments);
     // One process asks providers at a time: two would not know of each other's requests.
     let _lock = base.home.lock()?;
@@ -206,7 +206,7 @@ fn from_run(base: &Base, run: u64, name: &str) -> Done {
     })?;
     let series = match runtime::broker_of(&row) {
         BrokerKind::Xapi => runtime::live_series(&base.instruments, &row.tape.name),
-        BrokerKind::Paper => runtime::provider_series(&base.providers()?, &base.instruments),
+        BrokerKind::Paper => runtime::provider_series(base.providers(), &base.instruments),
     };
     let recorded = runtime::tape_of_run((&segment, &row.run.to_string()), name, &series, &base.home, &base.instruments)?;
     say(&recorded.words(&base.instruments));

@@ -367,6 +367,13 @@ impl Book {
                 self.rearm_requested = None;
             }
             RunRecord::Jumped { until } => self.quiet_until = *until,
+            RunRecord::InstrumentsChanged { left, .. } => {
+                for id in left {
+                    self.silent.remove(id);
+                    self.quality.forget(*id);
+                    self.tracker.forget(*id);
+                }
+            }
         }
     }
 

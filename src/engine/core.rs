@@ -13,7 +13,7 @@ use crate::engine::breaking::Moved;
 use crate::engine::companions::Companions;
 use crate::engine::daily::DayNumber;
 use crate::engine::judging::Looks;
-use crate::engine::record::Learns;
+use crate::engine::record::{Learns, RunRecord};
 use crate::engine::sectors::Sectors;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, PortfolioRecord, Record, RunInput};
 use crate::exchange::Terms;
@@ -240,6 +240,9 @@ impl Engine {
 
     /// Recovery: applies a decision that was recorded.
     pub fn apply(&mut self, record: &Record) {
+        if let Record::Run(RunRecord::InstrumentsChanged { joined, left, since, .. }) = record {
+            self.change_instruments(joined, left, *since);
+        }
         self.book.apply(record, self.market.now(), &self.instruments);
         if matches!(record, Record::Portfolio(PortfolioRecord::Reset { .. })) {
             self.gauged_before.clear();

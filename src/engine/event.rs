@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Actor, BrokerReport, CleanText, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money, OrderId,
-    OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime,
+    OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime, Watched,
 };
 use crate::engine::{EngineSettings, StateHash};
 use crate::risk::{Acknowledged, RuleName, Subject};
@@ -161,6 +161,15 @@ pub enum RunInput {
         since: RunId,
         /// Each gate that differs.
         changes: Vec<GateChange>,
+    },
+    /// A run that providers feed is to have other instruments from now on.
+    InstrumentsChanged {
+        /// Who wants it.
+        by: Actor,
+        /// These are to be watched, each with all that is known of it.
+        joins: Vec<Watched>,
+        /// These are not to be watched any more.
+        leaves: Vec<InstrumentId>,
     },
     /// The process is about to end in order.
     Suspended,

@@ -74,6 +74,11 @@ impl DataQuality {
         self.0.entry(instrument).or_default().miss(bars);
     }
 
+    /// An instrument is not watched any more.
+    pub(super) fn forget(&mut self, instrument: InstrumentId) {
+        self.0.remove(&instrument);
+    }
+
     /// The share of an instrument's last 60 expected bars that are good; `None` below 20.
     pub(super) fn of(&self, instrument: InstrumentId) -> Option<Ratio> {
         self.0.get(&instrument)?.share()

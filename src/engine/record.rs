@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     Actor, Alert, AlertId, BrokerRef, DealId, Duration, Fill, InstrumentId, LedgerId, MarketTime, Mode, Money, Order, OrderId,
     OrderKind, OrderRequest, Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource,
-    Stage, TradingState, Validation, WallTime,
+    Stage, TradingState, Validation, WallTime, Watched,
 };
 use crate::engine::event::{Seen, TapeRef, WasClean};
 use crate::engine::{Proposal, Shown};
@@ -73,6 +73,17 @@ pub enum RunRecord {
     Jumped {
         /// Where to.
         until: MarketTime,
+    },
+    /// The run has other instruments from now on.
+    InstrumentsChanged {
+        /// Who wanted it.
+        by: Actor,
+        /// These are watched, or are defined anew.
+        joined: Vec<Watched>,
+        /// These are not any more.
+        left: Vec<InstrumentId>,
+        /// Bars of what joined that closed by then are its history: nothing is decided on them. Nothing where the run itself begins.
+        since: Option<MarketTime>,
     },
 }
 

@@ -7,6 +7,7 @@
 //! invented for a minute that nobody told; a request is counted on the disk before it leaves; a jump between two providers is not a move
 //! of the market; no text of a provider leaves here uncleaned. It deliberately decides nothing about trading.
 
+mod aliases;
 mod bars;
 mod budget;
 mod coinbase;
@@ -16,6 +17,7 @@ mod kraken;
 mod link;
 mod number;
 mod refusal;
+mod search;
 mod sockets;
 mod splice;
 mod streams;
@@ -23,6 +25,7 @@ mod table;
 mod view;
 mod yahoo;
 
+pub use aliases::{Choice, NameTaken};
 pub use bars::{Chart, Wanted};
 pub use budget::{Budget, Limits};
 pub use desk::{Answer, Desk, FetchId, Input, Line, Output, Request};
@@ -30,8 +33,9 @@ use health::Health;
 pub use health::Stands;
 pub use link::{Ended, Keep, ProvidersLink, Surroundings};
 pub use refusal::{Failure, Refusal};
-pub use table::{Capability, ProviderId, ProviderTable, TableError};
-pub use view::{FeedView, ProviderView, Served, ServedView, StreamView};
+pub use search::{Hit, Listing};
+pub use table::{Alias, Capability, ProviderId, ProviderTable, TableError};
+pub use view::{FeedView, ProviderView, SearchStands, SearchView, Served, ServedView, StreamView};
 
 /// What providers say of a market.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,7 @@ pub enum ProviderNews {
 pub mod clients {
     pub use super::coinbase::{candles as coinbase_candles, frame as coinbase_frame};
     pub use super::kraken::{frame as kraken_frame, ohlc as kraken_ohlc};
+    pub use super::search::read as yahoo_search;
     pub use super::streams::Frame;
     pub use super::yahoo::chart as yahoo_chart;
 }

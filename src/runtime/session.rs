@@ -8,6 +8,7 @@ mod link;
 mod pictures;
 mod request;
 mod tape;
+mod watching;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ use crate::signals::{Analyst, RuleAnalyst};
 use crate::store::{Body, TapePlays};
 
 pub use pictures::{Answer, Frame, JournalHealth, Playback};
-pub use request::{Request, TapeControl};
+pub use request::{Request, TapeControl, WatchRequest};
 
 /// Requests that may wait. A person cannot fill it; a full queue is reported to the sender.
 const INBOX: usize = 1_024;
@@ -188,7 +189,8 @@ struct Running {
     reports: Vec<BrokerReport>,
     answers: VecDeque<Answer>,
     first: Option<RunInput>,
-    gates_changed: Option<RunInput>,
+    /// What is handled after it: other gates, other instruments.
+    then: Vec<RunInput>,
     last_frame: Instant,
     link_watch: LinkWatch,
     /// A picture that waits until the decisions it shows are on the disk: how many batches that takes, and since when.
@@ -208,14 +210,13 @@ impl Running {
         requests: SyncSender<Request>,
         heartbeat: Arc<AtomicI64>,
     ) -> std::io::Result<Self> {
-        let Opened { engine, source, segment, file, run, first, gates_changed, plays } = opened;
+        let Opened { engine, source, segment, file, run, first, gates_changed, instruments_changed, plays } = opened;
         let is_paused = plays == TapePlays::Paused;
         // The terms from now on, not those of the run's last settings.
         let terms = match &first {
             RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. } => settings.terms,
-            RunInput::Checkpoint { .. } | RunInput::Suspended | RunInput::Failed { .. } | RunInput::GatesChanged { .. } => {
-                engine.settings().terms
-            }
+            RunInput::Checkpoint { .. } | RunInput::Suspended | RunInput::Failed { .. } => engine.settings().terms,
+            RunInput::GatesChanged { .. } | RunInput::InstrumentsChanged { .. } => engine.settings().terms,
         };
         let book = engine.book();
         let mut broker = wiring.broker.unwrap_or_else(|| Box::new(Paper::new(terms, book.ledger().currency())));
@@ -270,7 +271,7 @@ impl Running {
             reports: Vec::new(),
             answers: VecDeque::new(),
             first: Some(first),
-            gates_changed,
+            then: gates_changed.into_iter().chain(instruments_changed).collect(),
             last_frame: now,
             link_watch: LinkWatch::new(now),
             held: None,
@@ -314,9 +315,10 @@ impl Running {
             }
             self.follow_up(entries);
         }
-        if let Some(changed) = self.gates_changed.take() {
+        for changed in std::mem::take(&mut self.then) {
             self.input(InputBody::Run(changed));
         }
+        self.source.follow(self.engine.market().iter().map(|series| series.instrument));
         if self.source.is_live() {
             // What was missed comes as bars; nothing is proposed on them.
             let until = MarketTime(wall_now().0);
@@ -407,10 +409,7 @@ impl Running {
             Request::Command(actor, command) => drop(self.command(actor, command)),
             Request::Ask(number, command) => {
                 let refusal = self.command(Actor::Person, command);
-                self.answers.push_back(Answer { number, refusal });
-                if self.answers.len() > KEPT_ANSWERS {
-                    self.answers.pop_front();
-                }
+                self.answer(number, refusal);
             }
             Request::Tape(control) => self.control(control),
             Request::Show(show) => {
@@ -421,6 +420,8 @@ impl Running {
                 }
             }
             Request::Comment(comment) => drop(self.input(InputBody::Commentary(comment))),
+            Request::Watch(number, change) => self.watch(number, *change),
+            Request::Search(words) => self.source.search(words),
             Request::Answered => return true,
             Request::Reconnect => self.broker.reconnect(),
             Request::Died(what) => self.urgent(InputBody::Run(RunInput::Failed { what })),

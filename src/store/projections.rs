@@ -62,7 +62,8 @@ fn project_run(transaction: &Transaction<'_>, run: RunId, input: &RunInput) -> P
         RunInput::Suspended => {
             set_status("suspended")?;
         }
-        RunInput::Checkpoint { .. } | RunInput::Failed { .. } | RunInput::GatesChanged { .. } => {}
+        RunInput::Checkpoint { .. } | RunInput::Failed { .. } => {}
+        RunInput::GatesChanged { .. } | RunInput::InstrumentsChanged { .. } => {}
     }
     Ok(())
 }

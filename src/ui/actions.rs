@@ -89,6 +89,7 @@ actions! {
     Filter, "filter", View, ["/"], "filter quotes";
     Timeframe, "timeframe", View, ["t"], "timeframe of the chart";
     Freeze, "freeze", View, ["f"], "freeze the picture; positions, orders, risk and status go on";
+    Watch, "watch", View, ["w"], "watchlist: look for instruments by name, add, remove, move, group";
     Acknowledge, "ack", View, ["a"], "mark the selected alert as seen";
     AcknowledgeAll, "ackall", View, ["shift-a"], "mark all alerts as seen";
     Palette, "palette", Program, ["ctrl-k", "f2"], "find an action by name";

@@ -9,7 +9,7 @@ use crate::backtest::Gauged;
 use crate::domain::{InstrumentId, InstrumentTable, OrderId, TimeFrame, WallTime};
 use crate::engine::{Counts, Snapshot};
 use crate::portfolio::DayResult;
-use crate::runtime::{Allocated, Frame, Palette, Scored};
+use crate::runtime::{Allocated, Draft, Frame, Known, Palette, Scored};
 use crate::signals::By;
 use crate::ui::intent::Preview;
 use crate::ui::keys::Keymap;
@@ -130,6 +130,8 @@ pub enum Overlay {
         /// Number of the request it belongs to; a refusal of that closes it.
         asked: u64,
     },
+    /// The watchlist.
+    Watch(Box<WatchForm>),
     /// An order's whole history.
     History(OrderId),
     /// The notice at the first start.
@@ -188,7 +190,31 @@ pub struct RecordShown {
     pub gauged: Vec<Gauged>,
 }
 
-/// Things that do not change while the program runs.
+/// What is typed and chosen in the watchlist's window.
+#[derive(Debug, Clone, Default)]
+pub struct WatchForm {
+    /// Words to look for; the list itself while there are none.
+    pub input: Input,
+    /// The chosen row.
+    pub selected: usize,
+    /// A new instrument that waits for a yes.
+    pub draft: Option<Draft>,
+    /// The name of a group for the chosen one, while it is typed.
+    pub grouping: Option<Input>,
+}
+
+/// The watchlist the screen knows.
+#[derive(Debug, Clone, Default)]
+pub struct WatchShown {
+    /// Everything known of what may be watched; nothing where nobody keeps it.
+    pub known: Option<Arc<Known>>,
+    /// An instrument that the engine was asked to let go, under this number: it leaves the list once it has.
+    pub leaving: Option<(u64, String)>,
+    /// Whether a change is being written.
+    pub is_writing: bool,
+}
+
+/// Things that seldom change while the program runs: instruments, where a person adds one.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// Instruments.
@@ -230,6 +256,8 @@ pub struct UiState {
     pub scores: ScoresShown,
     /// The account against the plan's gates.
     pub record: RecordShown,
+    /// The watchlist.
+    pub watch: WatchShown,
     /// Order of quotes.
     pub sort: Sort,
     /// The order fixed when sorting by change.
@@ -273,6 +301,7 @@ impl Default for UiState {
             target: TargetShown::default(),
             scores: ScoresShown::default(),
             record: RecordShown::default(),
+            watch: WatchShown::default(),
             sort: Sort::Listed,
             fixed_order: Vec::new(),
             group: String::new(),
@@ -349,7 +378,11 @@ impl UiState {
         };
         let mut shown: Vec<InstrumentId> = snapshot.quotes.iter().map(|row| row.instrument).filter(matches).collect();
         match self.sort {
-            Sort::Listed => {}
+            Sort::Listed => {
+                let place =
+                    |id: &InstrumentId| self.watch.known.as_ref().and_then(|known| known.place(*id)).unwrap_or(usize::MAX);
+                shown.sort_by_key(place);
+            }
             Sort::Symbol => shown.sort_by_key(|id| context.instruments.symbol(*id)),
             Sort::Change => shown.sort_by_key(|id| self.fixed_order.iter().position(|other| other == id).unwrap_or(usize::MAX)),
         }

@@ -62,6 +62,8 @@ mod terminal;
 mod undefined;
 mod volatility;
 mod walkforward;
+mod watching;
+mod watching_run;
 mod what_if;
 mod world;
 mod xapi_adapter;

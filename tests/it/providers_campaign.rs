@@ -210,6 +210,7 @@ impl World {
         let truth = Truth::new(&mut chance, minutes + HISTORY);
         let table = ProviderTable::read(TABLE, None).unwrap();
         let line = Line {
+            currency: pmax::domain::Currency::USD,
             instrument: BITCOIN,
             kind: AssetClass::Crypto,
             calendar: Calendar::Crypto247,

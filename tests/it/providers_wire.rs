@@ -14,7 +14,16 @@ fn at(text: &str) -> MarketTime {
 
 fn wanted(name: &'static str, calendar: Calendar) -> Wanted<'static> {
     let (from, now) = (at("2026-11-25T14:30"), WallTime(at("2026-11-25T14:34:30Z").0));
-    Wanted { name, instrument: InstrumentId(5), calendar, decimals: 2, has_volume: true, from, now }
+    Wanted {
+        name,
+        instrument: InstrumentId(5),
+        calendar,
+        decimals: 2,
+        currency: pmax::domain::Currency::USD,
+        has_volume: true,
+        from,
+        now,
+    }
 }
 
 fn closes(read: &Result<Chart, Refusal>) -> Vec<String> {

@@ -66,6 +66,7 @@ impl Stage {
                     let allocated = Arc::new(allocator.beside(&frame.snapshot, self.world.now()));
                     ui::update(&mut self.state, &Event::Allocated(allocated), scene);
                 }
+                Effect::Watch(_) | Effect::Follow(..) | Effect::Search(_) => {}
                 Effect::Tape(_) | Effect::Reconnect | Effect::Show(_) | Effect::Bell => {}
             }
         }

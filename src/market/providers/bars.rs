@@ -3,7 +3,7 @@
 //! A minute counts as over only where the answer itself shows it: by a later row, or by the provider's own time. This computer's clock
 //! proves nothing about it. A minute without a trade has no row anywhere, and none is made.
 
-use crate::domain::{Bar, Calendar, Duration, InstrumentId, MarketSession, MarketTime, Price, VenueQuote, Volume, WallTime};
+use crate::domain::{Bar, Calendar, Currency, Duration, InstrumentId, MarketSession, MarketTime, Price, VenueQuote, Volume, WallTime};
 use crate::market::providers::{Failure, Refusal};
 
 /// Length of a bar.
@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     pub calendar: Calendar,
     /// Decimals of its price.
     pub decimals: u8,
+    /// In what its price is.
+    pub currency: Currency,
     /// Whether the volume of its bars is that of the instrument.
     pub has_volume: bool,
     /// From when on bars were asked for.
@@ -138,7 +140,8 @@ mod tests {
 
     fn wanted(calendar: Calendar) -> Wanted<'static> {
         let now = WallTime(at("2026-11-25T16:00:30Z").0);
-        Wanted { name: "X", instrument: InstrumentId(2), calendar, decimals: 2, has_volume: true, from: at("2026-11-20"), now }
+        let (currency, from) = (Currency::USD, at("2026-11-20"));
+        Wanted { name: "X", instrument: InstrumentId(2), calendar, decimals: 2, currency, has_volume: true, from, now }
     }
 
     fn row(time: &str, price: i64) -> Row {

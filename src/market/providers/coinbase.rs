@@ -24,6 +24,11 @@ pub(super) fn subscription(names: &[&str]) -> String {
     serde_json::json!({"type": "subscribe", "product_ids": names, "channels": ["ticker", "heartbeat"]}).to_string()
 }
 
+/// What lets go of one product.
+pub(super) fn unsubscription(name: &str) -> String {
+    serde_json::json!({"type": "unsubscribe", "product_ids": [name], "channels": ["ticker", "heartbeat"]}).to_string()
+}
+
 /// Time, low, high, open, close, volume.
 type Candle = (i64, Number, Number, Number, Number, Number);
 

@@ -29,6 +29,12 @@ pub(super) fn subscription(name: &str, number: usize) -> String {
     serde_json::json!({"method": "subscribe", "params": params, "req_id": number}).to_string()
 }
 
+/// What lets go of them.
+pub(super) fn unsubscription(name: &str) -> String {
+    let params = serde_json::json!({"channel": "ticker", "symbol": [name]});
+    serde_json::json!({"method": "unsubscribe", "params": params}).to_string()
+}
+
 #[derive(Deserialize)]
 struct Document<'a> {
     error: Vec<String>,

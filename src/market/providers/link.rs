@@ -15,7 +15,7 @@ use crate::domain::{Duration, InstrumentId, VenueQuote, WallTime};
 use crate::market::ToldBars;
 use crate::market::providers::desk::{Desk, Input, Line, Output};
 use crate::market::providers::sockets::{Arrived, Sockets, ToSocket};
-use crate::market::providers::view::{FeedView, Served};
+use crate::market::providers::view::{FeedView, SearchView, Served};
 use crate::market::providers::{ProviderId, ProviderNews, ProviderTable};
 
 /// How often time passes for the desk.
@@ -70,10 +70,18 @@ struct Outbox {
 
 type Wake = Box<dyn Fn() + Send + Sync>;
 
+/// What the engine wants of the desk: the latest of each counts.
+#[derive(Default)]
+struct Wishes {
+    lines: Option<Vec<Line>>,
+    search: Option<String>,
+}
+
 /// What the thread and the engine share.
 #[derive(Default)]
 struct Shared {
     outbox: Mutex<Outbox>,
+    wishes: Mutex<Wishes>,
     wake: OnceLock<Wake>,
 }
 
@@ -94,6 +102,10 @@ impl Shared {
     /// A thread that panicked holding it has left it whole: everything in it is replaced at once or counted.
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,6 +134,7 @@ impl ProvidersLink {
             attempts: BTreeMap::new(),
             out: Vec::new(),
             shown: WallTime(0),
+            searched: None,
         };
         let thread = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
             executor.block_on(driver.run(arrived, stopped));
@@ -142,6 +155,16 @@ impl ProvidersLink {
         news.extend(outbox.bars.drain(..).map(ProviderNews::Bars));
         news.extend(std::mem::take(&mut outbox.prices).into_values().map(ProviderNews::Price));
         served.extend(outbox.served.drain(..));
+    }
+
+    /// Follows exactly these from now on; taken at the next tick.
+    pub fn watch(&self, lines: Vec<Line>) {
+        self.shared.wishes().lines = Some(lines);
+    }
+
+    /// Asks which instruments these words name; the view has the answer. No words end it.
+    pub fn search(&self, words: String) {
+        self.shared.wishes().search = Some(words);
     }
 
     /// How the providers stand.
@@ -173,6 +196,7 @@ struct Driver {
     attempts: BTreeMap<ProviderId, u64>,
     out: Vec<Output>,
     shown: WallTime,
+    searched: Option<Arc<SearchView>>,
 }
 
 impl Driver {
@@ -184,12 +208,23 @@ impl Driver {
                 biased;
                 _ = &mut stopped => return,
                 _ = ticks.tick() => {
+                    self.take_wishes();
                     if self.shared.outbox().bars.len() < BARS {
                         self.step(Input::Tick);
                     }
                 }
                 Some(arrived) = arrived.recv() => self.hear(arrived),
             }
+        }
+    }
+
+    fn take_wishes(&mut self) {
+        let Wishes { lines, search } = std::mem::take(&mut *self.shared.wishes());
+        if let Some(lines) = lines {
+            self.step(Input::Watch(lines));
+        }
+        if let Some(words) = search {
+            self.step(Input::Search(words));
         }
     }
 
@@ -228,11 +263,13 @@ impl Driver {
                 }
             }
         }
-        if now.since(self.shown).0 >= VIEW_EVERY.0 {
-            self.shown = now;
+        let search = self.desk.search_view();
+        let has_found = self.searched != search;
+        if has_found || now.since(self.shown).0 >= VIEW_EVERY.0 {
+            (self.shown, self.searched) = (now, search);
             self.shared.outbox().view = self.desk.view(now);
         }
-        if let Some(wake) = self.shared.wake.get().filter(|_| has_news) {
+        if let Some(wake) = self.shared.wake.get().filter(|_| has_news || has_found) {
             wake();
         }
     }

@@ -1,7 +1,7 @@
 //! Which providers there are, in which order they are asked, and what each calls an instrument: `config/providers.toml`, and a person's
 //! own file of the same name laid over it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::tz::TimeZone;
@@ -55,6 +55,17 @@ impl ProviderId {
             Self::Kraken => "ohlc",
             Self::Coinbase => "candles",
             Self::Yahoo => "chart",
+        }
+    }
+}
+
+impl ProviderId {
+    /// Everything it is asked for, as budgets name it.
+    pub const fn endpoints(self) -> &'static [&'static str] {
+        match self {
+            Self::Kraken => &["ohlc"],
+            Self::Coinbase => &["candles"],
+            Self::Yahoo => &["chart", "search"],
         }
     }
 }
@@ -116,7 +127,7 @@ pub struct Provider {
 }
 
 /// What a provider calls an instrument: one name, or one for each capability.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Alias {
     /// The same for both.
@@ -158,6 +169,12 @@ pub struct ProviderTable {
     pub order: BTreeMap<Capability, Vec<ProviderId>>,
     /// What each calls an instrument, by the instrument's symbol.
     pub aliases: BTreeMap<String, BTreeMap<ProviderId, Alias>>,
+    /// The same of all that are known, watched or not.
+    #[serde(skip)]
+    pub known: BTreeMap<String, BTreeMap<ProviderId, Alias>>,
+    /// Symbols of the instruments that the table itself says are watched.
+    #[serde(skip)]
+    pub listed: BTreeSet<String>,
 }
 
 /// Why the table is refused.
@@ -195,9 +212,11 @@ impl ProviderTable {
             blame(path, said.lines().next().unwrap_or_default().to_owned())
         })?;
         table.contradiction().map_or(Ok(()), |(path, what)| Err(blame(path, what)))?;
+        table.known = table.aliases.clone();
         if !table.watch.is_empty() {
             table.aliases.retain(|symbol, _| table.watch.contains(symbol));
         }
+        table.listed = table.aliases.keys().cloned().collect();
         Ok(table)
     }
 
@@ -246,8 +265,11 @@ impl ProviderTable {
             if all.clone().any(is_zero) || all.clone().any(|limits| limits.per_minute.is_some_and(|most| most > 600)) {
                 return Some((path("limits"), "each must be 1 or more, and at most 600 a minute".to_owned()));
             }
-            if let Some(stranger) = provider.endpoints.keys().find(|name| *name != id.endpoint()) {
-                return Some((path("endpoints"), format!("«{stranger}» is not asked here; there is {}", id.endpoint())));
+            if let Some(stranger) = provider.endpoints.keys().find(|name| !id.endpoints().contains(&name.as_str())) {
+                return Some((
+                    path("endpoints"),
+                    format!("«{stranger}» is not asked here; there is {}", id.endpoints().join(", ")),
+                ));
             }
             if provider.settle_seconds > 30 {
                 return Some((path("settle_seconds"), "it must be at most 30".to_owned()));
@@ -329,7 +351,7 @@ mod tests {
             ("[provider.yahoo.limits]\nper_day = 0\n", &["limits", "1 or more"]),
             ("[provider.yahoo.limits]\nper_day = \"many\"\n", &["provider.yahoo.limits.per_day"]),
             ("[provider.yahoo.limits]\nper_hour = 1\n", &["per_hour"]),
-            ("[provider.yahoo.endpoints.search]\nper_day = 1\n", &["«search»", "chart"]),
+            ("[provider.yahoo.endpoints.quote]\nper_day = 1\n", &["«quote»", "chart, search"]),
             ("[provider.binance]\nhttp = \"https://example.org\"\n", &["binance"]),
             ("[order]\nbars = []\n", &["order.bars", "one or more"]),
             ("[order]\nbars = [\"yahoo\", \"yahoo\"]\n", &["order.bars", "each once"]),

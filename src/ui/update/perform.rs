@@ -11,7 +11,7 @@ use crate::ui::panes;
 use crate::ui::rows::{self, RowKey};
 use crate::ui::state::{Context, Overlay, Pane, Sort, UiState, View};
 use crate::ui::ticket::{Form, Purpose};
-use crate::ui::update::{Effect, Scene, ask, kill, open_preview, toast};
+use crate::ui::update::{Effect, Scene, ask, kill, open_preview, toast, watching};
 
 /// Performs an action of the registry.
 pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene<'_>, effects: &mut Vec<Effect>) {
@@ -63,6 +63,7 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Filter => state.overlays.push(Overlay::Filter { input: state.filter.clone().into() }),
         ActionId::Timeframe => state.timeframe = state.timeframe.next(own_frame(state, scene)),
         ActionId::Freeze => state.frozen = if state.frozen.is_some() { None } else { Some(Arc::clone(scene.frame)) },
+        ActionId::Watch => watching::open(state, "", scene, effects),
         ActionId::Acknowledge => acknowledge(state, scene, effects),
         ActionId::AcknowledgeAll => drop(ask(state, Command::AcknowledgeAll, effects)),
         ActionId::Palette => state.overlays.push(Overlay::Palette { input: tui_input::Input::default(), selected: 0 }),

@@ -181,6 +181,7 @@ impl Desk {
             instrument: line.instrument,
             calendar: line.calendar,
             decimals: line.decimals,
+            currency: line.currency,
             has_volume,
             from: flight.from,
             now,
