@@ -10,6 +10,7 @@ mod live;
 mod path;
 mod player;
 pub mod providers;
+mod silence;
 mod tape;
 mod told;
 

@@ -31,7 +31,7 @@ mod supervise;
 mod trouble;
 
 pub use crate::broker::{AccountMoney, LinkView, SocketView};
-pub use crate::market::providers::{Capability, FeedView, ProviderId, ProviderView, ServedView, Stands, StreamView};
+pub use crate::market::providers::{Capability, FeedView, KeyName, ProviderId, ProviderView, ServedView, Stands, StreamView};
 pub use allocation::{Advised, Allocated, AllocationDesk, AllocationTerms, Allocator, Expected, allocation_desk};
 pub use clock::wall_now;
 pub use config::{Config, FeedKind, Named, Palette, ScreenSettings, XapiSettings, load as load_config, nearest, settings_of};
@@ -50,7 +50,7 @@ pub use recovery::{Feed, HeardFrom, Opened, RunTerms, broker_of, open_ledger, op
 pub use replay::{Market, ReplayReport, replay};
 pub use scores::{Scored, ScoresDesk, scores_desk};
 pub use scripts::load_scripts;
-pub use secrets::{PASSWORD_VARIABLE, Place, find_password, forget_password, keep_password};
+pub use secrets::{Credential, PASSWORD_VARIABLE, Place};
 pub use session::{Answer, Frame, JournalHealth, Playback, Request, Session, TapeControl, Wiring};
 pub use source::{HISTORY, Providers, Source, live_series, provider_series};
 pub use supervise::{TaskDeath, complain, install_panic_hook, on_death, spawn_named};

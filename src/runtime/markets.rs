@@ -6,11 +6,11 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::domain::{InstrumentId, InstrumentTable, MarketTime};
-use crate::market::providers::{Ended, Line, ProviderTable, ProvidersLink, Surroundings, TableError};
+use crate::market::providers::{Ended, KeyName, Line, ProviderTable, ProvidersLink, Surroundings, TableError};
 use crate::runtime::config::{line_at, nearest};
 use crate::runtime::recovery::Opened;
 use crate::runtime::source::Source;
-use crate::runtime::{Home, Trouble, wall_now, write_atomically};
+use crate::runtime::{Credential, Home, Trouble, wall_now, write_atomically};
 
 /// The table of the program.
 const DEFAULTS: &str = include_str!("../../config/providers.toml");
@@ -64,11 +64,12 @@ fn watched<'a>(table: &'a ProviderTable, instruments: &'a InstrumentTable) -> im
 /// Opens the way to the providers for an opened run, from where its bars end.
 pub fn connect_providers(
     opened: &mut Opened,
-    table: ProviderTable,
+    mut table: ProviderTable,
     instruments: &InstrumentTable,
     home: &Home,
 ) -> Result<(), Trouble> {
     let Source::Providers(providers) = &mut opened.source else { return Ok(()) };
+    find_keys(&mut table, home)?;
     let lines =
         providers.feed.closed_until().filter_map(|(id, known_until)| line(id, known_until, &table, instruments)).collect();
     let file = home.requests_file();
@@ -90,6 +91,23 @@ pub fn connect_providers(
         )
     })?;
     providers.hear_from(link);
+    Ok(())
+}
+
+/// Finds the keys of all providers of a table that want one.
+fn find_keys(table: &mut ProviderTable, home: &Home) -> Result<(), Trouble> {
+    let mut names: Vec<KeyName> = table.provider.keys().filter_map(|id| id.key()).collect();
+    names.dedup();
+    for name in names {
+        let Some((key, place)) = Credential::key(name).find(&home.env_file())? else { continue };
+        if let Some(why) = KeyName::refuses(key.reveal()) {
+            let what = format!("The key of {} in {} is none: {why}", name.owner(), place.words());
+            let todo = format!("Mend {}, or run `pmax keys set {}`", name.variable(), name.word());
+            return Err(Trouble::new(what, "Nobody was asked and nothing was started", todo));
+        }
+        tracing::info!(target: "pmax::feed", "key of {} from {}", name.owner(), place.words());
+        table.keys.take(name, key);
+    }
     Ok(())
 }
 

@@ -146,7 +146,8 @@ pub fn provider_series(table: &ProviderTable, instruments: &InstrumentTable) -> 
             has_volume: matches!(known.kind, AssetClass::Stock | AssetClass::Crypto),
             is_adjusted: false,
         },
-        source: names.keys().map(|id| id.name()).collect::<Vec<_>>().join(", "),
+        // A key that comes or goes makes no other run of it.
+        source: names.keys().filter(|id| id.key().is_none()).map(|id| id.name()).collect::<Vec<_>>().join(", "),
         last_print: None,
     });
     series.collect()

@@ -5,8 +5,10 @@
 
 use jiff::civil::{Time, Weekday};
 
-use crate::domain::{Bar, Calendar, Duration, InstrumentId, MarketTime, Price, VenueQuote, Volume, WallTime, new_york};
-use crate::market::providers::{Failure, Refusal};
+use crate::domain::{
+    AssetClass, Bar, Calendar, Duration, InstrumentId, MarketTime, Price, VenueQuote, Volume, WallTime, new_york,
+};
+use crate::market::providers::{Failure, Plan, Refusal};
 
 /// Length of a bar.
 pub(super) const MINUTE: i64 = 60_000_000_000;
@@ -24,15 +26,19 @@ pub struct Wanted<'a> {
     pub name: &'a str,
     /// Which instrument.
     pub instrument: InstrumentId,
+    /// What it is.
+    pub kind: AssetClass,
     /// When it trades.
     pub calendar: Calendar,
     /// Decimals of its price.
     pub decimals: u8,
     /// Whether the volume of its bars is that of the instrument.
     pub has_volume: bool,
+    /// What the key may be asked for.
+    pub plan: Plan,
     /// From when on bars were asked for.
     pub from: MarketTime,
-    /// When the answer came.
+    /// When it is asked, or the answer came.
     pub now: WallTime,
 }
 
@@ -145,7 +151,17 @@ mod tests {
 
     fn wanted(calendar: Calendar) -> Wanted<'static> {
         let now = WallTime(at("2026-11-25T16:00:30Z").0);
-        Wanted { name: "X", instrument: InstrumentId(2), calendar, decimals: 2, has_volume: true, from: at("2026-11-20"), now }
+        Wanted {
+            name: "X",
+            instrument: InstrumentId(2),
+            kind: AssetClass::Stock,
+            calendar,
+            decimals: 2,
+            has_volume: true,
+            plan: Plan::Free,
+            from: at("2026-11-20"),
+            now,
+        }
     }
 
     fn row(time: &str, price: i64) -> Row {
