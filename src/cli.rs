@@ -9,6 +9,7 @@ mod drill;
 mod examples;
 mod import;
 mod journal;
+mod keys;
 mod open;
 mod parity;
 mod record;
@@ -68,6 +69,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Validate(options)) => validate::run(&args, options),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),
+        Some(Verb::Keys { verb }) => keys::run(&args, verb),
         Some(Verb::Broker { verb }) => broker::run(&args, verb),
         Some(Verb::Watch { verb }) => watch::run(&args, verb),
         Some(Verb::Drill { orders_per_second }) => drill::run(&args, *orders_per_second),

@@ -12,6 +12,7 @@ pub mod own;
 mod path;
 mod player;
 pub mod providers;
+mod silence;
 mod tape;
 mod told;
 mod writer;

@@ -35,7 +35,8 @@ mod watchlist;
 
 pub use crate::broker::{AccountMoney, LinkView, SocketView};
 pub use crate::market::providers::{
-    Alias, Capability, FeedView, Hit, Listing, ProviderId, ProviderView, SearchStands, SearchView, ServedView, Stands, StreamView,
+    Alias, Capability, FeedView, Hit, KeyName, Listing, ProviderId, ProviderView, SearchStands, SearchView, ServedView, Stands,
+    StreamView,
 };
 pub use allocation::{Advised, Allocated, AllocationDesk, AllocationTerms, Allocator, Expected, allocation_desk};
 pub use clock::wall_now;
@@ -57,7 +58,7 @@ pub use recovery::{Feed, HeardFrom, Opened, RunTerms, broker_of, open_ledger, op
 pub use replay::{Market, ReplayReport, replay};
 pub use scores::{Scored, ScoresDesk, scores_desk};
 pub use scripts::load_scripts;
-pub use secrets::{PASSWORD_VARIABLE, Place, find_password, forget_password, keep_password};
+pub use secrets::{Credential, PASSWORD_VARIABLE, Place};
 pub use session::{Answer, Frame, JournalHealth, Playback, Request, Session, TapeControl, WatchRequest, Wiring};
 pub use source::{HISTORY, Providers, Source, listed_series, live_series, provider_series};
 pub use supervise::{TaskDeath, complain, install_panic_hook, on_death, spawn_named};

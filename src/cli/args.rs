@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use crate::backtest::EVERY;
 use crate::backtest::walk::Length;
 use crate::cli::examples;
+use crate::cli::keys::KeysVerb;
 use crate::cli::rehearsal::Rehearsal;
 use crate::domain::{BrokerKind, TimeFrame};
 use crate::portfolio::WINDOW;
@@ -176,6 +177,13 @@ pub enum Verb {
         /// What to do
         #[command(subcommand)]
         verb: BrokerVerb,
+    },
+    /// Keys of providers of live prices and series, which are never printed
+    #[command(after_help = examples::KEYS)]
+    Keys {
+        /// What to do
+        #[command(subcommand)]
+        verb: KeysVerb,
     },
     /// Run a broker to practise with
     #[command(after_help = examples::SIM)]

@@ -130,6 +130,11 @@ pub const BROKER: &str = "Examples:
   pmax broker presets                             what to write under [xapi]
   pmax broker login --account 20001               asks for the password and keeps it";
 
+pub const KEYS: &str = "Examples:
+  pmax keys set alphavantage                      asks for the key and keeps it
+  pmax keys forget alphavantage                   forgets it
+  pmax keys list                                  which keys there are and where, not what they are";
+
 pub const PRESETS: &str = "Examples:
   pmax broker presets                             hosts, and what to write under [xapi] for each";
 

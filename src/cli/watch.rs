@@ -274,7 +274,7 @@ fn described(
         let strange = CleanText::from_outside(strange);
         return Err(refuse(format!("«{strange}» is no name at a provider: it has 1 to 32 visible characters of ASCII")));
     }
-    draft.names = names.iter().map(|(provider, name)| (*provider, Alias::Both(name.clone()))).collect();
+    draft.names = names.iter().map(|(provider, name)| (*provider, Alias::Same(name.clone()))).collect();
     Ok(draft)
 }
 

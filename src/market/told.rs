@@ -10,13 +10,10 @@ use crate::domain::{
 };
 use crate::market::Silences;
 use crate::market::providers::ProviderNews;
+use crate::market::silence::Silence;
 
 /// History is waited for at most so long before prices are said.
 const COLLECT_AT_MOST: Duration = Duration::seconds(45);
-/// An instrument is silent after so many of its usual pauses, within these bounds.
-const PAUSES: i64 = 5;
-const SILENT_AT_LEAST: Duration = Duration::seconds(3);
-const SILENT_AT_MOST: Duration = Duration::seconds(90);
 /// Prices that may wait to be taken; what is more is dropped and counted. Bars are never dropped: whoever asks for them sees how many wait.
 const READY: usize = 8_192;
 
@@ -42,7 +39,7 @@ struct Line {
     opened: Option<MarketTime>,
     quoted: WallTime,
     heard: Option<WallTime>,
-    usual_pause: Duration,
+    silence: Silence,
     is_silent: bool,
     has_history: bool,
     /// Until when one that joined while others were told is waited for: its prices are said upon its history.
@@ -58,7 +55,7 @@ impl Line {
             opened: None,
             quoted: WallTime(i64::MIN),
             heard: None,
-            usual_pause: Duration::seconds(1),
+            silence: Silence::new(),
             is_silent: false,
             has_history: false,
             waits_until: None,
@@ -150,8 +147,7 @@ impl ToldFeed {
             }
             line.waits_until = None;
             early.extend(line.early.take());
-            let allowed = (line.usual_pause.0.saturating_mul(PAUSES)).clamp(SILENT_AT_LEAST.0, SILENT_AT_MOST.0);
-            let is_silent = line.heard.is_none_or(|heard| now.since(heard).0 > allowed);
+            let is_silent = line.silence.is_silent(line.heard, now);
             if is_silent != line.is_silent {
                 line.is_silent = is_silent;
                 if is_silent { changes.silent.push(*id) } else { changes.heard.push(*id) }
@@ -176,8 +172,7 @@ impl ToldFeed {
         if quote.at < line.quoted {
             return;
         }
-        let pause = line.heard.map_or(Duration::seconds(1), |heard| now.since(heard));
-        line.usual_pause = Duration((line.usual_pause.0 * 9 + pause.0.clamp(0, SILENT_AT_MOST.0)) / 10);
+        line.silence = line.silence.after(line.heard.map_or(Duration::seconds(1), |heard| now.since(heard)));
         (line.quoted, line.heard) = (quote.at, Some(now));
         if self.collected.is_some() || line.waits_until.is_some() {
             line.early = Some((quote, now));

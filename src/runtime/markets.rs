@@ -8,11 +8,13 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{Actor, Instrument, InstrumentId, InstrumentTable, MarketTime, SeriesInfo, Watched};
 use crate::engine::{Engine, RunInput, Setup};
-use crate::market::providers::{Alias, Choice, Ended, Line, ProviderId, ProviderTable, ProvidersLink, Surroundings, TableError};
+use crate::market::providers::{
+    Alias, Choice, Ended, KeyName, Line, ProviderId, ProviderTable, ProvidersLink, Surroundings, TableError,
+};
 use crate::runtime::config::{line_at, nearest};
 use crate::runtime::recovery::{Feed, HeardFrom, Opened};
 use crate::runtime::source::Source;
-use crate::runtime::{Home, Trouble, wall_now, write_atomically};
+use crate::runtime::{Credential, Home, Trouble, wall_now, write_atomically};
 use crate::store::RunRow;
 
 /// The table of the program.
@@ -109,7 +111,7 @@ pub(super) fn instruments_changed(feed: &Feed<'_>, engine: &Engine, setup: &Setu
 /// Opens the way to the providers for an opened run, from where its bars end.
 pub fn connect_providers(
     opened: &mut Opened,
-    table: ProviderTable,
+    mut table: ProviderTable,
     instruments: &InstrumentTable,
     home: &Home,
 ) -> Result<(), Trouble> {
@@ -137,7 +139,8 @@ pub(super) fn link_to_record(
     open_link(table, lines, home)
 }
 
-fn open_link(table: ProviderTable, lines: Vec<Line>, home: &Home) -> Result<ProvidersLink, Trouble> {
+fn open_link(mut table: ProviderTable, lines: Vec<Line>, home: &Home) -> Result<ProvidersLink, Trouble> {
+    find_keys(&mut table, home)?;
     let file = home.requests_file();
     let kept = match fs::read_to_string(&file) {
         Ok(text) => Some(text),
@@ -163,6 +166,23 @@ pub(super) fn line_of(known: &Instrument, names: &BTreeMap<ProviderId, Alias>, k
     let Instrument { id: instrument, kind, calendar, currency, decimals, .. } = *known;
     let names = names.clone();
     (!names.is_empty()).then_some(Line { instrument, kind, calendar, decimals, currency, names, known_until })
+}
+
+/// Finds the keys of all providers of a table that want one.
+fn find_keys(table: &mut ProviderTable, home: &Home) -> Result<(), Trouble> {
+    let mut names: Vec<KeyName> = table.provider.keys().filter_map(|id| id.key()).collect();
+    names.dedup();
+    for name in names {
+        let Some((key, place)) = Credential::key(name).find(&home.env_file())? else { continue };
+        if let Some(why) = KeyName::refuses(key.reveal()) {
+            let what = format!("The key of {} in {} is none: {why}", name.owner(), place.words());
+            let todo = format!("Mend {}, or run `pmax keys set {}`", name.variable(), name.word());
+            return Err(Trouble::new(what, "Nobody was asked and nothing was started", todo));
+        }
+        tracing::info!(target: "pmax::feed", "key of {} from {}", name.owner(), place.words());
+        table.keys.take(name, key);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -195,7 +195,8 @@ fn series_of(table: &ProviderTable, instruments: &InstrumentTable, is_wanted: im
     let series = named.map(|(known, names)| SeriesInfo {
         instrument: known.id,
         capabilities: told_capabilities(known.kind),
-        source: names.keys().map(|id| id.name()).collect::<Vec<_>>().join(", "),
+        // A key that comes or goes makes no other run of it.
+        source: names.keys().filter(|id| id.key().is_none()).map(|id| id.name()).collect::<Vec<_>>().join(", "),
         last_print: None,
     });
     series.collect()

@@ -30,7 +30,7 @@ pub fn search<'a>(form: &WatchForm, feed: Option<&'a FeedView>) -> Option<&'a Se
 pub fn rows<'a>(form: &WatchForm, known: &'a Known, feed: Option<&'a FeedView>) -> Vec<Row<'a>> {
     let wanted = words(form).to_lowercase();
     let is_meant = |one: &&Instrument| {
-        let is_called = |alias: &Alias| alias.of(Capability::Quotes).to_lowercase().contains(&wanted);
+        let is_called = |alias: &Alias| alias.shown().to_lowercase().contains(&wanted);
         let is_named = known.table.known.get(&one.symbol).is_some_and(|names| names.values().any(is_called));
         is_named || [&one.symbol, &one.name].into_iter().any(|text| text.to_lowercase().contains(&wanted))
     };

@@ -33,7 +33,7 @@ fn table(kraken: Option<(u16, u16)>, coinbase: Option<(u16, u16)>, yahoo: Option
         order.push(format!("\"{name}\""));
     }
     if let Some(port) = yahoo {
-        own.push_str(&format!("[provider.yahoo]\nhttp = \"http://127.0.0.1:{port}\"\n"));
+        own.push_str(&format!("[provider.yahoo]\nhttp = \"http://127.0.0.1:{port}\"\nstream = \"\"\n"));
         order.push("\"yahoo\"".to_owned());
     }
     let order = order.join(", ");

@@ -59,9 +59,7 @@ impl ProviderTable {
     pub fn named(&self, provider: ProviderId, name: &str) -> Option<&str> {
         let is_called = |names: &Names| {
             let alias = names.get(&provider);
-            alias.is_some_and(|alias| {
-                [Capability::Quotes, Capability::Bars].into_iter().any(|of| alias.of(of).eq_ignore_ascii_case(name))
-            })
+            alias.is_some_and(|alias| Capability::ALL.into_iter().filter_map(|of| alias.of(of)).any(|is| is.eq_ignore_ascii_case(name)))
         };
         self.known.iter().find(|(_, names)| is_called(names)).map(|(symbol, _)| symbol.as_str())
     }
@@ -70,8 +68,7 @@ impl ProviderTable {
         let mut whose: BTreeMap<(ProviderId, Capability, String), &String> = BTreeMap::new();
         for (symbol, names) in &self.known {
             for (provider, alias) in names {
-                for of in [Capability::Quotes, Capability::Bars] {
-                    let name = alias.of(of).to_owned();
+                for (of, name) in Capability::ALL.into_iter().filter_map(|of| Some((of, alias.of(of)?.to_owned()))) {
                     if let Some(first) = whose.insert((*provider, of, name.to_uppercase()), symbol) {
                         return Err(NameTaken { provider: *provider, name, first: first.clone(), second: symbol.clone() });
                     }
@@ -91,7 +88,7 @@ mod tests {
     const SHIPPED: &str = include_str!("../../../config/providers.toml");
 
     fn called(name: &str) -> Names {
-        [(ProviderId::Yahoo, Alias::Both(name.to_owned()))].into()
+        [(ProviderId::Yahoo, Alias::Same(name.to_owned()))].into()
     }
 
     fn symbols(table: &ProviderTable) -> Vec<&str> {
@@ -137,7 +134,7 @@ mod tests {
                 Ok(()) => {
                     prop_assert!(!is_twice);
                     for (symbol, names) in &own {
-                        let name = names[&ProviderId::Yahoo].of(Capability::Bars);
+                        let name = names[&ProviderId::Yahoo].of(Capability::Bars).unwrap();
                         prop_assert_eq!(table.named(ProviderId::Yahoo, name), Some(symbol.as_str()));
                         prop_assert_eq!(table.aliases.contains_key(symbol), !without.contains(symbol));
                     }

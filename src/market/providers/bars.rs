@@ -3,8 +3,10 @@
 //! A minute counts as over only where the answer itself shows it: by a later row, or by the provider's own time. This computer's clock
 //! proves nothing about it. A minute without a trade has no row anywhere, and none is made.
 
-use crate::domain::{Bar, Calendar, Currency, Duration, InstrumentId, MarketSession, MarketTime, Price, VenueQuote, Volume, WallTime};
-use crate::market::providers::{Failure, Refusal};
+use crate::domain::{
+    AssetClass, Bar, Calendar, Currency, Duration, InstrumentId, MarketSession, MarketTime, Price, VenueQuote, Volume, WallTime,
+};
+use crate::market::providers::{Failure, Plan, Refusal};
 
 /// Length of a bar.
 pub(super) const MINUTE: i64 = 60_000_000_000;
@@ -22,6 +24,8 @@ pub struct Wanted<'a> {
     pub name: &'a str,
     /// Which instrument.
     pub instrument: InstrumentId,
+    /// What it is.
+    pub kind: AssetClass,
     /// When it trades.
     pub calendar: Calendar,
     /// Decimals of its price.
@@ -30,9 +34,11 @@ pub struct Wanted<'a> {
     pub currency: Currency,
     /// Whether the volume of its bars is that of the instrument.
     pub has_volume: bool,
+    /// What the key may be asked for.
+    pub plan: Plan,
     /// From when on bars were asked for.
     pub from: MarketTime,
-    /// When the answer came.
+    /// When it is asked, or the answer came.
     pub now: WallTime,
 }
 
@@ -140,8 +146,18 @@ mod tests {
 
     fn wanted(calendar: Calendar) -> Wanted<'static> {
         let now = WallTime(at("2026-11-25T16:00:30Z").0);
-        let (currency, from) = (Currency::USD, at("2026-11-20"));
-        Wanted { name: "X", instrument: InstrumentId(2), calendar, decimals: 2, currency, has_volume: true, from, now }
+        Wanted {
+            name: "X",
+            instrument: InstrumentId(2),
+            kind: AssetClass::Stock,
+            calendar,
+            decimals: 2,
+            currency: Currency::USD,
+            has_volume: true,
+            plan: Plan::Free,
+            from: at("2026-11-20"),
+            now,
+        }
     }
 
     fn row(time: &str, price: i64) -> Row {

@@ -38,6 +38,8 @@ pub struct ProviderView {
     pub id: ProviderId,
     /// Its stream, where it has one that is wanted.
     pub stream: Option<StreamView>,
+    /// Whether its key is at hand and what it may be asked for, where it wants one.
+    pub key: Option<String>,
     /// How it stands with bars, where it is in their order.
     pub bars: Option<Stands>,
     /// Requests of its day so far.

@@ -115,7 +115,7 @@ pub fn draft_of(hit: &Hit) -> Result<Draft, String> {
         notes.push("its sector was not told: sector limits count it as one of its own".to_owned());
     }
     InstrumentTable::new(vec![instrument.clone()]).map_err(|error| error.to_string())?;
-    Ok(Draft { instrument, names: [(ProviderId::Yahoo, Alias::Both(hit.symbol.clone()))].into(), notes })
+    Ok(Draft { instrument, names: [(ProviderId::Yahoo, Alias::Same(hit.symbol.clone()))].into(), notes })
 }
 
 /// The sector of what has none.
@@ -198,7 +198,7 @@ mod tests {
                 (instrument.symbol.as_str(), instrument.currency, instrument.calendar, instrument.decimals, instrument.tradable),
                 (symbol, currency, calendar, decimals, tradable)
             );
-            assert_eq!(names[&ProviderId::Yahoo], Alias::Both(row.symbol.clone()));
+            assert_eq!(names[&ProviderId::Yahoo], Alias::Same(row.symbol.clone()));
             assert_eq!(notes.iter().any(|note| note.contains("watch-only")), !tradable, "{notes:?}");
         }
         assert_eq!(draft_of(&hit("V", Listing::Share, "NYQ", "Financial Services")).unwrap().instrument.sector, "Financials");

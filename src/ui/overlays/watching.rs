@@ -138,7 +138,7 @@ fn groups_of(picture: &Picture<'_>, symbol: &str) -> String {
 
 fn names_of(known: &Known, symbol: &str) -> String {
     let names = known.table.known.get(symbol).into_iter().flatten();
-    names.map(|(provider, alias)| format!("{provider} {}", alias.of(Capability::Quotes))).collect::<Vec<_>>().join(", ")
+    names.map(|(provider, alias)| format!("{provider} {}", alias.shown())).collect::<Vec<_>>().join(", ")
 }
 
 const fn kind_word(kind: AssetClass) -> &'static str {
@@ -163,7 +163,7 @@ const fn hours(calendar: Calendar) -> &'static str {
 fn confirm(picture: &Picture<'_>, draft: &Draft, inner: Rect, buffer: &mut Buffer) {
     let one = &draft.instrument;
     let names: Vec<String> =
-        draft.names.iter().map(|(provider, alias)| format!("{provider} {}", alias.of(Capability::Quotes))).collect();
+        draft.names.iter().map(|(provider, alias)| format!("{provider} {}", alias.shown())).collect();
     let facts = [
         ("symbol here", one.symbol.clone()),
         ("name", one.name.clone()),

@@ -51,6 +51,11 @@ fn providers(picture: &Picture<'_>, feed: &FeedView, area: Rect, buffer: &mut Bu
 
 /// Mark and role of a provider; the words tell it too.
 fn standing(provider: &ProviderView, now: WallTime) -> (&'static str, Role) {
+    // No key, or one that holds nothing of this: nobody's trouble.
+    let is_unasked = provider.bars.is_none_or(|stands| stands == Stands::Removed) && provider.last.is_none();
+    if provider.key.is_some() && is_unasked {
+        return ("○", Role::Muted);
+    }
     let is_open = provider.stream.is_none_or(|stream| stream.open_since.is_some());
     let rests = matches!(provider.bars, Some(Stands::Resting { .. } | Stands::Removed));
     match (is_open, rests || provider.paused_until.is_some_and(|until| until > now)) {
@@ -66,11 +71,17 @@ fn facts(column: &mut Column<'_, '_>, provider: &ProviderView, buffer: &mut Buff
         let (words, role) = stream_words(stream, now);
         column.fact(buffer, "stream", &words, role);
     }
+    if let Some(key) = &provider.key {
+        column.fact(buffer, "key", key, Role::Muted);
+    }
     if let Some(stands) = provider.bars {
         let (words, role) = match stands {
             Stands::Good => ("may serve".to_owned(), Role::Text),
             Stands::Resting { until } => (format!("rests, asked again in {}", format::age(until.since(now))), Role::Warn),
             Stands::Probing { good } => (format!("being tried again, {good} of 2 good"), Role::Warn),
+            Stands::Removed if provider.key.is_some() && provider.last.is_none() => {
+                ("not asked for bars".to_owned(), Role::Muted)
+            }
             Stands::Removed => ("not asked again".to_owned(), Role::Danger),
         };
         column.fact(buffer, "requests", &words, role);

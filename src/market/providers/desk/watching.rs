@@ -7,7 +7,7 @@ use crate::market::providers::desk::bars::BarsTrack;
 use crate::market::providers::desk::quotes::QuotesTrack;
 use crate::market::providers::desk::{Desk, Line, Output, Track};
 use crate::market::providers::streams::Stream;
-use crate::market::providers::{Capability, ProviderId};
+use crate::market::providers::{Capability, ProviderId, ProviderTable};
 
 impl Desk {
     /// Follows exactly these from now on. What was followed goes on as it was; what is new is asked for at once.
@@ -20,7 +20,7 @@ impl Desk {
                 None => drop(self.tracks.insert(line.instrument, Track::new(line, now))),
             }
         }
-        for id in self.table.order(Capability::Quotes).to_vec().into_iter().filter(|id| id.streams()) {
+        for id in self.order(Capability::Quotes).to_vec().into_iter().filter(|id| can_stream(&self.table, *id)) {
             let wanted = self.wanted_of(id);
             match self.streams.get_mut(&id) {
                 Some(stream) => stream.want(wanted, now, out),
@@ -33,9 +33,15 @@ impl Desk {
     /// What a stream is to tell: names and instruments.
     fn wanted_of(&self, id: ProviderId) -> BTreeMap<String, InstrumentId> {
         let lines = self.tracks.values().map(|track| &track.line);
-        let name = |line: &Line| Some((line.names.get(&id)?.of(Capability::Quotes).to_owned(), line.instrument));
+        let name = |line: &Line| Some((line.name(id, Capability::Quotes)?.to_owned(), line.instrument));
         lines.filter_map(name).collect()
     }
+}
+
+/// Whether prices of a provider come by themselves.
+pub(super) fn can_stream(table: &ProviderTable, id: ProviderId) -> bool {
+    let has_address = table.provider.get(&id).is_some_and(|provider| !provider.stream.is_empty());
+    has_address && id.client().stream.is_some()
 }
 
 impl Track {
