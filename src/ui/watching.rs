@@ -1,7 +1,7 @@
 //! The rows of the watchlist's window: what is watched, what is known, and what a search found.
 
 use crate::domain::Instrument;
-use crate::runtime::{Alias, Capability, FeedView, Hit, Known, ProviderId, SearchStands, SearchView};
+use crate::runtime::{Alias, FeedView, Hit, Known, ProviderId, SearchStands, SearchView};
 use crate::ui::state::WatchForm;
 
 /// One row.

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::domain::{AssetClass, Calendar, Instrument, counted};
 
-use crate::runtime::{Capability, Draft, Known, SearchStands};
+use crate::runtime::{Draft, Known, SearchStands};
 use crate::ui::draw::Picture;
 use crate::ui::format;
 use crate::ui::overlays::window;
