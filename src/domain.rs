@@ -7,6 +7,7 @@
 
 mod alert;
 mod decimal;
+mod economy;
 mod fixed;
 mod ids;
 mod instrument;
@@ -24,6 +25,7 @@ mod trading;
 
 pub use alert::{Alert, AlertTopic, Severity};
 pub use decimal::Decimal;
+pub use economy::{Edition, Every, Indicator, Observation, Reading, Unit};
 pub use fixed::{ArithmeticError, Currency, Money, ParseDecimalError, Price, Quantity, SCALE, Volume};
 pub use ids::{
     AccountId, AlertId, BrokerRef, DealId, InstrumentId, LedgerId, OrderId, PositionId, ProposalId, RunId, Sequence, SignalId,

@@ -31,6 +31,7 @@ mod supervise;
 mod trouble;
 
 pub use crate::broker::{AccountMoney, LinkView, SocketView};
+pub use crate::market::bulletins::{BulletinView, Headline, SeriesView, SourceView, Topic};
 pub use crate::market::providers::{Capability, FeedView, ProviderId, ProviderView, ServedView, Stands, StreamView};
 pub use allocation::{Advised, Allocated, AllocationDesk, AllocationTerms, Allocator, Expected, allocation_desk};
 pub use clock::wall_now;
@@ -42,7 +43,7 @@ pub use home::{Home, Lock};
 pub use instruments::instruments;
 pub use kill::{FiredBy, KillLatch};
 pub use logging::start as start_logging;
-pub use markets::{connect_providers, feed_name, load_providers};
+pub use markets::{connect_providers, feed_name, load_bulletins, load_providers};
 pub use pace::{Speed, play_paced};
 pub use parity::live_again;
 pub use practice::{Practice, contracts_of};

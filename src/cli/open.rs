@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::cli::args::Args;
 use crate::domain::{BrokerKind, Currency, InstrumentTable, MarketTime, Money, SeriesInfo};
 use crate::engine::{EngineSettings, Setup};
+use crate::market::bulletins::BulletinTable;
 use crate::market::providers::ProviderTable;
 use crate::market::{self, Tape};
 use crate::runtime::{self, Config, FeedKind, Home, Named, RunTerms, Speed, Trouble};
@@ -121,6 +122,11 @@ impl Base {
     /// The table of who is asked for live prices.
     pub fn providers(&self) -> Result<ProviderTable, Trouble> {
         runtime::load_providers(&self.providers, &self.instruments)
+    }
+
+    /// The table of economic series and news.
+    pub fn bulletins(&self) -> Result<BulletinTable, Trouble> {
+        runtime::load_bulletins(&self.providers.with_file_name("bulletins.toml"))
     }
 
     /// What an engine that hears these providers is made of.

@@ -147,12 +147,12 @@ fn start_on_providers(base: &Base, args: &Args) -> Result<Session, Trouble> {
             "Leave out --from and --speed, or play a tape with --feed tape",
         ));
     }
-    let (table, now) = (base.providers()?, wall_now());
+    let (table, bulletins, now) = (base.providers()?, base.bulletins()?, wall_now());
     let setup = base.provider_setup(&table);
     let name = runtime::feed_name(&table, &base.instruments);
     let feed = Feed::Live { from: HeardFrom::Providers, name, home: &base.home, now };
     let mut opened = open_run(open_ledger(&base.home)?, &feed, &setup, &base.terms(args)?)?;
-    runtime::connect_providers(&mut opened, table, &base.instruments, &base.home)?;
+    runtime::connect_providers(&mut opened, table, &base.instruments, &base.home, bulletins)?;
     let latch = KillLatch::new(base.home.kill_file());
     Session::start(opened, Wiring { analyst: None, broker: None, latch, speed: Speed::Times(1) })
 }

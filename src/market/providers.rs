@@ -23,13 +23,16 @@ mod table;
 mod view;
 mod yahoo;
 
+pub(in crate::market) use bars::encoded;
 pub use bars::{Chart, Wanted};
 pub use budget::{Budget, Limits};
 pub use desk::{Answer, Desk, FetchId, Input, Line, Output, Request};
-use health::Health;
+pub(in crate::market) use health::Health;
 pub use health::Stands;
-pub use link::{Ended, Keep, ProvidersLink, Surroundings};
+pub use link::{Bulletins, Ended, Keep, ProvidersLink, Surroundings};
+pub(in crate::market) use refusal::Means;
 pub use refusal::{Failure, Refusal};
+pub(in crate::market) use table::lay_over;
 pub use table::{Capability, ProviderId, ProviderTable, TableError};
 pub use view::{FeedView, ProviderView, Served, ServedView, StreamView};
 

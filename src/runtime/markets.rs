@@ -6,7 +6,10 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::domain::{InstrumentId, InstrumentTable, MarketTime};
-use crate::market::providers::{Ended, Line, ProviderTable, ProvidersLink, Surroundings, TableError};
+use crate::market::bulletins::{BulletinTable, Watched};
+use crate::market::providers::{
+    Bulletins, Capability, Ended, Line, ProviderId, ProviderTable, ProvidersLink, Surroundings, TableError,
+};
 use crate::runtime::config::{line_at, nearest};
 use crate::runtime::recovery::Opened;
 use crate::runtime::source::Source;
@@ -49,6 +52,36 @@ fn refuse(place: &str, what: &str) -> Trouble {
     )
 }
 
+/// The table of economic series and news of the program.
+const BULLETINS: &str = include_str!("../../config/bulletins.toml");
+
+/// Reads the table of economic series and news with a person's own file over it. A file that is not there changes nothing.
+pub fn load_bulletins(own: &Path) -> Result<BulletinTable, Trouble> {
+    let text = match fs::read_to_string(own) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(refuse(&own.display().to_string(), &format!("the file cannot be read: {error}"))),
+    };
+    BulletinTable::read(BULLETINS, text.as_deref()).map_err(|error| {
+        let file = match (error.own, &text) {
+            (Some(byte @ 1..), Some(text)) => format!("{}, line {}", own.display(), line_at(text, byte)),
+            (Some(_), _) => own.display().to_string(),
+            (None, _) => "config/bulletins.toml".to_owned(),
+        };
+        let todo = "Mend that value; config/bulletins.toml shows every value with what it means";
+        Trouble::new(format!("{file}: {error}"), "Nothing was started and nobody was asked", todo)
+    })
+}
+
+/// Whose news are wanted: every instrument that Yahoo has a name for.
+fn wanted_news(table: &ProviderTable, instruments: &InstrumentTable) -> Vec<Watched> {
+    let named = instruments.iter().filter_map(|known| {
+        let symbol = table.aliases.get(&known.symbol)?.get(&ProviderId::Yahoo)?.of(Capability::Quotes).to_owned();
+        Some(Watched { instrument: known.id, symbol })
+    });
+    named.collect()
+}
+
 /// What names a run that providers feed, in the journal: with other instruments it is another run.
 pub fn feed_name(table: &ProviderTable, instruments: &InstrumentTable) -> String {
     let watched: Vec<String> = watched(table, instruments).map(|id| id.0.to_string()).collect();
@@ -67,6 +100,7 @@ pub fn connect_providers(
     table: ProviderTable,
     instruments: &InstrumentTable,
     home: &Home,
+    bulletins: BulletinTable,
 ) -> Result<(), Trouble> {
     let Source::Providers(providers) = &mut opened.source else { return Ok(()) };
     let lines =
@@ -82,7 +116,14 @@ pub fn connect_providers(
     };
     let keep = Box::new(move |text: &str| write_atomically(&file, text));
     let surroundings = Surroundings { clock: wall_now, kept, keep, seed: wall_now().0.unsigned_abs() };
-    let link = ProvidersLink::start(table, lines, surroundings).map_err(|error: Ended| {
+    let file = home.bulletins_file();
+    // What cannot be read here is asked for anew.
+    let kept = fs::read_to_string(&file).ok();
+    let keep = Box::new(move |text: &str| write_atomically(&file, text));
+    let watched = wanted_news(&table, instruments);
+    let asks = bulletins.asks;
+    let bulletins = Bulletins { table: bulletins, watched, keyed: Vec::new(), kept, keep };
+    let link = ProvidersLink::start_with(table, lines, surroundings, asks.then_some(bulletins)).map_err(|error: Ended| {
         Trouble::new(
             format!("The feed cannot start: {error}"),
             "Nobody was asked and nothing was started",

@@ -211,6 +211,11 @@ impl Desk {
         }
     }
 
+    /// The counts that all requests go through.
+    pub(super) const fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
+    }
+
     fn keep(&self, out: &mut Vec<Output>) {
         if let Ok(text) = self.budget.to_text() {
             out.push(Output::Keep(text));
@@ -219,7 +224,8 @@ impl Desk {
 
     /// Everything the screen shows of it.
     pub fn view(&self, now: WallTime) -> FeedView {
-        let providers = self.table.provider.keys().map(|id| self.provider_view(*id, now)).collect();
+        let of_prices = self.table.provider.keys().filter(|id| id.tells_prices());
+        let providers = of_prices.map(|id| self.provider_view(*id, now)).collect();
         let served = |track: &Track| ServedView {
             instrument: track.line.instrument,
             quotes: track.quotes.serving.map(|serving| (serving.by, serving.since)),

@@ -86,10 +86,15 @@ impl Sockets {
 
     /// Sends a request; its answer arrives in any case.
     pub(super) fn fetch(&self, request: Request) {
+        self.fetch_within(request, ANSWER_WITHIN);
+    }
+
+    /// The same with a deadline of its own.
+    pub(super) fn fetch_within(&self, request: Request, deadline: StdDuration) {
         let url = format!("{}{}", self.http.get(&request.provider).map_or("", String::as_str), request.path);
         let (client, arrivals) = (self.client.clone(), self.arrivals.clone());
         tokio::spawn(async move {
-            let answer = answer(&client, &url).await;
+            let answer = answer(&client, &url, deadline).await;
             drop(arrivals.send(Arrived::Answered(request.id, answer)).await);
         });
     }
@@ -117,8 +122,8 @@ fn trust() -> Result<ClientConfig, tokio_rustls::rustls::Error> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn answer(client: &reqwest::Client, url: &str) -> Result<Answer, Refusal> {
-    let mut response = client.get(url).send().await.map_err(|error| refused(&error))?;
+async fn answer(client: &reqwest::Client, url: &str, deadline: StdDuration) -> Result<Answer, Refusal> {
+    let mut response = client.get(url).timeout(deadline).send().await.map_err(|error| refused(&error))?;
     let status = response.status();
     if status.is_redirection() {
         return Err(Refusal::new(Failure::Blocked, "it sends to another page"));

@@ -263,7 +263,7 @@ impl Stream {
                 let names: Vec<&str> = self.unconfirmed.iter().map(String::as_str).collect();
                 if names.is_empty() { Vec::new() } else { vec![coinbase::subscription(&names)] }
             }
-            ProviderId::Yahoo => Vec::new(),
+            _ => Vec::new(),
         };
         out.extend(texts.into_iter().map(|text| Output::Send(self.id, text)));
     }
@@ -274,7 +274,7 @@ pub(super) fn read(id: ProviderId, text: &str) -> Result<Vec<Frame>, Refusal> {
     match id {
         ProviderId::Kraken => kraken::frame(text),
         ProviderId::Coinbase => coinbase::frame(text),
-        ProviderId::Yahoo => Ok(Vec::new()),
+        _ => Ok(Vec::new()),
     }
 }
 

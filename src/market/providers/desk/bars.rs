@@ -121,6 +121,7 @@ impl Desk {
             ProviderId::Kraken => kraken::path(&name, from),
             ProviderId::Coinbase => coinbase::path(&name, from, now),
             ProviderId::Yahoo => yahoo::path(&name, from, now),
+            _ => return false,
         };
         let number = FetchId(self.next);
         self.next += 1;
@@ -175,6 +176,7 @@ impl Desk {
         let has_volume = match by {
             ProviderId::Kraken | ProviderId::Coinbase => matches!(line.kind, AssetClass::Crypto),
             ProviderId::Yahoo => yahoo::has_volume(line.kind),
+            _ => false,
         };
         let wanted = Wanted {
             name: alias.of(Capability::Bars),
@@ -189,6 +191,7 @@ impl Desk {
             ProviderId::Kraken => kraken::ohlc(answer.status, &answer.body, &wanted),
             ProviderId::Coinbase => coinbase::candles(answer.status, &answer.body, &wanted),
             ProviderId::Yahoo => yahoo::chart(answer.status, &answer.body, &wanted),
+            _ => Err(Refusal::of(Failure::NoData)),
         }?;
         let allowed = tolerance(track.taken.iter());
         let Some(last) = track.taken.back() else {
@@ -308,6 +311,7 @@ const fn depth(id: ProviderId) -> i64 {
         ProviderId::Kraken => kraken::DEPTH,
         ProviderId::Coinbase => coinbase::DEPTH,
         ProviderId::Yahoo => yahoo::DEPTH,
+        _ => 0,
     }
 }
 
