@@ -8,6 +8,7 @@
 mod alert;
 mod calendar;
 mod decimal;
+mod economy;
 mod fixed;
 mod frame;
 mod ids;
@@ -28,6 +29,7 @@ mod trading;
 pub use alert::{Alert, AlertTopic, Severity};
 pub use calendar::{Closed, Hours, MarketSession};
 pub use decimal::Decimal;
+pub use economy::{Edition, Every, Indicator, Observation, Reading, Unit};
 pub use fixed::{ArithmeticError, Currency, Money, ParseDecimalError, Price, Quantity, SCALE, Volume};
 pub use frame::{BarBuilder, Resampler, Span, Tick, TimeFrame};
 pub use ids::{

@@ -5,6 +5,7 @@
 //! What must stay true: the same tape and seed give the same events; nothing of a bar but its open is said before the bar closes, except
 //! drawn quotes, at which nothing trades.
 
+pub mod bulletins;
 mod catalogue;
 mod live;
 mod making;

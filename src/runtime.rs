@@ -34,6 +34,7 @@ mod trouble;
 mod watchlist;
 
 pub use crate::broker::{AccountMoney, LinkView, SocketView};
+pub use crate::market::bulletins::{BulletinView, Headline, SeriesView, SourceView, Topic};
 pub use crate::market::providers::{
     Alias, Capability, FeedView, Hit, KeyName, Listing, ProviderId, ProviderView, SearchStands, SearchView, ServedView, Stands,
     StreamView,
@@ -48,7 +49,7 @@ pub use home::{Home, Lock};
 pub use instruments::instruments;
 pub use kill::{FiredBy, KillLatch};
 pub use logging::start as start_logging;
-pub use markets::{LIVE_MARKETS, connect_providers, load_providers, older_name};
+pub use markets::{LIVE_MARKETS, connect_providers, load_bulletins, load_providers, older_name};
 pub use pace::{Speed, play_paced};
 pub use parity::live_again;
 pub use practice::{Practice, contracts_of};

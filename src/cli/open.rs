@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cli::args::Args;
 use crate::domain::{BrokerKind, Currency, InstrumentTable, MarketTime, Money, SeriesInfo};
 use crate::engine::{EngineSettings, Setup};
+use crate::market::bulletins::BulletinTable;
 use crate::market::providers::ProviderTable;
 use crate::market::{self, Tape};
 use crate::runtime::{self, Config, FeedKind, Home, Known, Named, RunTerms, Shelf, Speed, Trouble};
@@ -130,6 +131,11 @@ impl Base {
     /// The table of who is asked for live prices.
     pub fn providers(&self) -> &ProviderTable {
         &self.known.table
+    }
+
+    /// The table of economic series and news.
+    pub fn bulletins(&self) -> Result<BulletinTable, Trouble> {
+        runtime::load_bulletins(&self.shelf.bulletins())
     }
 
     /// What an engine that hears these providers is made of.

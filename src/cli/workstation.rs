@@ -149,11 +149,11 @@ fn start_on_providers(base: &Base, args: &Args) -> Result<Session, Trouble> {
             "Leave out --from and --speed, or play a tape with --feed tape",
         ));
     }
-    let (table, now) = (base.providers().clone(), wall_now());
+    let (table, bulletins, now) = (base.providers().clone(), base.bulletins()?, wall_now());
     let name = runtime::LIVE_MARKETS.to_owned();
     let feed = Feed::Live { from: HeardFrom::Providers, name, home: &base.home, now, older: base.listed_series() };
     let mut opened = open_run(open_ledger(&base.home)?, &feed, &base.provider_setup(), &base.terms(args)?)?;
-    runtime::connect_providers(&mut opened, table, &base.instruments, &base.home)?;
+    runtime::connect_providers(&mut opened, table, &base.instruments, &base.home, bulletins)?;
     let latch = KillLatch::new(base.home.kill_file());
     Session::start(opened, Wiring { analyst: None, broker: None, latch, speed: Speed::Times(1) })
 }

@@ -205,6 +205,7 @@ impl Engine {
             InputBody::Served { what, instruments, from, to, why } => {
                 self.decide_on_served(*what, instruments, (from, to), why, outcome);
             }
+            InputBody::Published { observations } => self.decide_on_published(observations, outcome),
             InputBody::Link { stands, words } => self.decide_on_link(*stands, words, outcome),
             InputBody::Timer => {}
         }

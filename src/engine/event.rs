@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Actor, BrokerReport, CleanText, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money, OrderId,
-    OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime, Watched,
+    Actor, BrokerReport, CleanText, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money,
+    Observation, OrderId, OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce,
+    WallTime, Watched,
 };
 use crate::engine::{EngineSettings, StateHash};
 use crate::risk::{Acknowledged, RuleName, Subject};
@@ -69,6 +70,11 @@ pub enum InputBody {
         to: String,
         /// Why, in words.
         why: String,
+    },
+    /// Values of economic series were released.
+    Published {
+        /// The values.
+        observations: Vec<Observation>,
     },
     /// The way to a remote broker was lost, or is there again.
     Link {

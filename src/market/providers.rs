@@ -32,15 +32,18 @@ mod yahoo_spark;
 mod yahoo_stream;
 
 pub use aliases::{Choice, NameTaken};
+pub(in crate::market) use bars::encoded;
 pub use bars::{Chart, Wanted};
 pub use budget::{Budget, Limits};
 pub use desk::{Answer, Desk, FetchId, Input, Line, Output, Request};
-use health::Health;
+pub(in crate::market) use health::Health;
 pub use health::Stands;
 pub use keys::{KeyName, Keys};
-pub use link::{Ended, Keep, ProvidersLink, Surroundings};
+pub use link::{Bulletins, Ended, Keep, ProvidersLink, Surroundings};
+pub(in crate::market) use refusal::Means;
 pub use refusal::{Failure, Refusal};
 pub use search::{Hit, Listing};
+pub(in crate::market) use table::lay_over;
 pub use table::{Alias, Capability, Plan, ProviderId, ProviderTable, TableError};
 pub use view::{FeedView, ProviderView, SearchStands, SearchView, Served, ServedView, StreamView};
 

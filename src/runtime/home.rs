@@ -96,6 +96,11 @@ impl Home {
         self.state.join("requests.json")
     }
 
+    /// Economic series and headlines that were heard.
+    pub fn bulletins_file(&self) -> PathBuf {
+        self.state.join("bulletins.json")
+    }
+
     /// The trial ledger.
     pub fn trials_file(&self) -> PathBuf {
         self.state.join("trials.db")

@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{Actor, Instrument, InstrumentId, InstrumentTable, MarketTime, SeriesInfo, Watched};
 use crate::engine::{Engine, RunInput, Setup};
+use crate::market::bulletins::{BulletinTable, Watched as Reported};
 use crate::market::providers::{
-    Alias, Choice, Ended, KeyName, Line, ProviderId, ProviderTable, ProvidersLink, Surroundings, TableError,
+    Alias, Bulletins, Capability, Choice, Ended, KeyName, Line, ProviderId, ProviderTable, ProvidersLink, Surroundings,
+    TableError,
 };
 use crate::runtime::config::{line_at, nearest};
 use crate::runtime::recovery::{Feed, HeardFrom, Opened};
@@ -54,6 +56,36 @@ fn refuse(place: &str, what: &str) -> Trouble {
         "Nothing was started and nobody was asked",
         "Mend that value; config/providers.toml shows every value with what it means",
     )
+}
+
+/// The table of economic series and news of the program.
+const BULLETINS: &str = include_str!("../../config/bulletins.toml");
+
+/// Reads the table of economic series and news with a person's own file over it. A file that is not there changes nothing.
+pub fn load_bulletins(own: &Path) -> Result<BulletinTable, Trouble> {
+    let text = match fs::read_to_string(own) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(refuse(&own.display().to_string(), &format!("the file cannot be read: {error}"))),
+    };
+    BulletinTable::read(BULLETINS, text.as_deref()).map_err(|error| {
+        let file = match (error.own, &text) {
+            (Some(byte @ 1..), Some(text)) => format!("{}, line {}", own.display(), line_at(text, byte)),
+            (Some(_), _) => own.display().to_string(),
+            (None, _) => "config/bulletins.toml".to_owned(),
+        };
+        let todo = "Mend that value; config/bulletins.toml shows every value with what it means";
+        Trouble::new(format!("{file}: {error}"), "Nothing was started and nobody was asked", todo)
+    })
+}
+
+/// Whose news are wanted: every watched instrument that Yahoo has a name for.
+fn wanted_news(lines: &[Line]) -> Vec<Reported> {
+    let named = lines.iter().filter_map(|line| {
+        let symbol = line.names.get(&ProviderId::Yahoo)?.of(Capability::Quotes)?.to_owned();
+        Some(Reported { instrument: line.instrument, symbol })
+    });
+    named.collect()
 }
 
 /// What names a run that providers feed, in the journal. Its instruments join and leave by entries of their own.
@@ -111,16 +143,17 @@ pub(super) fn instruments_changed(feed: &Feed<'_>, engine: &Engine, setup: &Setu
 /// Opens the way to the providers for an opened run, from where its bars end.
 pub fn connect_providers(
     opened: &mut Opened,
-    mut table: ProviderTable,
+    table: ProviderTable,
     instruments: &InstrumentTable,
     home: &Home,
+    bulletins: BulletinTable,
 ) -> Result<(), Trouble> {
     let Source::Providers(providers) = &mut opened.source else { return Ok(()) };
     let until: BTreeMap<InstrumentId, Option<MarketTime>> = providers.feed.closed_until().collect();
     let line = |known: &Instrument| line_of(known, table.known.get(&known.symbol)?, until.get(&known.id).copied().flatten());
     let known: BTreeMap<InstrumentId, Line> = instruments.iter().filter_map(|known| Some((known.id, line(known)?))).collect();
     let lines = known.values().filter(|line| until.contains_key(&line.instrument)).cloned().collect();
-    providers.hear_from(open_link(table, lines, home)?, known);
+    providers.hear_from(open_link(table, lines, home, Some(bulletins))?, known);
     Ok(())
 }
 
@@ -136,10 +169,15 @@ pub(super) fn link_to_record(
         line_of(known, table.known.get(&known.symbol)?, None)
     };
     let lines = series.iter().filter_map(line).collect();
-    open_link(table, lines, home)
+    open_link(table, lines, home, None)
 }
 
-fn open_link(mut table: ProviderTable, lines: Vec<Line>, home: &Home) -> Result<ProvidersLink, Trouble> {
+fn open_link(
+    mut table: ProviderTable,
+    lines: Vec<Line>,
+    home: &Home,
+    bulletins: Option<BulletinTable>,
+) -> Result<ProvidersLink, Trouble> {
     find_keys(&mut table, home)?;
     let file = home.requests_file();
     let kept = match fs::read_to_string(&file) {
@@ -152,7 +190,16 @@ fn open_link(mut table: ProviderTable, lines: Vec<Line>, home: &Home) -> Result<
     };
     let keep = Box::new(move |text: &str| write_atomically(&file, text));
     let surroundings = Surroundings { clock: wall_now, kept, keep, seed: wall_now().0.unsigned_abs() };
-    ProvidersLink::start(table, lines, surroundings).map_err(|error: Ended| {
+    let bulletins = bulletins.filter(|table| table.asks).map(|bulletins| {
+        let file = home.bulletins_file();
+        // What cannot be read here is asked for anew.
+        let kept = fs::read_to_string(&file).ok();
+        let keep = Box::new(move |text: &str| write_atomically(&file, text));
+        let has_key = |id: &ProviderId| id.key().is_some_and(|key| table.keys.has(key));
+        let keyed = ProviderId::ALL.into_iter().filter(has_key).collect();
+        Bulletins { table: bulletins, watched: wanted_news(&lines), keyed, kept, keep }
+    });
+    ProvidersLink::start_with(table, lines, surroundings, bulletins).map_err(|error: Ended| {
         Trouble::new(
             format!("The feed cannot start: {error}"),
             "Nobody was asked and nothing was started",

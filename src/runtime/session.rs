@@ -23,6 +23,7 @@ use crate::broker::{Broker, Paper, Standing, Wake};
 use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, Mode, TradingState, VenueNews, WallTime};
 use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, ServedWhat, Snapshot, SnapshotRequest};
 use crate::market::Silences;
+use crate::market::bulletins::TapeBulletins;
 use crate::market::providers::{Capability, Served};
 use crate::runtime::journal::{Batch, Journal};
 use crate::runtime::pace::Pace;
@@ -163,6 +164,8 @@ struct Running {
     source: Source,
     /// Market events of a live run that no batch holds yet.
     unrecorded: Vec<MarketEvent>,
+    /// Economic series that come with the program, for a tape.
+    tape_bulletins: Option<TapeBulletins>,
     news: Vec<VenueNews>,
     broker: Box<dyn Broker>,
     /// Whether the broker has called since its answers were last fetched: it calls once, however much arrives.
@@ -224,6 +227,7 @@ impl Running {
         broker.wake_with(waker(&requests, &is_woken));
         source.wake_with(waker(&requests, &is_woken));
         let journal = Journal::start(file, segment, run)?;
+        let tape_bulletins = if source.is_live() { None } else { TapeBulletins::new() };
         let (now, show) = (Instant::now(), SnapshotRequest::default());
         let frame = Frame {
             // Every start is READ-ONLY, also in the moment before the restart itself is handled: a key must not act on an old mode.
@@ -241,6 +245,7 @@ impl Running {
             journal: JournalHealth { last_seq: 0, waiting: 0, last_commit: Duration::ZERO, failure: None },
             link: broker.link(),
             feed: source.view(),
+            bulletins: source.bulletins(),
             answers: VecDeque::new(),
         };
         let (frames, _) = watch::channel(Arc::new(frame));
@@ -249,6 +254,7 @@ impl Running {
             engine,
             source,
             unrecorded: Vec::new(),
+            tape_bulletins,
             news: Vec::new(),
             broker,
             is_woken,
@@ -348,6 +354,9 @@ impl Running {
             };
             let (from, to) = (from.name().to_owned(), to.name().to_owned());
             self.input(InputBody::Served { what, instruments, from, to, why });
+        }
+        for observations in self.source.take_published() {
+            self.input(InputBody::Published { observations });
         }
         self.look_at_link();
     }
@@ -543,6 +552,11 @@ impl Running {
         self.follow_up(entries);
         if self.unrecorded.len() >= UNRECORDED {
             self.write(Vec::new());
+        }
+        let now = self.engine.market().now();
+        let due = self.tape_bulletins.as_mut().map(|bulletins| bulletins.due(now)).unwrap_or_default();
+        if !due.is_empty() {
+            self.input(InputBody::Published { observations: due });
         }
     }
 

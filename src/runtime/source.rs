@@ -1,11 +1,14 @@
 //! Where a run's market events come from: a tape that is played, or a feed that is heard and recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::broker::Wake;
 use crate::domain::{
-    AssetClass, Capabilities, Instrument, InstrumentId, InstrumentTable, MarketEvent, MarketTime, SeriesInfo, VenueNews, WallTime,
+    AssetClass, Capabilities, Instrument, InstrumentId, InstrumentTable, MarketEvent, MarketTime, Observation, SeriesInfo,
+    VenueNews, WallTime,
 };
+use crate::market::bulletins::BulletinView;
 use crate::market::providers::{FeedView, Line, ProviderNews, ProviderTable, ProvidersLink, Served};
 use crate::market::{LiveFeed, Player, Silences, ToldFeed};
 use crate::runtime::wall_now;
@@ -154,6 +157,20 @@ impl Source {
         if let Self::Providers(Providers { link: Some(link), .. }) = self {
             link.search(words);
         }
+    }
+
+    /// Moves out values of economic series that were released since the last call.
+    pub fn take_published(&mut self) -> Vec<Vec<Observation>> {
+        match self {
+            Self::Providers(Providers { link: Some(link), .. }) => link.take_published(),
+            Self::Tape(_) | Self::Live(_) | Self::Providers(_) => Vec::new(),
+        }
+    }
+
+    /// How economic series and news stand; nothing where nobody is asked.
+    pub fn bulletins(&self) -> Option<Arc<BulletinView>> {
+        let Self::Providers(Providers { link: Some(link), .. }) = self else { return None };
+        link.bulletins()
     }
 
     /// Whom to call when providers have said something.

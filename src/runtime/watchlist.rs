@@ -103,6 +103,11 @@ impl Shelf {
         Self { file: config.with_file_name("instruments.toml"), providers: config.with_file_name("providers.toml"), broker }
     }
 
+    /// A person's own table of economic series and news.
+    pub fn bulletins(&self) -> PathBuf {
+        self.file.with_file_name("bulletins.toml")
+    }
+
     /// The same files for another broker.
     #[must_use]
     pub fn at(&self, broker: BrokerKind) -> Self {

@@ -50,6 +50,10 @@ pub enum View {
     Broker,
     /// The providers of live prices.
     Feed,
+    /// Economic series.
+    Economy,
+    /// Headlines.
+    News,
     /// The target allocation.
     Allocation,
     /// The signals' scorecards.
@@ -250,6 +254,8 @@ pub struct UiState {
     pub answered: u64,
     /// Scroll of the activity view.
     pub activity_row: usize,
+    /// The first headline shown.
+    pub news_row: usize,
     /// The target allocation.
     pub target: TargetShown,
     /// The signals' scorecards.
@@ -298,6 +304,7 @@ impl Default for UiState {
             asked: 0,
             answered: 0,
             activity_row: 0,
+            news_row: 0,
             target: TargetShown::default(),
             scores: ScoresShown::default(),
             record: RecordShown::default(),

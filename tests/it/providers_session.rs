@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use pmax::domain::{Actor, Currency, InstrumentId, Mode, Money, OrderKind, OrderSide, Protection, RunId, TimeInForce};
 use pmax::engine::{Command, Seen, Setup, Ticket};
+use pmax::market::bulletins::BulletinTable;
 use pmax::market::providers::ProviderTable;
 use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
@@ -92,6 +93,13 @@ fn setup(table: &ProviderTable) -> Setup {
     Setup { series, ..setup }
 }
 
+/// Nobody is asked for series or news.
+pub fn nothing_published(folder: &Path) -> BulletinTable {
+    let own = folder.join("bulletins.toml");
+    std::fs::write(&own, "asks = false\n").unwrap();
+    runtime::load_bulletins(&own).unwrap()
+}
+
 pub fn start(folder: &Path, venues: &Venues) -> Session {
     let (home, table) = (Home::find(Some(folder)).unwrap(), table(venues));
     let setup = setup(&table);
@@ -99,7 +107,7 @@ pub fn start(folder: &Path, venues: &Venues) -> Session {
     let feed = Feed::Live { from: HeardFrom::Providers, name, home: &home, now: wall_now(), older: Vec::new() };
     let terms = RunTerms { seed: 1, capital: Money::whole(100_000, Currency::USD).unwrap(), fresh: false, start: None };
     let mut opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms).unwrap();
-    runtime::connect_providers(&mut opened, table, &setup.instruments, &home).unwrap();
+    runtime::connect_providers(&mut opened, table, &setup.instruments, &home, nothing_published(folder)).unwrap();
     let latch = KillLatch::new(home.kill_file());
     Session::start(opened, Wiring { analyst: None, broker: None, latch, speed: Speed::Times(1) }).unwrap()
 }
@@ -184,6 +192,7 @@ fn a_paper_run_on_live_markets_trades_hands_over_restarts_and_replays() {
 #[test]
 fn a_person_watches_live_prices_on_the_screen() {
     let (home, venues) = (home(), venues());
+    std::fs::write(home.path().join("bulletins.toml"), "asks = false\n").unwrap();
     let own = format!("watch = [\"BTCUSD\"]\n{}", leading_to(&venues));
     std::fs::write(home.path().join("providers.toml"), own).unwrap();
     let mut terminal =

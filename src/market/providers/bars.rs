@@ -67,7 +67,7 @@ pub(super) struct Row {
 }
 
 /// A name as part of a path.
-pub(super) fn encoded(name: &str) -> String {
+pub(in crate::market) fn encoded(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

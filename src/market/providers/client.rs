@@ -68,6 +68,10 @@ pub(super) struct StreamClient {
 /// A client that can do nothing yet.
 pub(super) const NONE: Client = Client { bars: None, quotes: None, stream: None, lacks: |_, _| None, besides: &[] };
 
+/// Publishers tell no prices; `market/bulletins/` asks them.
+const SERIES: Client = Client { besides: &["series"], ..NONE };
+const FEED: Client = Client { besides: &["feed"], ..NONE };
+
 impl ProviderId {
     /// Its client.
     pub(super) const fn client(self) -> &'static Client {
@@ -77,6 +81,8 @@ impl ProviderId {
             Self::Binance => &binance::CLIENT,
             Self::AlphaVantage => &alpha_vantage::CLIENT,
             Self::Yahoo => &yahoo::CLIENT,
+            Self::Fred | Self::FredGraph | Self::Treasury | Self::Cboe | Self::Bls => &SERIES,
+            Self::YahooRss | Self::BlsRss | Self::Fed => &FEED,
         }
     }
 

@@ -248,6 +248,11 @@ impl Desk {
         }
     }
 
+    /// The counts that all requests go through.
+    pub(super) const fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
+    }
+
     fn keep(&self, out: &mut Vec<Output>) {
         if let Ok(text) = self.budget.to_text() {
             out.push(Output::Keep(text));

@@ -26,6 +26,24 @@ pub enum ProviderId {
     AlphaVantage,
     /// Yahoo Finance: a stream of prices, and charts and prices on request.
     Yahoo,
+    /// Headlines of Yahoo as a feed, at a host of their own.
+    #[serde(rename = "yahoo-rss")]
+    YahooRss,
+    /// FRED, with a key: economic series.
+    Fred,
+    /// The table behind FRED's graphs, without one.
+    FredGraph,
+    /// The Treasury: the yield curve.
+    Treasury,
+    /// Cboe: volatility indices.
+    Cboe,
+    /// The Bureau of Labor Statistics: employment and prices.
+    Bls,
+    /// Its releases as a feed, at a host of their own.
+    #[serde(rename = "bls-rss")]
+    BlsRss,
+    /// The Federal Reserve: its releases as a feed.
+    Fed,
 }
 
 /// What a provider can be asked for.
@@ -40,7 +58,21 @@ pub enum Capability {
 
 impl ProviderId {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Kraken, Self::Coinbase, Self::Binance, Self::AlphaVantage, Self::Yahoo];
+    pub const ALL: [Self; 13] = [
+        Self::Kraken,
+        Self::Coinbase,
+        Self::Binance,
+        Self::AlphaVantage,
+        Self::Yahoo,
+        Self::YahooRss,
+        Self::Fred,
+        Self::FredGraph,
+        Self::Treasury,
+        Self::Cboe,
+        Self::Bls,
+        Self::BlsRss,
+        Self::Fed,
+    ];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -50,6 +82,14 @@ impl ProviderId {
             Self::Binance => "Binance",
             Self::AlphaVantage => "Alpha Vantage",
             Self::Yahoo => "Yahoo",
+            Self::YahooRss => "Yahoo-RSS",
+            Self::Fred => "FRED",
+            Self::FredGraph => "FREDgraph",
+            Self::Treasury => "Treasury",
+            Self::Cboe => "Cboe",
+            Self::Bls => "BLS",
+            Self::BlsRss => "BLS-RSS",
+            Self::Fed => "Fed",
         }
     }
 
@@ -58,11 +98,28 @@ impl ProviderId {
         self.name().to_lowercase().replace(' ', "")
     }
 
+    /// Whether it tells prices.
+    pub const fn tells_prices(self) -> bool {
+        matches!(self, Self::Kraken | Self::Coinbase | Self::Binance | Self::AlphaVantage | Self::Yahoo)
+    }
+
+    /// Whether it tells economic series.
+    pub const fn tells_series(self) -> bool {
+        matches!(self, Self::Fred | Self::FredGraph | Self::Treasury | Self::Cboe | Self::Bls)
+    }
+
+    /// Whether it tells headlines.
+    pub const fn tells_headlines(self) -> bool {
+        matches!(self, Self::Yahoo | Self::YahooRss | Self::BlsRss | Self::Fed)
+    }
+
     /// The key it wants, if it wants one.
     pub const fn key(self) -> Option<KeyName> {
         match self {
             Self::AlphaVantage => Some(KeyName::AlphaVantage),
+            Self::Fred => Some(KeyName::Fred),
             Self::Kraken | Self::Coinbase | Self::Binance | Self::Yahoo => None,
+            Self::YahooRss | Self::FredGraph | Self::Treasury | Self::Cboe | Self::Bls | Self::BlsRss | Self::Fed => None,
         }
     }
 }
@@ -87,17 +144,6 @@ impl Plan {
             Self::Free => "free",
             Self::Delayed => "delayed",
             Self::Realtime => "realtime",
-        }
-    }
-}
-
-impl ProviderId {
-    /// Everything it is asked for, as budgets name it.
-    pub const fn endpoints(self) -> &'static [&'static str] {
-        match self {
-            Self::Kraken => &["ohlc"],
-            Self::Coinbase => &["candles"],
-            Self::Yahoo => &["chart", "search"],
         }
     }
 }
@@ -150,7 +196,7 @@ pub struct Provider {
     pub stream: String,
     /// Where its requests go, without a slash at the end.
     pub http: String,
-    /// How long after a minute's end its bar is asked for.
+    /// How long after a minute's end its bar is asked for; how long after a release its value.
     pub settle_seconds: u32,
     /// The zone in which its day of requests turns.
     pub day_zone: String,
@@ -348,8 +394,9 @@ impl ProviderTable {
         for capability in Capability::ALL {
             let order = self.order(capability);
             let is_twice = order.iter().enumerate().any(|(index, id)| order.iter().take(index).any(|other| other == id));
-            if order.is_empty() || is_twice || order.iter().any(|id| !self.provider.contains_key(id)) {
-                let what = "it must name one or more of the providers of this file, each once".to_owned();
+            let is_strange = |id: &ProviderId| !self.provider.contains_key(id) || !id.tells_prices();
+            if order.is_empty() || is_twice || order.iter().any(is_strange) {
+                let what = "it must name one or more of the providers of prices of this file, each once".to_owned();
                 return Some((format!("order.{}", capability.word()), what));
             }
         }
@@ -374,7 +421,7 @@ fn is_address(url: &str, encrypted: &str, plain: &str) -> bool {
     is_clean && (url.strip_prefix(encrypted).is_some_and(is_named) || url.strip_prefix(plain).is_some_and(is_here))
 }
 
-fn lay_over(under: &mut Table, over: &Table) {
+pub(in crate::market) fn lay_over(under: &mut Table, over: &Table) {
     for (key, value) in over {
         match (under.get_mut(key).and_then(Value::as_table_mut), value.as_table()) {
             (Some(under), Some(over)) => lay_over(under, over),

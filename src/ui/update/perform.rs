@@ -45,6 +45,8 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Activity => toggle_view(state, View::Activity),
         ActionId::Broker => toggle_view(state, View::Broker),
         ActionId::Feed => toggle_view(state, View::Feed),
+        ActionId::Economy => toggle_view(state, View::Economy),
+        ActionId::News => toggle_view(state, View::News),
         ActionId::Gates => toggle_view(state, View::Gates),
         ActionId::Target => target(state, scene, effects),
         ActionId::Scores => scores(state, scene, effects),
@@ -157,6 +159,8 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
         | View::Activity
         | View::Broker
         | View::Feed
+        | View::Economy
+        | View::News
         | View::Allocation
         | View::Scores
         | View::Gates => state.selected_instrument(snapshot, scene.context),
@@ -329,6 +333,10 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
             let cards = state.scores.latest.as_ref().map_or(0, |latest| latest.cards(state.scores.by).len());
             state.scores.row = moved(state.scores.row, cards);
         }
+        (View::News, _) => {
+            let headlines = scene.frame.bulletins.as_ref().map_or(0, |view| view.headlines.len());
+            state.news_row = moved(state.news_row, headlines);
+        }
         (View::Activity, _) => state.activity_row = moved(state.activity_row, snapshot.activity.len()),
         (View::Panes | View::Detail(_), Pane::Quotes) => {
             let shown = state.visible_quotes(snapshot, scene.context);
@@ -339,7 +347,7 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
                 state.view = View::Detail(id);
             }
         }
-        (View::Panes | View::Detail(_) | View::Equity | View::Broker | View::Feed | View::Gates, pane) => {
+        (View::Panes | View::Detail(_) | View::Equity | View::Broker | View::Feed | View::Economy | View::Gates, pane) => {
             rows::step(state, pane, by, snapshot);
         }
     }
