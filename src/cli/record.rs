@@ -15,7 +15,7 @@ use crate::cli::{Done, OK, say};
 use crate::domain::{BrokerKind, Duration, InstrumentTable, MarketTime, RunId, WallTime};
 use crate::market;
 use crate::market::providers::ProviderTable;
-use crate::runtime::{self, Ended, Recording, Stop, Trouble, complain, wall_now};
+use crate::runtime::{self, Ended, Plan, Recording, Stop, Trouble, complain, wall_now};
 
 /// How often time passes where nothing comes.
 const TICK: StdDuration = StdDuration::from_millis(250);
@@ -52,7 +52,8 @@ pub fn run(args: &Args, options: &Record) -> Done {
     // One process asks providers at a time: two would not know of each other's requests.
     let _lock = base.home.lock()?;
     let _log = runtime::start_logging(&base.home.log_folder());
-    let recording = Recording::begin((&name, options.daily), table, series, &base.instruments, &base.home, now)?;
+    let plan = Plan { name, by_day: options.daily, table, series };
+    let recording = Recording::begin(plan, &base.instruments, &base.home, now)?;
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_loop)?;
     let ended = executor.block_on(record(recording, stop))?;
     for recorded in &ended.recorded {
