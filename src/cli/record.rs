@@ -12,7 +12,7 @@ use crate::cli::args::{Args, Record};
 use crate::cli::journal::{ledger, no_run};
 use crate::cli::open::Base;
 use crate::cli::{Done, OK, say};
-use crate::domain::{BrokerKind, Duration, InstrumentTable, MarketTime, RunId, WallTime};
+use crate::domain::{BrokerKind, Duration, InstrumentTable, MarketTime, RunId, WallTime, counted};
 use crate::market;
 use crate::market::providers::ProviderTable;
 use crate::runtime::{self, Ended, Plan, Recording, Stop, Trouble, complain, wall_now};
@@ -60,7 +60,7 @@ pub fn run(args: &Args, options: &Record) -> Done {
         say(&recorded.words(&base.instruments));
     }
     if ended.conflated > 0 {
-        say(&format!("{} prices were replaced by newer ones before they were taken", ended.conflated));
+        say(&format!("{} replaced by newer ones before they were taken", counted(ended.conflated, "price")));
     }
     if let Some(last) = ended.recorded.iter().rev().find(|recorded| recorded.tape.is_some()) {
         say(&format!("play it with `pmax --tape {}`", last.name));
