@@ -8,8 +8,8 @@ use pmax::market::bulletins::{BulletinTable, BulletinView, Watched};
 use pmax::market::providers::{Bulletins, ProviderId, ProviderTable, ProvidersLink, Surroundings};
 use pmax::runtime::wall_now;
 
-use crate::support::{deadline, shared};
 use crate::support::market_server::{Reply, Server, http, say};
+use crate::support::{deadline, shared};
 
 const PROVIDERS: &str = include_str!("../../config/providers.toml");
 const TABLE: &str = include_str!("../../config/bulletins.toml");
