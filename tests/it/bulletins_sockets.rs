@@ -68,7 +68,7 @@ fn only(by: &str) -> String {
 }
 
 fn today() -> jiff::civil::Date {
-    jiff::Timestamp::from_nanosecond(i128::from(wall_now().0)).unwrap().to_zoned(jiff::tz::TimeZone::UTC).date()
+    jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::from_nanosecond(i128::from(wall_now().0)).unwrap()).date()
 }
 
 /// The day before the latest weekday, as a publisher writes days.

@@ -59,7 +59,9 @@ impl ProviderTable {
     pub fn named(&self, provider: ProviderId, name: &str) -> Option<&str> {
         let is_called = |names: &Names| {
             let alias = names.get(&provider);
-            alias.is_some_and(|alias| Capability::ALL.into_iter().filter_map(|of| alias.of(of)).any(|is| is.eq_ignore_ascii_case(name)))
+            alias.is_some_and(|alias| {
+                Capability::ALL.into_iter().filter_map(|of| alias.of(of)).any(|is| is.eq_ignore_ascii_case(name))
+            })
         };
         self.known.iter().find(|(_, names)| is_called(names)).map(|(symbol, _)| symbol.as_str())
     }

@@ -162,8 +162,7 @@ const fn hours(calendar: Calendar) -> &'static str {
 /// What a new instrument would be, before it is written.
 fn confirm(picture: &Picture<'_>, draft: &Draft, inner: Rect, buffer: &mut Buffer) {
     let one = &draft.instrument;
-    let names: Vec<String> =
-        draft.names.iter().map(|(provider, alias)| format!("{provider} {}", alias.shown())).collect();
+    let names: Vec<String> = draft.names.iter().map(|(provider, alias)| format!("{provider} {}", alias.shown())).collect();
     let facts = [
         ("symbol here", one.symbol.clone()),
         ("name", one.name.clone()),
