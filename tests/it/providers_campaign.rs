@@ -145,7 +145,6 @@ fn body(truth: &Truth, id: ProviderId, from: i64, now: i64, scale: (i64, i64)) -
             };
             format!("[{}]", rows.iter().rev().map(row).collect::<Vec<_>>().join(","))
         }
-        _ => unreachable!("it has no name here, or no key, or tells no prices"),
         ProviderId::Yahoo => {
             let times: Vec<i64> = rows.iter().map(|(at, _)| *at).chain([now / SECOND]).collect();
             let column = |index: usize| {
@@ -163,6 +162,7 @@ fn body(truth: &Truth, id: ProviderId, from: i64, now: i64, scale: (i64, i64)) -
                 column(3),
             )
         }
+        _ => unreachable!("it has no name here, or no key, or tells no prices"),
     }
 }
 
