@@ -159,7 +159,7 @@ fn asked_within_an_hour(from: &str) -> usize {
 #[test]
 fn a_holiday_is_not_polled_like_a_trading_day() {
     let usual = asked_within_an_hour("2026-11-25T15:00:00Z");
-    assert!((55..=65).contains(&usual), "once a minute while the market is open: {usual}");
+    assert!((55..=125).contains(&usual), "for bars and prices once a minute each while the market is open: {usual}");
     for (what, from) in [
         ("Thanksgiving", "2026-11-26T15:00:00Z"),
         ("after a half day", "2026-11-27T18:30:00Z"),
@@ -167,8 +167,11 @@ fn a_holiday_is_not_polled_like_a_trading_day() {
         ("Good Friday", "2026-04-03T15:00:00Z"),
     ] {
         let asked = asked_within_an_hour(from);
-        assert!((4..=6).contains(&asked), "{what}: {asked}");
+        assert!(asked >= 1 && asked * 8 <= usual, "{what}: {asked} of {usual}");
     }
     let over_the_open = asked_within_an_hour("2026-11-27T14:00:00Z");
-    assert!((28..=36).contains(&over_the_open), "from the open on it is asked again: {over_the_open}");
+    assert!(
+        over_the_open * 10 >= usual * 4 && over_the_open * 10 <= usual * 7,
+        "asked again from the open on: {over_the_open} of {usual}"
+    );
 }
