@@ -33,7 +33,7 @@ fn build(ticks: &[Tick], frame: TimeFrame, calendar: Calendar) -> usize {
 fn bars(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("bars of ticks");
     group.throughput(Throughput::Elements(TICKS.unsigned_abs())).sample_size(30);
-    // A hundred a second around the clock, and a share's session with nothing outside it.
+    // Ten a second around the clock, and a share's session with nothing outside it.
     let (always, session) = (ticks("2021-11-08T00:00:00Z", 100_000_000), ticks("2020-03-09T13:30:00Z", 23_000_000));
     group.bench_function("1m, crypto, ten a second", |bencher| {
         bencher.iter(|| black_box(build(&always, TimeFrame::MINUTE, Calendar::Crypto247)));
@@ -49,8 +49,8 @@ fn bars(criterion: &mut Criterion) {
 
 fn resampling(criterion: &mut Criterion) {
     let tape = market::load("btc-2021").unwrap();
-    let (quarters, mut minutes): (&[Bar], Vec<Bar>) = (&tape.bars, Vec::new());
-    for bar in quarters {
+    let mut minutes: Vec<Bar> = Vec::new();
+    for bar in tape.bars.iter() {
         minutes.extend((0..15).map(|minute| {
             let open_at = MarketTime(bar.open_at.0 + minute * 60_000_000_000);
             Bar { open_at, close_at: MarketTime(open_at.0 + 60_000_000_000), ..*bar }
