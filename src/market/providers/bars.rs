@@ -126,6 +126,9 @@ fn bar(row: &Row, wanted: &Wanted<'_>) -> Bar {
 
 /// Whether a market trades in this minute, by its usual hours; holidays are not known here.
 pub(super) fn is_open(calendar: Calendar, at: MarketTime) -> bool {
+    if calendar == Calendar::Crypto247 {
+        return true;
+    }
     let local = new_york().to_datetime(at.timestamp());
     let time = local.time();
     let is_weekend = matches!(local.weekday(), Weekday::Saturday | Weekday::Sunday);
