@@ -7,6 +7,7 @@
 //! invented for a minute that nobody told; a request is counted on the disk before it leaves; a jump between two providers is not a move
 //! of the market; no text of a provider leaves here uncleaned. It deliberately decides nothing about trading.
 
+mod aliases;
 mod alpha_vantage;
 mod bars;
 mod binance;
@@ -20,6 +21,7 @@ mod kraken;
 mod link;
 mod number;
 mod refusal;
+mod search;
 mod sockets;
 mod splice;
 mod streams;
@@ -29,16 +31,21 @@ mod yahoo;
 mod yahoo_spark;
 mod yahoo_stream;
 
+pub use aliases::{Choice, NameTaken};
+pub(in crate::market) use bars::encoded;
 pub use bars::{Chart, Wanted};
 pub use budget::{Budget, Limits};
 pub use desk::{Answer, Desk, FetchId, Input, Line, Output, Request};
-use health::Health;
+pub(in crate::market) use health::Health;
 pub use health::Stands;
 pub use keys::{KeyName, Keys};
-pub use link::{Ended, Keep, ProvidersLink, Surroundings};
+pub use link::{Bulletins, Ended, Keep, ProvidersLink, Surroundings};
+pub(in crate::market) use refusal::Means;
 pub use refusal::{Failure, Refusal};
-pub use table::{Capability, Plan, ProviderId, ProviderTable, TableError};
-pub use view::{FeedView, ProviderView, Served, ServedView, StreamView};
+pub use search::{Hit, Listing};
+pub(in crate::market) use table::lay_over;
+pub use table::{Alias, Capability, Plan, ProviderId, ProviderTable, TableError};
+pub use view::{FeedView, ProviderView, SearchStands, SearchView, Served, ServedView, StreamView};
 
 /// What providers say of a market.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +64,7 @@ pub mod clients {
     pub use super::binance::{frame as binance_frame, klines as binance_klines};
     pub use super::coinbase::{candles as coinbase_candles, frame as coinbase_frame};
     pub use super::kraken::{frame as kraken_frame, ohlc as kraken_ohlc};
+    pub use super::search::read as yahoo_search;
     pub use super::streams::Frame;
     pub use super::yahoo::chart as yahoo_chart;
     pub use super::yahoo_spark::spark as yahoo_spark;

@@ -12,7 +12,9 @@ use thiserror::Error;
 use crate::domain::{Bar, Capabilities, InstrumentId, MarketTime, Price, SeriesInfo, Volume};
 
 /// The metadata key that holds a tape's description as JSON.
-const DESCRIPTION_KEY: &str = "pmax.tape";
+pub(super) const DESCRIPTION_KEY: &str = "pmax.tape";
+/// The columns that make a bar.
+const BAR_COLUMNS: [&str; 8] = ["instrument", "open_at", "close_at", "open", "high", "low", "close", "volume"];
 /// More bars than this are not a tape for one workstation.
 const MOST_BARS: usize = 50_000_000;
 
@@ -207,6 +209,10 @@ impl Columns {
         let mut columns = Self::default();
         for index in 0..group.num_columns() {
             let column = group.metadata().column(index).column_path().string();
+            // What else a tape may hold, such as symbols for other programs, is none of a bar.
+            if !BAR_COLUMNS.contains(&column.as_str()) {
+                continue;
+            }
             let values = read_column(name, group, index, rows)?;
             let present = || values.iter().map(|value| value.ok_or_else(|| layout(format!("«{column}» has gaps"))));
             match column.as_str() {

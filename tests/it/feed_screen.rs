@@ -54,6 +54,7 @@ fn feed(now: WallTime) -> FeedView {
         conflated: 1_204,
         dropped: 0,
         not_kept: Some("no space left".to_owned()),
+        search: None,
     }
 }
 

@@ -156,7 +156,6 @@ fn body(truth: &Truth, id: ProviderId, from: i64, now: i64, scale: (i64, i64)) -
             }
             json!(rows).to_string()
         }
-        ProviderId::AlphaVantage => unreachable!("without a key it is not asked"),
         ProviderId::Yahoo => {
             let times: Vec<i64> = rows.iter().map(|(at, _)| *at).chain([now / SECOND]).collect();
             let column = |index: usize| {
@@ -174,6 +173,7 @@ fn body(truth: &Truth, id: ProviderId, from: i64, now: i64, scale: (i64, i64)) -
                 column(3),
             )
         }
+        _ => unreachable!("it has no name here, or no key, or tells no prices"),
     }
 }
 
@@ -231,10 +231,10 @@ fn asked_from(request: &Request) -> Option<i64> {
         ProviderId::Kraken => Some(number("since=").unwrap() * SECOND),
         ProviderId::Yahoo => number("period1=").map(|at| at * SECOND),
         ProviderId::Binance => Some(number("startTime=").unwrap() * 1_000_000),
-        ProviderId::AlphaVantage => unreachable!("without a key it is not asked"),
         ProviderId::Coinbase => {
             MarketTime::parse(request.path.split("start=").nth(1).unwrap().split('&').next().unwrap()).map(|at| at.0)
         }
+        _ => unreachable!("it has no name here, or no key, or tells no prices"),
     }
 }
 
@@ -277,6 +277,7 @@ impl World {
         let mut table = ProviderTable::read(TABLE, Some(own)).unwrap();
         table.aliases.get_mut("BTCUSD").unwrap().remove(&absent);
         let line = Line {
+            currency: pmax::domain::Currency::USD,
             instrument: BITCOIN,
             kind: AssetClass::Crypto,
             calendar: Calendar::Crypto247,

@@ -45,7 +45,15 @@ fn link(table: &ProviderTable, kept: Option<String>, keep: &Arc<Mutex<String>>) 
     let mut names = table.aliases["BTCUSD"].clone();
     names.retain(|id, _| asked.contains(id));
     let (kind, calendar) = (AssetClass::Crypto, Calendar::Crypto247);
-    let line = Line { instrument: BITCOIN, kind, calendar, decimals: 2, names, known_until: None };
+    let line = Line {
+        instrument: BITCOIN,
+        kind,
+        calendar,
+        decimals: 2,
+        currency: pmax::domain::Currency::USD,
+        names,
+        known_until: None,
+    };
     let keep = Arc::clone(keep);
     let keep = Box::new(move |text: &str| {
         text.clone_into(&mut keep.lock().unwrap());

@@ -28,7 +28,8 @@ pub(super) const CLIENT: Client = Client {
     stream: Some(StreamClient {
         origin: None,
         // One message for all names: it takes five a second, signs of life included, and hangs up on who sends more.
-        subscribe: |wanted| vec![subscription(&wanted.iter().map(|(_, name)| *name).collect::<Vec<_>>())],
+        subscribe: |wanted| vec![control("SUBSCRIBE", &wanted.iter().map(|(_, name)| *name).collect::<Vec<_>>())],
+        unsubscribe: |name| control("UNSUBSCRIBE", &[name]),
         read: frame,
         is_confirmed: true,
         again_every: None,
@@ -43,9 +44,9 @@ fn path(wanted: &Wanted<'_>) -> String {
     format!("/api/v3/klines?symbol={}&interval=1m&startTime={from}&endTime={until}&limit=1000", encoded(wanted.name))
 }
 
-fn subscription(names: &[&str]) -> String {
+fn control(method: &str, names: &[&str]) -> String {
     let streams: Vec<String> = names.iter().map(|name| format!("{}@aggTrade", name.to_lowercase())).collect();
-    serde_json::json!({"method": "SUBSCRIBE", "params": streams, "id": 1}).to_string()
+    serde_json::json!({"method": method, "params": streams, "id": 1}).to_string()
 }
 
 /// Open time, open, high, low, close, volume, close time, volume in the other money, trades, two volumes of takers, and a rest.

@@ -17,6 +17,8 @@ pub(super) struct Client {
     pub stream: Option<StreamClient>,
     /// What a key of such a plan cannot be asked for, and why.
     pub lacks: fn(Plan, Capability) -> Option<&'static str>,
+    /// What else it is asked, as budgets name it.
+    pub besides: &'static [&'static str],
 }
 
 /// How bars are asked for.
@@ -54,6 +56,8 @@ pub(super) struct StreamClient {
     pub origin: Option<&'static str>,
     /// What subscribes to these names; each comes with a number that the answer may repeat.
     pub subscribe: fn(&[(usize, &str)]) -> Vec<String>,
+    /// What lets go of a name.
+    pub unsubscribe: fn(&str) -> String,
     /// Reads a frame.
     pub read: fn(&str) -> Result<Vec<Frame>, Refusal>,
     /// Whether subscriptions are answered.
@@ -65,7 +69,11 @@ pub(super) struct StreamClient {
 }
 
 /// A client that can do nothing yet.
-pub(super) const NONE: Client = Client { bars: None, quotes: None, stream: None, lacks: |_, _| None };
+pub(super) const NONE: Client = Client { bars: None, quotes: None, stream: None, lacks: |_, _| None, besides: &[] };
+
+/// Publishers tell no prices; `market/bulletins/` asks them.
+const SERIES: Client = Client { besides: &["series"], ..NONE };
+const FEED: Client = Client { besides: &["feed"], ..NONE };
 
 impl ProviderId {
     /// Its client.
@@ -76,6 +84,8 @@ impl ProviderId {
             Self::Binance => &binance::CLIENT,
             Self::AlphaVantage => &alpha_vantage::CLIENT,
             Self::Yahoo => &yahoo::CLIENT,
+            Self::Fred | Self::FredGraph | Self::Treasury | Self::Cboe | Self::Bls => &SERIES,
+            Self::YahooRss | Self::BlsRss | Self::Fed => &FEED,
         }
     }
 
@@ -92,7 +102,7 @@ impl ProviderId {
     pub(super) fn endpoints(self) -> Vec<&'static str> {
         let kinds = [AssetClass::Stock, AssetClass::Index, AssetClass::Commodity, AssetClass::Crypto, AssetClass::Fx].into_iter();
         let each = kinds.flat_map(|kind| [Capability::Quotes, Capability::Bars].map(|of| self.endpoint(of, kind)));
-        let mut all: Vec<&str> = each.flatten().collect();
+        let mut all: Vec<&str> = each.flatten().chain(self.client().besides.iter().copied()).collect();
         all.sort_unstable();
         all.dedup();
         all

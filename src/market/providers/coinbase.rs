@@ -25,6 +25,7 @@ pub(super) const CLIENT: Client = Client {
     stream: Some(StreamClient {
         origin: None,
         subscribe: |wanted| vec![subscription(&wanted.iter().map(|(_, name)| *name).collect::<Vec<_>>())],
+        unsubscribe: unsubscription,
         read: frame,
         is_confirmed: true,
         again_every: None,
@@ -42,6 +43,11 @@ fn path(wanted: &Wanted<'_>) -> String {
 /// What subscribes to the quotes of these products.
 fn subscription(names: &[&str]) -> String {
     serde_json::json!({"type": "subscribe", "product_ids": names, "channels": ["ticker", "heartbeat"]}).to_string()
+}
+
+/// What lets go of one product.
+fn unsubscription(name: &str) -> String {
+    serde_json::json!({"type": "unsubscribe", "product_ids": [name], "channels": ["ticker", "heartbeat"]}).to_string()
 }
 
 /// Time, low, high, open, close, volume.

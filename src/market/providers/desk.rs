@@ -11,17 +11,22 @@ mod polls;
 mod quotes;
 mod reasons;
 mod refusals;
+mod search;
+mod watching;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use crate::domain::{AssetClass, Bar, Calendar, Duration, InstrumentId, MarketTime, WallTime};
+use crate::domain::{AssetClass, Bar, Calendar, Currency, Duration, InstrumentId, MarketTime, WallTime};
 use crate::market::providers::bars::is_open;
 use crate::market::providers::desk::bars::BarsTrack;
 use crate::market::providers::desk::quotes::QuotesTrack;
+use crate::market::providers::desk::search::Search;
+use crate::market::providers::desk::watching::can_stream;
 use crate::market::providers::health::Health;
 use crate::market::providers::streams::{Frame, Stream, read};
 use crate::market::providers::table::Alias;
-use crate::market::providers::view::{FeedView, ProviderView, Served, ServedView, StreamView};
+use crate::market::providers::view::{FeedView, ProviderView, SearchView, Served, ServedView, StreamView};
 use crate::market::providers::{Budget, Capability, Failure, ProviderId, ProviderNews, ProviderTable, Refusal};
 
 /// Bars remembered of each instrument, to hold another provider's against.
@@ -32,7 +37,7 @@ const TAKEN: usize = 30;
 pub struct FetchId(pub u64);
 
 /// An instrument that is watched.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// Which.
     pub instrument: InstrumentId,
@@ -42,6 +47,8 @@ pub struct Line {
     pub calendar: Calendar,
     /// Decimals of its price.
     pub decimals: u8,
+    /// In what its price is.
+    pub currency: Currency,
     /// What each provider calls it.
     pub names: BTreeMap<ProviderId, Alias>,
     /// Until when its bars are known; nothing where none ever were.
@@ -81,6 +88,10 @@ pub enum Input<'a> {
     Closed(ProviderId, Refusal),
     /// A request was answered, or was not.
     Answered(FetchId, Result<Answer, Refusal>),
+    /// Exactly these are to be followed from now on.
+    Watch(Vec<Line>),
+    /// Which instruments do these words name? No words ask nothing more.
+    Search(String),
 }
 
 /// A request that leaves.
@@ -177,6 +188,7 @@ pub struct Desk {
     began: WallTime,
     /// Whether a pause was asked for since the counts were last kept.
     has_pause_to_keep: bool,
+    search: Search,
 }
 
 impl Desk {
@@ -190,19 +202,13 @@ impl Desk {
                 own.remove(&Refusal::new(Failure::NotEntitled, why), now);
             }
             health.insert((id, of), own);
-            let has_stream = table.provider.get(&id).is_some_and(|provider| !provider.stream.is_empty());
             let name = |line: &Line| Some((line.name(id, of)?.to_owned(), line.instrument));
             let wanted: BTreeMap<String, InstrumentId> = lines.iter().filter_map(name).collect();
-            if of == Capability::Quotes && has_stream && id.client().stream.is_some() && !wanted.is_empty() {
+            if of == Capability::Quotes && can_stream(&table, id) && !wanted.is_empty() {
                 streams.insert(id, Stream::new(id, wanted));
             }
         }
-        let track = |line: Line| {
-            let (bars, quotes) = (BarsTrack::new(now), QuotesTrack::new(now));
-            let (taken, skipped) = (VecDeque::new(), BTreeMap::new());
-            (line.instrument, Track { line, bars, quotes, taken, taken_from: None, skipped })
-        };
-        let tracks = lines.into_iter().map(track).collect();
+        let tracks = lines.into_iter().map(|line| (line.instrument, Track::new(line, now))).collect();
         Self {
             table,
             order,
@@ -217,6 +223,7 @@ impl Desk {
             chance: seed,
             began: now,
             has_pause_to_keep: false,
+            search: Search::default(),
         }
     }
 
@@ -231,11 +238,19 @@ impl Desk {
                 let draw = self.draw();
                 self.with_stream(id, |stream| stream.closed(refusal, now, draw));
             }
+            Input::Answered(id, answer) if self.search.is_asked(id) => self.found(answer, now),
             Input::Answered(id, answer) => self.answered(id, answer, now, out),
+            Input::Watch(lines) => self.watch(lines, now, out),
+            Input::Search(words) => self.search_for(&words, now),
         }
         if std::mem::take(&mut self.has_pause_to_keep) {
             self.keep(out);
         }
+    }
+
+    /// The counts that all requests go through.
+    pub(super) const fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
     }
 
     fn keep(&self, out: &mut Vec<Output>) {
@@ -256,7 +271,17 @@ impl Desk {
             bars: track.bars.serving.map(|serving| (serving.by, serving.since)),
             bars_before: self.before(track, Capability::Bars, now),
         };
-        FeedView { providers, served: self.tracks.values().map(served).collect(), ..FeedView::default() }
+        FeedView {
+            providers,
+            served: self.tracks.values().map(served).collect(),
+            search: self.search.view(),
+            ..FeedView::default()
+        }
+    }
+
+    /// How a search by name stands, if there is one.
+    pub fn search_view(&self) -> Option<Arc<SearchView>> {
+        self.search.view()
     }
 
     /// Whether a provider has a name for anything that is watched; one that has not is not shown.
@@ -294,6 +319,7 @@ impl Desk {
             self.with_stream(id, |stream| stream.tick(now, is_trading, draw, out));
         }
         self.forget_lost_flights(now, out);
+        self.ask_search(now, out);
         for id in self.tracks.keys().copied().collect::<Vec<_>>() {
             self.ask_for_bars(id, now, out);
             self.choose(id, now, out);

@@ -28,6 +28,7 @@ pub(super) const CLIENT: Client = Client {
     stream: Some(StreamClient {
         origin: None,
         subscribe: |wanted| wanted.iter().map(|(number, name)| subscription(name, *number)).collect(),
+        unsubscribe: unsubscription,
         read: frame,
         is_confirmed: true,
         again_every: None,
@@ -47,6 +48,12 @@ fn path(wanted: &Wanted<'_>) -> String {
 fn subscription(name: &str, number: usize) -> String {
     let params = serde_json::json!({"channel": "ticker", "symbol": [name]});
     serde_json::json!({"method": "subscribe", "params": params, "req_id": number}).to_string()
+}
+
+/// What lets go of them.
+fn unsubscription(name: &str) -> String {
+    let params = serde_json::json!({"channel": "ticker", "symbol": [name]});
+    serde_json::json!({"method": "unsubscribe", "params": params}).to_string()
 }
 
 #[derive(Deserialize)]

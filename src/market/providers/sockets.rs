@@ -88,11 +88,16 @@ impl Sockets {
 
     /// Sends a request; its answer arrives in any case. A key is added here and taken out of the answer here.
     pub(super) fn fetch(&self, request: Request) {
+        self.fetch_within(request, ANSWER_WITHIN);
+    }
+
+    /// The same with a deadline of its own.
+    pub(super) fn fetch_within(&self, request: Request, deadline: StdDuration) {
         let path = request.provider.key().map(|key| self.keys.signed(key, &request.path)).unwrap_or(request.path);
         let url = format!("{}{path}", self.http.get(&request.provider).map_or("", String::as_str));
         let (client, arrivals, keys) = (self.client.clone(), self.arrivals.clone(), self.keys.clone());
         tokio::spawn(async move {
-            let told = answer(&client, &url).await;
+            let told = answer(&client, &url, deadline).await;
             let answer = told.map(|answer| Answer { body: keys.redacted(answer.body), ..answer });
             drop(arrivals.send(Arrived::Answered(request.id, answer)).await);
         });
@@ -121,8 +126,8 @@ fn trust() -> Result<ClientConfig, tokio_rustls::rustls::Error> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn answer(client: &reqwest::Client, url: &str) -> Result<Answer, Refusal> {
-    let mut response = client.get(url).send().await.map_err(|error| refused(&error))?;
+async fn answer(client: &reqwest::Client, url: &str, deadline: StdDuration) -> Result<Answer, Refusal> {
+    let mut response = client.get(url).timeout(deadline).send().await.map_err(|error| refused(&error))?;
     let status = response.status();
     if status.is_redirection() {
         return Err(Refusal::new(Failure::Blocked, "it sends to another page"));

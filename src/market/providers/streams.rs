@@ -98,6 +98,8 @@ pub(super) struct Stream {
     id: ProviderId,
     /// What is wanted: names and instruments.
     wanted: BTreeMap<String, InstrumentId>,
+    /// All names that ever were wanted; a subscription's number is a place in it.
+    names: Vec<String>,
     /// Names that the provider does not know; not asked for again in this process.
     unknown: BTreeSet<String>,
     socket: Socket,
@@ -117,8 +119,39 @@ impl Stream {
     pub(super) fn new(id: ProviderId, wanted: BTreeMap<String, InstrumentId>) -> Self {
         let socket = Socket::Closed { retry_at: WallTime(i64::MIN) };
         let (unknown, unconfirmed) = (BTreeSet::new(), BTreeSet::new());
+        let names = wanted.keys().cloned().collect();
+        let (asked, last) = (None, None);
         let (subscribed, priced) = (WallTime(i64::MIN), WallTime(i64::MIN));
-        Self { id, wanted, unknown, socket, unconfirmed, asked: None, subscribed, priced, losses: 0, connections: 0, last: None }
+        Self { id, wanted, names, unknown, socket, unconfirmed, asked, subscribed, priced, losses: 0, connections: 0, last }
+    }
+
+    /// Wants these from now on: what is new is asked for at once, what is not wanted any more is let go.
+    pub(super) fn want(&mut self, wanted: BTreeMap<String, InstrumentId>, now: WallTime, out: &mut Vec<Output>) {
+        let new: BTreeSet<String> = wanted.keys().filter(|name| !self.wanted.contains_key(*name)).cloned().collect();
+        let old: Vec<String> = self.wanted.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
+        self.names.extend(new.iter().filter(|name| !self.names.contains(name)).cloned().collect::<Vec<_>>());
+        self.wanted = wanted;
+        for name in &old {
+            self.unconfirmed.remove(name);
+        }
+        if !self.is_open() {
+            return;
+        }
+        if self.wanted.is_empty() {
+            out.push(Output::Close(self.id));
+            self.socket = Socket::Closed { retry_at: now };
+            return;
+        }
+        let Some(client) = self.client() else { return };
+        out.extend(old.iter().map(|name| Output::Send(self.id, (client.unsubscribe)(name))));
+        let asked: BTreeSet<String> = new.into_iter().filter(|name| !self.unknown.contains(name)).collect();
+        if !asked.is_empty() {
+            self.subscribe(&asked, out);
+            if client.is_confirmed {
+                self.unconfirmed.extend(asked);
+                self.asked = Some((now, false));
+            }
+        }
     }
 
     /// Which instrument a name is.
@@ -245,7 +278,7 @@ impl Stream {
 
     /// A subscription was confirmed or refused. What is wrong with one name is no fault of the connection.
     pub(super) fn answered(&mut self, name: Option<String>, number: Option<usize>, refusal: Option<Refusal>, now: WallTime) {
-        let name = name.or_else(|| self.wanted.keys().nth(number?).cloned());
+        let name = name.or_else(|| self.names.get(number?).cloned());
         let Some(name) = name.filter(|name| self.wanted.contains_key(name)) else {
             self.last = refusal.map(|refusal| (now, refusal)).or_else(|| self.last.take());
             return;
@@ -300,7 +333,7 @@ impl Stream {
     }
 
     fn subscribe(&self, names: &BTreeSet<String>, out: &mut Vec<Output>) {
-        let numbered = self.wanted.keys().enumerate().filter(|(_, name)| names.contains(*name));
+        let numbered = self.names.iter().enumerate().filter(|(_, name)| names.contains(*name));
         let wanted: Vec<(usize, &str)> = numbered.map(|(number, name)| (number, name.as_str())).collect();
         if let Some(client) = self.client().filter(|_| !wanted.is_empty()) {
             out.extend((client.subscribe)(&wanted).into_iter().map(|text| Output::Send(self.id, text)));
@@ -396,6 +429,30 @@ mod tests {
         stream.answered(Some("BTC/USD".to_owned()), None, Some(Refusal::of(Failure::UnknownSymbol)), at(1.0));
         assert!(stream.is_unknown("BTC/USD"));
         stream.closed(Refusal::of(Failure::Transport), at(2.0), 0);
+        assert_eq!(tick(&mut stream, 100.0), []);
+    }
+
+    #[test]
+    fn what_is_wanted_changes_while_it_is_open_and_numbers_keep_their_names() {
+        let mut stream = stream();
+        open(&mut stream, 0.0);
+        stream.answered(None, Some(0), None, at(0.1));
+        let mut out = Vec::new();
+        let wanted = |names: &[(&str, u32)]| names.iter().map(|(name, id)| ((*name).to_owned(), InstrumentId(*id))).collect();
+        stream.want(wanted(&[("AAA/USD", 501), ("BTC/USD", 5)]), at(1.0), &mut out);
+        assert!(
+            matches!(out.as_slice(), [Output::Send(_, text)] if text.contains("AAA/USD") && text.contains("\"req_id\":1")),
+            "{out:?}"
+        );
+        stream.answered(None, Some(1), Some(Refusal::of(Failure::UnknownSymbol)), at(1.1));
+        assert!(stream.is_unknown("AAA/USD") && !stream.is_unknown("BTC/USD"));
+        out.clear();
+        stream.want(wanted(&[("AAA/USD", 501)]), at(2.0), &mut out);
+        assert!(matches!(out.as_slice(), [Output::Send(_, text)] if text.contains("unsubscribe") && text.contains("BTC/USD")));
+        assert_eq!(stream.instrument("BTC/USD"), None);
+        out.clear();
+        stream.want(wanted(&[]), at(3.0), &mut out);
+        assert_eq!(out, [Output::Close(ProviderId::Kraken)], "nothing is wanted: nothing is connected");
         assert_eq!(tick(&mut stream, 100.0), []);
     }
 }

@@ -1,7 +1,7 @@
 //! Which providers there are, in which order they are asked, and what each calls an instrument: `config/providers.toml`, and a person's
 //! own file of the same name laid over it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::tz::TimeZone;
@@ -26,6 +26,24 @@ pub enum ProviderId {
     AlphaVantage,
     /// Yahoo Finance: a stream of prices, and charts and prices on request.
     Yahoo,
+    /// Headlines of Yahoo as a feed, at a host of their own.
+    #[serde(rename = "yahoo-rss")]
+    YahooRss,
+    /// FRED, with a key: economic series.
+    Fred,
+    /// The table behind FRED's graphs, without one.
+    FredGraph,
+    /// The Treasury: the yield curve.
+    Treasury,
+    /// Cboe: volatility indices.
+    Cboe,
+    /// The Bureau of Labor Statistics: employment and prices.
+    Bls,
+    /// Its releases as a feed, at a host of their own.
+    #[serde(rename = "bls-rss")]
+    BlsRss,
+    /// The Federal Reserve: its releases as a feed.
+    Fed,
 }
 
 /// What a provider can be asked for.
@@ -40,7 +58,21 @@ pub enum Capability {
 
 impl ProviderId {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Kraken, Self::Coinbase, Self::Binance, Self::AlphaVantage, Self::Yahoo];
+    pub const ALL: [Self; 13] = [
+        Self::Kraken,
+        Self::Coinbase,
+        Self::Binance,
+        Self::AlphaVantage,
+        Self::Yahoo,
+        Self::YahooRss,
+        Self::Fred,
+        Self::FredGraph,
+        Self::Treasury,
+        Self::Cboe,
+        Self::Bls,
+        Self::BlsRss,
+        Self::Fed,
+    ];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -50,6 +82,14 @@ impl ProviderId {
             Self::Binance => "Binance",
             Self::AlphaVantage => "Alpha Vantage",
             Self::Yahoo => "Yahoo",
+            Self::YahooRss => "Yahoo-RSS",
+            Self::Fred => "FRED",
+            Self::FredGraph => "FREDgraph",
+            Self::Treasury => "Treasury",
+            Self::Cboe => "Cboe",
+            Self::Bls => "BLS",
+            Self::BlsRss => "BLS-RSS",
+            Self::Fed => "Fed",
         }
     }
 
@@ -58,11 +98,28 @@ impl ProviderId {
         self.name().to_lowercase().replace(' ', "")
     }
 
+    /// Whether it tells prices.
+    pub const fn tells_prices(self) -> bool {
+        matches!(self, Self::Kraken | Self::Coinbase | Self::Binance | Self::AlphaVantage | Self::Yahoo)
+    }
+
+    /// Whether it tells economic series.
+    pub const fn tells_series(self) -> bool {
+        matches!(self, Self::Fred | Self::FredGraph | Self::Treasury | Self::Cboe | Self::Bls)
+    }
+
+    /// Whether it tells headlines.
+    pub const fn tells_headlines(self) -> bool {
+        matches!(self, Self::Yahoo | Self::YahooRss | Self::BlsRss | Self::Fed)
+    }
+
     /// The key it wants, if it wants one.
     pub const fn key(self) -> Option<KeyName> {
         match self {
             Self::AlphaVantage => Some(KeyName::AlphaVantage),
+            Self::Fred => Some(KeyName::Fred),
             Self::Kraken | Self::Coinbase | Self::Binance | Self::Yahoo => None,
+            Self::YahooRss | Self::FredGraph | Self::Treasury | Self::Cboe | Self::Bls | Self::BlsRss | Self::Fed => None,
         }
     }
 }
@@ -139,7 +196,7 @@ pub struct Provider {
     pub stream: String,
     /// Where its requests go, without a slash at the end.
     pub http: String,
-    /// How long after a minute's end its bar is asked for.
+    /// How long after a minute's end its bar is asked for; how long after a release its value.
     pub settle_seconds: u32,
     /// The zone in which its day of requests turns.
     pub day_zone: String,
@@ -154,7 +211,7 @@ pub struct Provider {
 }
 
 /// What a provider calls an instrument: one name for everything, or one for each capability it is to be asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "a name has to be a text, or one text for each of quotes and bars")]
 pub enum Alias {
     /// The same for all.
@@ -172,7 +229,13 @@ impl Alias {
         }
     }
 
-    fn names(&self) -> Vec<&str> {
+    /// One name for the screen: that of quotes where there are two.
+    pub fn shown(&self) -> &str {
+        self.of(Capability::Quotes).or(self.of(Capability::Bars)).unwrap_or_default()
+    }
+
+    /// All of them.
+    pub fn names(&self) -> Vec<&str> {
         match self {
             Self::Same(name) => vec![name],
             Self::Each(names) => names.values().map(String::as_str).collect(),
@@ -198,6 +261,12 @@ pub struct ProviderTable {
     pub order: BTreeMap<Capability, Vec<ProviderId>>,
     /// What each calls an instrument, by the instrument's symbol.
     pub aliases: BTreeMap<String, BTreeMap<ProviderId, Alias>>,
+    /// The same of all that are known, watched or not.
+    #[serde(skip)]
+    pub known: BTreeMap<String, BTreeMap<ProviderId, Alias>>,
+    /// Symbols of the instruments that the table itself says are watched.
+    #[serde(skip)]
+    pub listed: BTreeSet<String>,
     /// The keys at hand; they come from no table.
     #[serde(skip)]
     pub keys: Keys,
@@ -238,9 +307,11 @@ impl ProviderTable {
             blame(path, said.lines().next().unwrap_or_default().to_owned())
         })?;
         table.contradiction().map_or(Ok(()), |(path, what)| Err(blame(path, what)))?;
+        table.known = table.aliases.clone();
         if !table.watch.is_empty() {
             table.aliases.retain(|symbol, _| table.watch.contains(symbol));
         }
+        table.listed = table.aliases.keys().cloned().collect();
         Ok(table)
     }
 
@@ -324,8 +395,9 @@ impl ProviderTable {
         for capability in Capability::ALL {
             let order = self.order(capability);
             let is_twice = order.iter().enumerate().any(|(index, id)| order.iter().take(index).any(|other| other == id));
-            if order.is_empty() || is_twice || order.iter().any(|id| !self.provider.contains_key(id)) {
-                let what = "it must name one or more of the providers of this file, each once".to_owned();
+            let is_strange = |id: &ProviderId| !self.provider.contains_key(id) || !id.tells_prices();
+            if order.is_empty() || is_twice || order.iter().any(is_strange) {
+                let what = "it must name one or more of the providers of prices of this file, each once".to_owned();
                 return Some((format!("order.{}", capability.word()), what));
             }
         }
@@ -350,7 +422,7 @@ fn is_address(url: &str, encrypted: &str, plain: &str) -> bool {
     is_clean && (url.strip_prefix(encrypted).is_some_and(is_named) || url.strip_prefix(plain).is_some_and(is_here))
 }
 
-fn lay_over(under: &mut Table, over: &Table) {
+pub(in crate::market) fn lay_over(under: &mut Table, over: &Table) {
     for (key, value) in over {
         match (under.get_mut(key).and_then(Value::as_table_mut), value.as_table()) {
             (Some(under), Some(over)) => lay_over(under, over),
@@ -369,7 +441,7 @@ mod tests {
     #[test]
     fn the_shipped_table_is_sound_and_a_person_may_lay_another_over_it() {
         let table = ProviderTable::read(SHIPPED, None).unwrap();
-        let [kraken, coinbase, binance, alpha, yahoo] = ProviderId::ALL;
+        let [kraken, coinbase, binance, alpha, yahoo, ..] = ProviderId::ALL;
         assert_eq!(table.order(Capability::Quotes), [kraken, coinbase, binance, alpha, yahoo]);
         assert_eq!(table.asked(Capability::Quotes), [kraken, coinbase, binance, yahoo], "without a key it is not asked");
         assert!(
@@ -402,7 +474,7 @@ mod tests {
             ("[provider.yahoo.limits]\nper_day = 0\n", &["limits", "1 or more"]),
             ("[provider.yahoo.limits]\nper_day = \"many\"\n", &["provider.yahoo.limits.per_day"]),
             ("[provider.yahoo.limits]\nper_hour = 1\n", &["per_hour"]),
-            ("[provider.yahoo.endpoints.search]\nper_day = 1\n", &["«search»", "chart"]),
+            ("[provider.yahoo.endpoints.quote]\nper_day = 1\n", &["«quote»", "chart, search"]),
             ("[provider.alphavantage]\nplan = \"gold\"\n", &["provider.alphavantage.plan", "free"]),
             ("[provider.kraken]\nplan = \"realtime\"\n", &["provider.kraken.plan", "no key"]),
             ("[aliases.BTCUSD]\nyahoo = { volume = \"X\" }\n", &["aliases.BTCUSD.yahoo", "quotes and bars"]),

@@ -1,7 +1,9 @@
 //! What the screen shows of providers.
 
+use std::sync::Arc;
+
 use crate::domain::{InstrumentId, WallTime};
-use crate::market::providers::{Capability, ProviderId, Stands};
+use crate::market::providers::{Capability, Hit, ProviderId, Stands};
 
 /// Another provider serves some instruments from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,4 +82,31 @@ pub struct FeedView {
     pub dropped: u64,
     /// Why the counts of requests could not be kept, if they could not.
     pub not_kept: Option<String>,
+    /// What was looked for by name, and what was found.
+    pub search: Option<Arc<SearchView>>,
+}
+
+/// A search by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchView {
+    /// The words, as they were asked for.
+    pub words: String,
+    /// How it stands.
+    pub stands: SearchStands,
+}
+
+/// How a search stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SearchStands {
+    /// It is about to be asked for, or was.
+    Waiting,
+    /// There is no room for a request before then.
+    Later {
+        /// Until when.
+        until: WallTime,
+    },
+    /// This was found; it may be nothing.
+    Found(Vec<Hit>),
+    /// It came to nothing, and why.
+    Refused(String),
 }

@@ -21,6 +21,7 @@ pub(super) const CLIENT: Client = Client {
     bars: Some(BarsClient { endpoint: |_| "chart", depth: |_| DEPTH, path, read: chart, has_volume }),
     quotes: Some(SPARK),
     stream: Some(STREAM),
+    besides: &["search"],
     ..NONE
 };
 
@@ -143,7 +144,7 @@ fn read(found: Found, wanted: &Wanted<'_>) -> Result<Chart, Refusal> {
     if meta.symbol.as_deref().is_some_and(|symbol| !symbol.eq_ignore_ascii_case(wanted.name)) {
         return schema("the answer is about another symbol");
     }
-    if let Some(other) = meta.currency.as_deref().filter(|currency| *currency != "USD") {
+    if let Some(other) = meta.currency.as_deref().filter(|currency| *currency != wanted.currency.to_string()) {
         return Err(Refusal::new(Failure::Nonsense, &format!("prices in {other}")));
     }
     if let Some(other) = meta.data_granularity.as_deref().filter(|length| *length != "1m") {

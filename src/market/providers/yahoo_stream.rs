@@ -18,6 +18,7 @@ use crate::market::providers::{Failure, Refusal};
 pub(super) const STREAM: StreamClient = StreamClient {
     origin: Some("https://finance.yahoo.com"),
     subscribe: |wanted| vec![subscription(&wanted.iter().map(|(_, name)| *name).collect::<Vec<_>>())],
+    unsubscribe: |name| serde_json::json!({"unsubscribe": [name]}).to_string(),
     read: frame,
     is_confirmed: false,
     again_every: Some(Duration::seconds(15)),

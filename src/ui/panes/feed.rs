@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use crate::domain::{InstrumentId, WallTime};
+use crate::domain::{Calendar, InstrumentId, MarketTime, WallTime};
 use crate::runtime::{FeedView, ProviderId, ProviderView, ServedView, Stands, StreamView};
 use crate::ui::column::Column;
 use crate::ui::draw::{Picture, boxed};
@@ -127,6 +127,22 @@ fn served(picture: &Picture<'_>, feed: &FeedView, area: Rect, buffer: &mut Buffe
         part(&mut column, "prices", first.quotes, &first.quotes_before, buffer);
         part(&mut column, "bars", first.bars, &first.bars_before, buffer);
         column.gap();
+    }
+    hours(&mut column, feed, buffer);
+}
+
+/// Which markets are open, and when the others are.
+fn hours(column: &mut Column<'_, '_>, feed: &FeedView, buffer: &mut Buffer) {
+    let picture = column.picture();
+    let calendar = |one: &ServedView| picture.context.instruments.get(one.instrument).map(|known| known.calendar);
+    let now = MarketTime(picture.now.0);
+    for (calendar_shown, name) in
+        [(Calendar::UsEquity, "US shares"), (Calendar::Fx245, "currencies"), (Calendar::Crypto247, "crypto")]
+    {
+        if feed.served.iter().any(|one| calendar(one) == Some(calendar_shown)) {
+            let role = if calendar_shown.is_open(now) { Role::Text } else { Role::Muted };
+            column.fact(buffer, name, &format::market_hours(calendar_shown, now), role);
+        }
     }
 }
 

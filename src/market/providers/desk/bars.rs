@@ -256,9 +256,8 @@ impl Desk {
     }
 }
 
-/// The next minute in which a market opens, looked for over the coming day.
+/// When the first minute of the next session is over.
 fn opens_after(calendar: Calendar, now: WallTime) -> MarketTime {
-    let first = now.0.div_euclid(MINUTE) + 1;
-    let minutes = (first..first + 24 * 60).map(|minute| MarketTime(minute * MINUTE));
-    minutes.into_iter().find(|at| is_open(calendar, *at)).map_or(MarketTime(i64::MAX / 2), |at| MarketTime(at.0 + MINUTE))
+    let next = calendar.next_session(MarketTime(now.0));
+    next.map_or(MarketTime(i64::MAX / 2), |session| MarketTime(session.open_at.0 + MINUTE))
 }

@@ -33,6 +33,7 @@ impl Desk {
             kind: line.kind,
             calendar: line.calendar,
             decimals: line.decimals,
+            currency: line.currency,
             has_volume: by.client().bars.as_ref().is_some_and(|bars| (bars.has_volume)(line.kind)),
             plan: self.table.plan(by),
             from,
