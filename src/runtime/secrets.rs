@@ -55,10 +55,10 @@ impl<'a> Credential<'a> {
 
     /// Finds it, and where it was. Refuses an `.env` that others can read.
     pub fn find(self, env_file: &Path) -> Result<Option<(Secret, Place)>, Trouble> {
-        if let Some(text) = self.from_keyring() {
+        if let Some(text) = self.in_keyring() {
             return Ok(Some((Secret::new(text), Place::Keyring)));
         }
-        if let Some(text) = self.from_env_file(env_file)? {
+        if let Some(text) = self.in_env_file(env_file)? {
             return Ok(Some((Secret::new(text), Place::EnvFile)));
         }
         let set = std::env::var(self.variable).ok().filter(|text| !text.is_empty());
@@ -99,16 +99,16 @@ impl<'a> Credential<'a> {
         keyring::v1::Entry::new(self.service, self.user).ok()
     }
 
-    fn from_keyring(self) -> Option<String> {
+    fn in_keyring(self) -> Option<String> {
         self.entry()?.get_password().ok().filter(|text| !text.is_empty())
     }
 
     /// Whether a line of `.env` is this credential's.
-    fn value_of<'b>(self, line: &'b str) -> Option<&'b str> {
+    fn value_of(self, line: &str) -> Option<&str> {
         line.trim().strip_prefix(self.variable)?.trim_start().strip_prefix('=')
     }
 
-    fn from_env_file(self, path: &Path) -> Result<Option<String>, Trouble> {
+    fn in_env_file(self, path: &Path) -> Result<Option<String>, Trouble> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -176,13 +176,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         let password = Credential::password("20001");
-        assert!(password.from_env_file(&path).unwrap().is_none());
+        assert!(password.in_env_file(&path).unwrap().is_none());
         fs::write(&path, "OTHER=1\n").unwrap();
         password.write_env_file(&path, Some("canary-81b7")).unwrap();
-        assert_eq!(password.from_env_file(&path).unwrap().as_deref(), Some("canary-81b7"));
+        assert_eq!(password.in_env_file(&path).unwrap().as_deref(), Some("canary-81b7"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let refused = password.from_env_file(&path).unwrap_err();
+        let refused = password.in_env_file(&path).unwrap_err();
         assert!(refused.to_string().contains("chmod 600") && !refused.to_string().contains("canary"), "{refused}");
         password.write_env_file(&path, None).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "OTHER=1\n");
@@ -197,7 +197,7 @@ mod tests {
         alpha.write_env_file(&path, Some("canary1")).unwrap();
         fred.write_env_file(&path, Some("canary2")).unwrap();
         alpha.write_env_file(&path, Some("canary3")).unwrap();
-        let found = |one: Credential<'_>| one.from_env_file(&path).unwrap();
+        let found = |one: Credential<'_>| one.in_env_file(&path).unwrap();
         assert_eq!((found(alpha).as_deref(), found(fred).as_deref()), (Some("canary3"), Some("canary2")));
         fred.write_env_file(&path, None).unwrap();
         assert_eq!((found(alpha).as_deref(), found(fred)), (Some("canary3"), None));

@@ -326,6 +326,22 @@ fn what_is_streamed_is_not_asked_for_and_is_once_it_falls_silent() {
 }
 
 #[test]
+fn a_price_that_was_asked_for_and_jumps_is_held_back_and_said() {
+    let mut world = World::new("2026-11-25T15:00:00Z");
+    // Six percent above what its answers will say.
+    world.run(20, |world| Some(framed(&pricing("AAPL", 240.1, world.now))));
+    let aapl = world.news.iter().find(|quote| quote.last.to_string() == "240.1").unwrap().instrument;
+    let before = world.news.iter().filter(|quote| quote.instrument == aapl).count();
+    // The first answer is older than the last streamed price, the second is not.
+    world.run(110, |_| None);
+    assert!(world.asked.iter().any(|(_, request)| request.path.contains("/spark?") && request.path.contains("AAPL")));
+    assert_eq!(world.news.iter().filter(|quote| quote.instrument == aapl).count(), before);
+    world.run(400, |_| None);
+    let told = world.news.iter().rev().find(|quote| quote.instrument == aapl).unwrap();
+    assert_eq!(told.last.to_string(), "226.5", "what was heard long ago proves nothing any more");
+}
+
+#[test]
 fn subscriptions_are_sent_every_fifteen_seconds_and_a_silent_stream_is_closed_in_an_open_market_only() {
     let mut world = World::new("2026-11-25T15:00:00Z");
     world.run(60, |world| Some(framed(&pricing("AAPL", 226.53, world.now))));

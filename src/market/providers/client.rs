@@ -35,6 +35,9 @@ pub(super) struct BarsClient {
     pub has_volume: fn(AssetClass) -> bool,
 }
 
+/// The prices that an answer tells.
+type Told = Result<Vec<VenueQuote>, Refusal>;
+
 /// How prices are asked for.
 pub(super) struct QuotesClient {
     /// What is asked.
@@ -44,7 +47,7 @@ pub(super) struct QuotesClient {
     /// Path and query of a request.
     pub path: fn(&[Wanted<'_>]) -> String,
     /// Reads an answer: the prices it tells, of those that were asked for.
-    pub read: fn(u16, &[u8], &[Wanted<'_>]) -> Result<Vec<VenueQuote>, Refusal>,
+    pub read: fn(u16, &[u8], &[Wanted<'_>]) -> Told,
 }
 
 /// How a stream is spoken with.

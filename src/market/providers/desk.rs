@@ -327,9 +327,10 @@ impl Desk {
         self.ask_for_prices(now, out);
     }
 
-    /// Whether the market of anything that a provider streams is open.
+    /// Whether the market of anything that a provider streams is open; not asked where nothing hangs on it.
     fn trades_at(&self, id: ProviderId, now: WallTime) -> bool {
-        let streamed = self.tracks.values().filter(|track| track.line.name(id, Capability::Quotes).is_some());
+        let is_wanted = id.client().stream.as_ref().is_some_and(|stream| stream.prices_within.is_some());
+        let streamed = self.tracks.values().filter(|track| is_wanted && track.line.name(id, Capability::Quotes).is_some());
         streamed.into_iter().any(|track| is_open(track.line.calendar, MarketTime(now.0)))
     }
 
