@@ -176,7 +176,7 @@ fn every_refusal_of_a_publisher_is_named_and_nothing_is_told() {
                 200,
                 r#"{"status":"REQUEST_NOT_PROCESSED","message":["the daily threshold for total number of requests has been reached"]}"#,
             ),
-            "too many requests",
+            "used up",
         ),
         ("bls", "access denied", body(403, "<html>Access Denied"), "HTTP 403"),
         (

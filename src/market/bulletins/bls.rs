@@ -73,11 +73,11 @@ pub fn observations(status: u16, body: &[u8], wanted: &Named, today: Date) -> Re
     held(found, today)
 }
 
-/// Why nothing was processed. Over the day's quota nothing comes before the next day; what is left of it is not known here.
+/// Why nothing was processed. Over the day's quota nothing comes before the next day.
 fn refused(status: &str, words: &str) -> Refusal {
     let lower = words.to_lowercase();
     let failure = if lower.contains("threshold") || lower.contains("quota") || lower.contains("limit") {
-        Failure::Throttled { retry_after: Some(crate::domain::Duration::seconds(6 * 3_600)) }
+        Failure::QuotaExhausted
     } else if lower.contains("does not exist") || lower.contains("invalid series") {
         Failure::UnknownSymbol
     } else if status == "REQUEST_NOT_PROCESSED" || status == "REQUEST_FAILED" {
@@ -115,7 +115,7 @@ mod tests {
         for (body, failure) in [
             (
                 r#"{"status":"REQUEST_NOT_PROCESSED","message":["Request could not be serviced, as the daily threshold for total number of requests allocated to the user has been reached."],"Results":{}}"#,
-                Failure::Throttled { retry_after: Some(crate::domain::Duration::seconds(21_600)) },
+                Failure::QuotaExhausted,
             ),
             (
                 r#"{"status":"REQUEST_NOT_PROCESSED","message":["Your request has failed, please check your input parameters."]}"#,

@@ -83,7 +83,7 @@ fn push(found: &mut Vec<Found>, (indicator, _): &Named, period: Date, cell: &str
 fn refused(code: u16, words: &str) -> Refusal {
     let failure = match code {
         429 => Failure::Throttled { retry_after: None },
-        400 if words.contains("api_key") => Failure::NotEntitled,
+        400 if words.contains("api_key") => Failure::BadKey,
         400 if words.contains("does not exist") => Failure::UnknownSymbol,
         400..=499 => Failure::BadRequest,
         _ => Failure::Upstream,
@@ -112,7 +112,7 @@ mod tests {
             (
                 400,
                 r#"{"error_code":400,"error_message":"Bad Request.  The value for variable api_key is not registered."}"#,
-                Failure::NotEntitled,
+                Failure::BadKey,
             ),
             (400, r#"{"error_code":400,"error_message":"Bad Request.  The series does not exist."}"#, Failure::UnknownSymbol),
             (

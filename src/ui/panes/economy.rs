@@ -147,7 +147,7 @@ fn row(picture: &Picture<'_>, indicator: Indicator, known: Option<&EconomyRow>, 
             let change = change
                 .map_or_else(|| format::NOT_AVAILABLE.to_owned(), |change| format::grouped(&format!("{change:+.decimals$}")));
             let recent: Vec<f64> = row.recent.iter().map(|value| value.to_f64()).collect();
-            let mark = if row.latest.edition == Edition::Revised { "r" } else { "" };
+            let mark = if row.latest.edition == Edition::Revised { "*" } else { "" };
             let value = format!("{}{unit}{mark}", number(row.latest.value.to_f64()));
             (value, change, row.latest.period.to_string(), format::age(age(picture, row.latest.known_at)), sparkline(&recent, 10))
         }
@@ -200,7 +200,7 @@ fn notes(picture: &Picture<'_>, economy: &EconomyView, bulletins: Option<&Bullet
         lines.put(buffer, &format!("what was heard cannot be kept ({why}): the next start asks anew"), Role::Warn);
     }
     if economy.rows.iter().any(|row| row.latest.edition == Edition::Revised) {
-        lines.put(buffer, "r: may have been revised since it was first published", Role::Muted);
+        lines.put(buffer, "*: may have been revised since it was first published", Role::Muted);
     }
     lines.put(buffer, "Times are New York's. A value counts from its release, never from its period.", Role::Muted);
 }
