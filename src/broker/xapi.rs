@@ -21,3 +21,10 @@ pub use link::{Address, Link, NOBODY_LISTENS};
 pub use secret::Secret;
 pub use tls::{Tls, TlsError};
 pub use wire::{Margin, Status, Symbol, Tick, Trade, TradeRequest};
+
+/// The codec's face, for tests that hand it bytes.
+pub mod codec {
+    pub use super::wire::{
+        Candle, Chart, Pushed, Reply, WireError, command, decode, decode_each, decode_pushed, decode_reply, trade_command,
+    };
+}

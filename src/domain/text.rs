@@ -1,5 +1,6 @@
 //! Text from outside, cleaned once at the door.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,17 @@ impl From<&str> for CleanText {
 impl fmt::Display for CleanText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
+    }
+}
+
+/// A text of a document as it stands there, borrowed where nothing in it is escaped. It is not clean: it is to be compared, not shown.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RawText<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+impl RawText<'_> {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

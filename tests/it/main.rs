@@ -15,6 +15,7 @@ mod backtest;
 mod bad_input;
 mod breakers;
 mod command_line;
+mod corpora;
 mod coverage;
 mod crash;
 mod dialogs;
