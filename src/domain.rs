@@ -37,6 +37,6 @@ pub use report::{BrokerReport, BrokerState, ChangeFate, Evidence};
 pub use script::ScriptName;
 pub use signal::{Direction, Layer, LayerVerdict, Learnt, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
 pub use stage::Stage;
-pub use text::{CleanText, RawText, counted};
+pub use text::{CleanText, RawText, cleaned, counted};
 pub use time::{Duration, MarketTime, RiskDay, RiskDays, WallTime, new_york};
 pub use trading::{Actor, BrokerKind, Mode, RiskLevel, TradingState};

@@ -8,16 +8,17 @@ use bytes::Bytes;
 use pmax::cli::series::{Format, Stats, read};
 use pmax::domain::{InstrumentId, MarketEvent, MarketTime};
 use pmax::market::Tape;
+use pmax::runtime::Trouble;
 use pmax::store::SegmentReader;
 
 use super::market::is_sound_bar;
-use super::words::{chosen, is_fit_to_show, with_folder};
+use super::words::{LONGEST_TROUBLE, chosen, is_fit_to_show, with_folder};
 
 /// A tape in Parquet.
 pub fn tape(bytes: &[u8]) {
     let tape = match Tape::read("fuzz", Bytes::copy_from_slice(bytes)) {
         Ok(tape) => tape,
-        Err(error) => return is_fit_to_show(&error.to_string(), usize::MAX),
+        Err(error) => return is_fit_to_show(&Trouble::from(error).to_string(), LONGEST_TROUBLE),
     };
     let known: Vec<u32> = tape.meta.series.iter().map(|series| series.instrument).collect();
     let mut before = MarketTime(i64::MIN);
@@ -96,6 +97,6 @@ pub fn stats_file(bytes: &[u8]) {
                 is_fit_to_show(last, 40);
             }
         }
-        Err(trouble) => is_fit_to_show(&trouble.to_string(), 2_000),
+        Err(trouble) => is_fit_to_show(&trouble.to_string(), 1_200),
     }
 }

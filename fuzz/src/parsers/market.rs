@@ -5,8 +5,9 @@ use pmax::market::providers::clients::{
     Frame, coinbase_candles, coinbase_frame, kraken_frame, kraken_ohlc, yahoo_chart as chart,
 };
 use pmax::market::providers::{Budget, Capability, Chart, ProviderId, ProviderTable, Refusal, Wanted};
+use pmax::runtime::Trouble;
 
-use super::words::{chosen, chosen_text, is_fit_to_show};
+use super::words::{LONGEST_TROUBLE, chosen, chosen_text, is_fit_to_show};
 
 /// The instant at which the answers of the corpora came: 2026-11-25T14:34:30Z.
 const NOW: WallTime = WallTime(1_795_617_270_000_000_000);
@@ -160,7 +161,7 @@ pub fn providers_toml(bytes: &[u8]) {
         }
         Err(error) => {
             assert!(error.own.is_none_or(|byte| byte <= text.len()), "a place behind the end of the file");
-            is_fit_to_show(&error.to_string(), usize::MAX);
+            is_fit_to_show(&Trouble::new(error.to_string(), "", "").to_string(), LONGEST_TROUBLE);
         }
     }
 }

@@ -13,7 +13,7 @@ use pmax::runtime::{self, Frame, Headless, Named};
 use pmax::signals::{AsOf, Script, Strategy};
 use pmax::ui::{self, Context, Effect, Event, Keymap, Scene, UiState};
 
-use super::words::{chosen_text, is_fit_to_show, with_folder};
+use super::words::{LONGEST_TROUBLE, chosen_text, is_fit_to_show, with_folder};
 
 /// A person's settings. The first byte chooses: `pmax.toml`, the table of breakers beside it, a variable, or `--set`.
 pub fn config(bytes: &[u8]) {
@@ -44,7 +44,7 @@ pub fn config(bytes: &[u8]) {
             drop(runtime::settings_of(&config));
         }
         Err(trouble) => {
-            is_fit_to_show(&trouble.to_string(), usize::MAX);
+            is_fit_to_show(&trouble.to_string(), LONGEST_TROUBLE);
         }
     }
 }

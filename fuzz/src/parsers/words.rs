@@ -3,6 +3,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+/// Characters of the longest trouble: three sentences.
+pub const LONGEST_TROUBLE: usize = 6_010;
+
 /// The first byte chooses what the rest is given to; an empty input chooses nothing.
 pub fn chosen(bytes: &[u8]) -> Option<(u8, &[u8])> {
     bytes.split_first().map(|(first, rest)| (*first, rest))
