@@ -44,7 +44,7 @@ fn reply(text: &str) {
             }
             Err((_, words)) => is_fit_to_show(words.as_str(), 400),
         },
-        Err(error) => assert!(error.to_string().len() < 1_000),
+        Err(error) => is_fit_to_show(&error.to_string(), 450),
     }
 }
 

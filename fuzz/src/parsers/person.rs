@@ -127,7 +127,9 @@ pub fn numbers(bytes: &[u8]) {
     }
     if let Ok(price) = text.parse::<Price>() {
         assert_eq!(price.to_string().parse::<Price>().ok(), Some(price), "{text}");
-        assert_eq!(Decimal::read(&text), Some(Decimal(price.nanos())), "{text}: two readers, two numbers");
+        // The wire's reader takes 36 digits at most.
+        let read = Decimal::read(&text);
+        assert!(read == Some(Decimal(price.nanos())) || text.len() > 36, "{text}: two readers, two numbers: {read:?}");
         let digits: String = format!("{price:.2}");
         assert!(digits.parse::<Price>().is_ok() || price.nanos().unsigned_abs() > i64::MAX.unsigned_abs() / 2, "{digits}");
     }

@@ -14,9 +14,9 @@ const LONGEST: usize = 1_000;
 /// Why a text cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WireError {
-    /// It does not read.
+    /// It does not read. The words may quote it.
     #[error("the broker's message does not read: {0}")]
-    Text(String),
+    Text(CleanText),
     /// A command would be too long.
     #[error("the command would be longer than the protocol allows")]
     TooLong,
@@ -287,7 +287,7 @@ impl Chart {
     /// The candles in prices, oldest first; one that makes no sense is left out, and decimals that make none are an error.
     pub fn candles(&self) -> Result<Vec<Candle>, WireError> {
         let Some(scale) = 10_i64.checked_pow(self.digits) else {
-            return Err(WireError::Text(format!("a chart with prices of {} decimals", self.digits)));
+            return Err(WireError::Text(format!("a chart with prices of {} decimals", self.digits).into()));
         };
         // Whole points first, then the division: shifts come as floats.
         let price = |points: i64| {
@@ -308,7 +308,7 @@ impl Chart {
 }
 
 fn unreadable(error: &serde_json::Error) -> WireError {
-    WireError::Text(error.to_string())
+    WireError::Text(error.to_string().into())
 }
 
 /// Reads a reply.
@@ -437,6 +437,9 @@ mod tests {
         let (code, words) = reply.unwrap().outcome.unwrap_err();
         assert_eq!((code.as_str(), words.as_str()), ("BE006", "Market for instrument is closed"));
         assert!(decode_reply("{\"status\":").is_err());
+        let hostile = format!("{{\"status\":\"{}\\u001b[2J\"}}", "x".repeat(1_000));
+        let said = decode_reply(&hostile).unwrap_err().to_string();
+        assert!(said.chars().count() < 500 && !said.contains('\u{1b}'), "{said}");
     }
 
     #[test]
