@@ -6,8 +6,11 @@
 //! text from outside is a [`CleanText`] or it is not in here.
 
 mod alert;
+mod calendar;
 mod decimal;
+mod economy;
 mod fixed;
+mod frame;
 mod ids;
 mod instrument;
 mod market;
@@ -16,6 +19,7 @@ mod position;
 mod ratio;
 mod report;
 mod script;
+mod secret;
 mod signal;
 mod stage;
 mod text;
@@ -23,18 +27,22 @@ mod time;
 mod trading;
 
 pub use alert::{Alert, AlertTopic, Severity};
+pub use calendar::{Closed, Hours, MarketSession};
 pub use decimal::Decimal;
+pub use economy::{Edition, Every, Indicator, Observation, Reading, Unit};
 pub use fixed::{ArithmeticError, Currency, Money, ParseDecimalError, Price, Quantity, SCALE, Volume};
+pub use frame::{BarBuilder, Resampler, Span, Tick, TimeFrame};
 pub use ids::{
     AccountId, AlertId, BrokerRef, DealId, InstrumentId, LedgerId, OrderId, PositionId, ProposalId, RunId, Sequence, SignalId,
 };
-pub use instrument::{AssetClass, Calendar, Contract, Instrument, InstrumentError, InstrumentTable};
+pub use instrument::{AssetClass, Calendar, Contract, Instrument, InstrumentError, InstrumentTable, Watched};
 pub use market::{Bar, Capabilities, MarketEvent, MarketStamp, Missed, Quote, QuoteOrigin, SeriesInfo, VenueNews, VenueQuote};
 pub use order::{Fill, Liquidity, Order, OrderKind, OrderRequest, OrderSide, Origin, Protection, ProtectiveReason, TimeInForce};
 pub use position::{Position, PositionSide};
 pub use ratio::Ratio;
 pub use report::{BrokerReport, BrokerState, ChangeFate, Evidence};
 pub use script::ScriptName;
+pub use secret::Secret;
 pub use signal::{Direction, Layer, LayerVerdict, Learnt, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
 pub use stage::Stage;
 pub use text::{CleanText, RawText, cleaned, counted};

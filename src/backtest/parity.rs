@@ -242,6 +242,7 @@ impl Again {
             InputBody::Run(RunInput::Resumed { .. }) => self.restarts += 1,
             InputBody::Run(_) | InputBody::Command { .. } | InputBody::Broker(_) | InputBody::Commentary(_) => {}
             InputBody::Feed { .. } | InputBody::Served { .. } | InputBody::Link { .. } | InputBody::Timer => {}
+            InputBody::Published { .. } => {}
         }
         if let Course::Decisions(circuit) = &mut self.course {
             circuit.set_wall(wall);
@@ -329,6 +330,7 @@ impl Orders {
             }
             Record::Order(_) | Record::Portfolio(_) | Record::Run(_) | Record::Trading(_) => {}
             Record::Signal(_) | Record::Proposal(_) | Record::Alert(_) | Record::Commentary(_) => {}
+            Record::Published { .. } => {}
         }
         reports
     }

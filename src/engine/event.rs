@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Actor, BrokerReport, CleanText, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money, OrderId,
-    OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime,
+    Actor, BrokerReport, CleanText, DealId, Duration, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money,
+    Observation, OrderId, OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce,
+    WallTime, Watched,
 };
 use crate::engine::{EngineSettings, StateHash};
 use crate::risk::{Acknowledged, RuleName, Subject};
@@ -69,6 +70,11 @@ pub enum InputBody {
         to: String,
         /// Why, in words.
         why: String,
+    },
+    /// Values of economic series were released.
+    Published {
+        /// The values.
+        observations: Vec<Observation>,
     },
     /// The way to a remote broker was lost, or is there again.
     Link {
@@ -161,6 +167,15 @@ pub enum RunInput {
         since: RunId,
         /// Each gate that differs.
         changes: Vec<GateChange>,
+    },
+    /// A run that providers feed is to have other instruments from now on.
+    InstrumentsChanged {
+        /// Who wants it.
+        by: Actor,
+        /// These are to be watched, each with all that is known of it.
+        joins: Vec<Watched>,
+        /// These are not to be watched any more.
+        leaves: Vec<InstrumentId>,
     },
     /// The process is about to end in order.
     Suspended,

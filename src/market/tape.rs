@@ -12,15 +12,15 @@ use thiserror::Error;
 use crate::domain::{Bar, Capabilities, InstrumentId, MarketTime, Price, SeriesInfo, Volume};
 
 /// The metadata key that holds a tape's description as JSON.
-const DESCRIPTION_KEY: &str = "pmax.tape";
+pub(super) const DESCRIPTION_KEY: &str = "pmax.tape";
+/// The columns that make a bar.
+const BAR_COLUMNS: [&str; 8] = ["instrument", "open_at", "close_at", "open", "high", "low", "close", "volume"];
 /// More bars than this are not a tape for one workstation.
 const MOST_BARS: usize = 50_000_000;
 /// And more for each byte of a file neither: a bar of eight columns takes several bytes, however well it is packed.
 const MOST_BARS_PER_BYTE: usize = 16;
 /// A file of any size may hold so many: a few bars take less than the description.
 const FEW_BARS: usize = 10_000;
-/// The columns of a tape; others are not looked at.
-const COLUMNS: [&str; 8] = ["instrument", "open_at", "close_at", "open", "high", "low", "close", "volume"];
 
 /// A tape's own description.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -220,9 +220,10 @@ impl Columns {
         let layout = |what: String| TapeError::Layout { name: name.to_owned(), what };
         let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
         let mut columns = Self::default();
-        let mut known = COLUMNS.to_vec();
+        let mut known = BAR_COLUMNS.to_vec();
         for index in 0..group.num_columns() {
             let column = group.metadata().column(index).column_path().string();
+            // What else a tape may hold, such as symbols for other programs, is none of a bar.
             let Some(place) = known.iter().position(|name| *name == column) else { continue };
             known.remove(place);
             let values = read_column(name, group, index, rows)?;

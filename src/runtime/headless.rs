@@ -7,6 +7,7 @@ use crate::domain::{Actor, BrokerReport, Currency, DealId, Duration, LedgerId, M
 use crate::engine::{
     Command, Effect, Engine, Event, Input, InputBody, Outcome, Record, RunInput, Setup, SignalRecord, SnapshotRequest, TapeRef,
 };
+use crate::market::bulletins::TapeBulletins;
 use crate::market::{Player, Tape};
 use crate::runtime::{Answer, Frame, JournalHealth, Playback, Scored, Speed};
 use crate::signals::{Analyst, CallLog, RuleAnalyst};
@@ -18,6 +19,7 @@ pub struct Headless {
     player: Player,
     broker: Paper,
     analyst: RuleAnalyst,
+    bulletins: Option<TapeBulletins>,
     outcome: Outcome,
     records: u64,
     log: CallLog,
@@ -41,6 +43,7 @@ impl Headless {
             player,
             broker,
             analyst: RuleAnalyst,
+            bulletins: TapeBulletins::new(),
             outcome: Outcome::default(),
             records: 0,
             log: CallLog::default(),
@@ -110,6 +113,11 @@ impl Headless {
         self.broker.on_market(&event);
         self.engine.handle(&Event::Market(event), &mut self.outcome);
         self.follow_up();
+        let now = self.engine.market().now();
+        let due = self.bulletins.as_mut().map(|bulletins| bulletins.due(now)).unwrap_or_default();
+        if !due.is_empty() {
+            self.input(InputBody::Published { observations: due });
+        }
         true
     }
 
@@ -153,6 +161,7 @@ impl Headless {
             journal: JournalHealth { last_seq: self.records, waiting: 0, last_commit: std::time::Duration::ZERO, failure: None },
             link: None,
             feed: None,
+            bulletins: self.bulletins.clone().map(|mut bulletins| bulletins.view(self.engine.market().now())),
             answers: self.answers.clone(),
         }
     }
@@ -165,7 +174,7 @@ impl Headless {
                 Record::Signal(SignalRecord::Judged { signal, validation }) => self.log.judged(signal, validation, began),
                 Record::Signal(SignalRecord::Resolved { signal, outcome, .. }) => self.log.resolved(*signal, outcome),
                 Record::Run(_) | Record::Trading(_) | Record::Proposal(_) | Record::Order(_) => {}
-                Record::Portfolio(_) | Record::Alert(_) | Record::Commentary(_) => {}
+                Record::Portfolio(_) | Record::Alert(_) | Record::Commentary(_) | Record::Published { .. } => {}
             }
         }
         let now = self.engine.market().now();

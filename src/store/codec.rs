@@ -78,6 +78,7 @@ const fn kind(body: &Body) -> &'static str {
             InputBody::Commentary(_) => "input.commentary",
             InputBody::Feed { .. } => "input.feed",
             InputBody::Served { .. } => "input.served",
+            InputBody::Published { .. } => "input.published",
             InputBody::Link { .. } => "input.link",
             InputBody::Timer => "input.timer",
         },
@@ -90,6 +91,7 @@ const fn kind(body: &Body) -> &'static str {
             Record::Portfolio(_) => "record.portfolio",
             Record::Alert(_) => "record.alert",
             Record::Commentary(_) => "record.commentary",
+            Record::Published { .. } => "record.published",
         },
     }
 }

@@ -43,6 +43,11 @@ impl<'a, 'b> Column<'a, 'b> {
         }
     }
 
+    /// The line that comes next.
+    pub const fn line(&self) -> u16 {
+        self.line
+    }
+
     /// Leaves a line empty.
     pub const fn gap(&mut self) {
         self.line += 1;

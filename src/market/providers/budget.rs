@@ -139,6 +139,11 @@ impl Budget {
         until
     }
 
+    /// When a provider's day turns next.
+    pub fn day_turns(&self, provider: ProviderId, now: WallTime) -> WallTime {
+        self.next_day(provider, self.today(provider, now))
+    }
+
     /// Until when a provider wants to be left alone.
     pub fn paused_until(&self, provider: ProviderId, now: WallTime) -> Option<WallTime> {
         self.paused.get(&provider).map(|paused| paused.until).filter(|until| *until > now)

@@ -5,24 +5,50 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::domain::{MarketTime, WallTime};
+use crate::domain::{AssetClass, Duration, WallTime};
 use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
+use crate::market::providers::client::{BarsClient, Client, NONE, StreamClient};
 use crate::market::providers::number::Number;
 use crate::market::providers::streams::{Frame, Heard};
 use crate::market::providers::{Failure, Refusal};
 
 /// REST tells 300 rows at most.
-pub(super) const DEPTH: i64 = 298 * 60_000_000_000;
+const DEPTH: i64 = 298 * 60_000_000_000;
+
+pub(super) const CLIENT: Client = Client {
+    bars: Some(BarsClient {
+        endpoint: |_| "candles",
+        depth: |_| DEPTH,
+        path,
+        read: candles,
+        has_volume: |kind| matches!(kind, AssetClass::Crypto),
+    }),
+    stream: Some(StreamClient {
+        origin: None,
+        subscribe: |wanted| vec![subscription(&wanted.iter().map(|(_, name)| *name).collect::<Vec<_>>())],
+        unsubscribe: unsubscription,
+        read: frame,
+        is_confirmed: true,
+        again_every: None,
+        prices_within: None,
+    }),
+    ..NONE
+};
 
 /// The path and query of a request for minute bars from an instant on.
-pub(super) fn path(name: &str, from: MarketTime, now: WallTime) -> String {
-    let until = now.plus(crate::domain::Duration::seconds(60));
-    format!("/products/{}/candles?granularity=60&start={from}&end={until}", encoded(name))
+fn path(wanted: &Wanted<'_>) -> String {
+    let (from, until) = (wanted.from, wanted.now.plus(Duration::seconds(60)));
+    format!("/products/{}/candles?granularity=60&start={from}&end={until}", encoded(wanted.name))
 }
 
 /// What subscribes to the quotes of these products.
-pub(super) fn subscription(names: &[&str]) -> String {
+fn subscription(names: &[&str]) -> String {
     serde_json::json!({"type": "subscribe", "product_ids": names, "channels": ["ticker", "heartbeat"]}).to_string()
+}
+
+/// What lets go of one product.
+fn unsubscription(name: &str) -> String {
+    serde_json::json!({"type": "unsubscribe", "product_ids": [name], "channels": ["ticker", "heartbeat"]}).to_string()
 }
 
 /// Time, low, high, open, close, volume.

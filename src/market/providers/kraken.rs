@@ -7,27 +7,54 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::domain::{MarketTime, WallTime};
+use crate::domain::{AssetClass, WallTime};
 use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
+use crate::market::providers::client::{BarsClient, Client, NONE, StreamClient};
 use crate::market::providers::number::Number;
 use crate::market::providers::streams::{Frame, Heard};
 use crate::market::providers::{Failure, Refusal};
 
 /// REST tells 720 rows at most.
 const MOST_ROWS: usize = 720;
-pub(super) const DEPTH: i64 = (MOST_ROWS as i64 - 2) * 60_000_000_000;
+const DEPTH: i64 = (MOST_ROWS as i64 - 2) * 60_000_000_000;
+
+pub(super) const CLIENT: Client = Client {
+    bars: Some(BarsClient {
+        endpoint: |_| "ohlc",
+        depth: |_| DEPTH,
+        path,
+        read: ohlc,
+        has_volume: |kind| matches!(kind, AssetClass::Crypto),
+    }),
+    stream: Some(StreamClient {
+        origin: None,
+        subscribe: |wanted| wanted.iter().map(|(number, name)| subscription(name, *number)).collect(),
+        unsubscribe: unsubscription,
+        read: frame,
+        is_confirmed: true,
+        again_every: None,
+        prices_within: None,
+    }),
+    ..NONE
+};
 
 /// The path and query of a request for minute bars from an instant on.
-pub(super) fn path(name: &str, from: MarketTime) -> String {
+fn path(wanted: &Wanted<'_>) -> String {
     // Whether a row at this very second is told is nowhere said: one more does no harm.
-    let since = from.0.div_euclid(1_000_000_000) - 60;
-    format!("/0/public/OHLC?pair={}&interval=1&since={since}", encoded(name))
+    let since = wanted.from.0.div_euclid(1_000_000_000) - 60;
+    format!("/0/public/OHLC?pair={}&interval=1&since={since}", encoded(wanted.name))
 }
 
 /// What subscribes to the quotes of one symbol; `number` comes back with the answer.
-pub(super) fn subscription(name: &str, number: usize) -> String {
+fn subscription(name: &str, number: usize) -> String {
     let params = serde_json::json!({"channel": "ticker", "symbol": [name]});
     serde_json::json!({"method": "subscribe", "params": params, "req_id": number}).to_string()
+}
+
+/// What lets go of them.
+fn unsubscription(name: &str) -> String {
+    let params = serde_json::json!({"channel": "ticker", "symbol": [name]});
+    serde_json::json!({"method": "unsubscribe", "params": params}).to_string()
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use crate::domain::{InstrumentId, WallTime};
+use crate::domain::{Calendar, InstrumentId, MarketTime, WallTime};
 use crate::runtime::{FeedView, ProviderId, ProviderView, ServedView, Stands, StreamView};
 use crate::ui::column::Column;
 use crate::ui::draw::{Picture, boxed};
@@ -51,6 +51,11 @@ fn providers(picture: &Picture<'_>, feed: &FeedView, area: Rect, buffer: &mut Bu
 
 /// Mark and role of a provider; the words tell it too.
 fn standing(provider: &ProviderView, now: WallTime) -> (&'static str, Role) {
+    // No key, or one that holds nothing of this: nobody's trouble.
+    let is_unasked = provider.bars.is_none_or(|stands| stands == Stands::Removed) && provider.last.is_none();
+    if provider.key.is_some() && is_unasked {
+        return ("○", Role::Muted);
+    }
     let is_open = provider.stream.is_none_or(|stream| stream.open_since.is_some());
     let rests = matches!(provider.bars, Some(Stands::Resting { .. } | Stands::Removed));
     match (is_open, rests || provider.paused_until.is_some_and(|until| until > now)) {
@@ -66,11 +71,17 @@ fn facts(column: &mut Column<'_, '_>, provider: &ProviderView, buffer: &mut Buff
         let (words, role) = stream_words(stream, now);
         column.fact(buffer, "stream", &words, role);
     }
+    if let Some(key) = &provider.key {
+        column.fact(buffer, "key", key, Role::Muted);
+    }
     if let Some(stands) = provider.bars {
         let (words, role) = match stands {
             Stands::Good => ("may serve".to_owned(), Role::Text),
             Stands::Resting { until } => (format!("rests, asked again in {}", format::age(until.since(now))), Role::Warn),
             Stands::Probing { good } => (format!("being tried again, {good} of 2 good"), Role::Warn),
+            Stands::Removed if provider.key.is_some() && provider.last.is_none() => {
+                ("not asked for bars".to_owned(), Role::Muted)
+            }
             Stands::Removed => ("not asked again".to_owned(), Role::Danger),
         };
         column.fact(buffer, "requests", &words, role);
@@ -116,6 +127,22 @@ fn served(picture: &Picture<'_>, feed: &FeedView, area: Rect, buffer: &mut Buffe
         part(&mut column, "prices", first.quotes, &first.quotes_before, buffer);
         part(&mut column, "bars", first.bars, &first.bars_before, buffer);
         column.gap();
+    }
+    hours(&mut column, feed, buffer);
+}
+
+/// Which markets are open, and when the others are.
+fn hours(column: &mut Column<'_, '_>, feed: &FeedView, buffer: &mut Buffer) {
+    let picture = column.picture();
+    let calendar = |one: &ServedView| picture.context.instruments.get(one.instrument).map(|known| known.calendar);
+    let now = MarketTime(picture.now.0);
+    for (calendar_shown, name) in
+        [(Calendar::UsEquity, "US shares"), (Calendar::Fx245, "currencies"), (Calendar::Crypto247, "crypto")]
+    {
+        if feed.served.iter().any(|one| calendar(one) == Some(calendar_shown)) {
+            let role = if calendar_shown.is_open(now) { Role::Text } else { Role::Muted };
+            column.fact(buffer, name, &format::market_hours(calendar_shown, now), role);
+        }
     }
 }
 

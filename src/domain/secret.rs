@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-/// A password. There is no way to write it but into a login.
+/// A password or a key. It is written only into what leaves for whom it is meant; a test lists the files that may do so.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a password.
+    /// Takes a password or a key.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The password, for the login command alone.
-    pub(super) fn reveal(&self) -> &str {
+    /// The credential itself, for the one place that sends it.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
