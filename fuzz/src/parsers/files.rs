@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::tz::TimeZone;
 use pmax::cli::series::{Format, Stats, read};
-use pmax::domain::{InstrumentId, MarketEvent, MarketTime};
+use pmax::domain::{InstrumentId, InstrumentTable, MarketEvent, MarketTime};
 use pmax::market::Tape;
-use pmax::runtime::Trouble;
+use pmax::market::own::{Asked, DateOrder, import};
+use pmax::runtime::{self, Trouble};
 use pmax::store::SegmentReader;
 
 use super::market::is_sound_bar;
@@ -32,6 +35,43 @@ pub fn tape(bytes: &[u8]) {
     assert!(tape.start().is_some() && tape.meta.speed > 0 && tape.meta.format == 1);
     assert_eq!(tape.span().is_some(), !tape.bars.is_empty());
     assert_eq!(tape.series().len(), tape.meta.series.len());
+}
+
+/// A person's own history: a table of text or of Parquet. The first byte chooses what the person says about it.
+pub fn tape_import(bytes: &[u8]) {
+    thread_local! {
+        static INSTRUMENTS: Arc<InstrumentTable> = runtime::instruments().expect("the shipped instruments");
+    }
+    let Some((bits, rest)) = chosen(bytes) else { return };
+    let instruments = INSTRUMENTS.with(Arc::clone);
+    let asked = Asked {
+        instruments: &instruments,
+        symbol: (bits & 1 == 0).then(|| "AAPL".to_owned()),
+        names: BTreeMap::new(),
+        zone: (bits & 2 == 0).then_some(TimeZone::UTC),
+        frame: None,
+        order: (bits & 4 != 0).then_some(DateOrder::DayFirst),
+        is_adjusted: false,
+        skips_missing: bits & 8 != 0,
+        skips_closed: bits & 16 != 0,
+    };
+    let imported = match import(rest.to_vec(), &asked) {
+        Ok(imported) => imported,
+        Err(error) => return is_fit_to_show(&Trouble::new(error.to_string(), "", "").to_string(), LONGEST_TROUBLE),
+    };
+    assert!(imported.rows <= rest.len().saturating_mul(16).max(10_000), "more rows than the file has room for");
+    for problem in imported.faults.first().iter().chain(imported.doubts.first()) {
+        is_fit_to_show(&Trouble::new(problem.to_string(), "", "").to_string(), 1_000);
+    }
+    if imported.faults.count() > 0 {
+        return;
+    }
+    for series in &imported.series {
+        series.bars.iter().for_each(is_sound_bar);
+        let is_ordered = series.bars.windows(2).all(|pair| pair[0].close_at <= pair[1].open_at);
+        assert!(is_ordered, "bars overlap, or are out of order");
+        assert!(series.bars.iter().all(|bar| bar.instrument == series.instrument));
+    }
 }
 
 /// A segment; the first byte chooses whether header and checksums are made right, so that more than the first of them is reached.

@@ -13,22 +13,23 @@ use super::words::{LONGEST_TROUBLE, chosen, chosen_text, is_fit_to_show};
 const NOW: WallTime = WallTime(1_795_617_270_000_000_000);
 const MINUTE: i64 = 60_000_000_000;
 /// Words of a refusal with its kind.
-const LONGEST_REFUSAL: usize = 240;
+pub const LONGEST_REFUSAL: usize = 240;
 
 /// What was asked for, by some bits of a number.
 fn wanted(bits: u8) -> Wanted<'static> {
-    let (name, calendar) = match bits & 3 {
-        0 => ("AAPL", Calendar::UsEquity),
-        1 => ("EURUSD=X", Calendar::Fx245),
-        _ => ("BTC-USD", Calendar::Crypto247),
+    let (name, calendar, kind) = match bits & 3 {
+        0 => ("AAPL", Calendar::UsEquity, AssetClass::Stock),
+        1 => ("EURUSD=X", Calendar::Fx245, AssetClass::Fx),
+        _ => ("BTC-USD", Calendar::Crypto247, AssetClass::Crypto),
     };
     let from = MarketTime(NOW.0 - if bits & 4 == 0 { 5 * MINUTE - 30_000_000_000 } else { 7 * 1_440 * MINUTE });
     let decimals = if bits & 8 == 0 { 2 } else { 5 };
-    Wanted { name, instrument: InstrumentId(5), calendar, decimals, has_volume: bits & 16 == 0, from, now: NOW }
+    let (plan, currency, has_volume) = (Plan::Realtime, Currency::USD, bits & 16 == 0);
+    Wanted { name, instrument: InstrumentId(5), kind, calendar, decimals, currency, has_volume, plan, from, now: NOW }
 }
 
 /// An HTTP status, by some bits of a number.
-fn status(bits: u8) -> u16 {
+pub fn status(bits: u8) -> u16 {
     [200, 200, 200, 200, 404, 429, 502, 403].get(usize::from(bits >> 5)).copied().unwrap_or(200)
 }
 
@@ -101,7 +102,7 @@ fn is_sound_frame(frame: &Frame) {
         Frame::Quote(Err(refusal)) | Frame::Subscription { refusal: Some(refusal), .. } => {
             is_fit_to_show(&refusal.to_string(), LONGEST_REFUSAL);
         }
-        Frame::Subscription { refusal: None, .. } => {}
+        Frame::Subscription { refusal: None, .. } | Frame::AllTaken | Frame::Leaving => {}
     }
 }
 
@@ -134,6 +135,80 @@ pub fn yahoo_chart(bytes: &[u8]) {
     is_sound_chart(&chart(status(bits), rest, &wanted), &wanted);
 }
 
+/// Yahoo's stream: texts, or, where the first byte says so, protocol buffers that are wrapped here.
+pub fn yahoo_stream(bytes: &[u8]) {
+    let Some((bits, rest)) = chosen(bytes) else { return };
+    let text = match bits & 3 {
+        0 => String::from_utf8_lossy(rest).into_owned(),
+        1 => STANDARD.encode(rest),
+        _ => format!(r#"{{"type":"pricing","message":"{}"}}"#, STANDARD.encode(rest)),
+    };
+    are_sound_frames(&text, yahoo_frame);
+}
+
+/// Binance: frames and bars, as of Kraken.
+pub fn binance(bytes: &[u8]) {
+    let Some((bits, rest)) = chosen(bytes) else { return };
+    if bits & 1 == 0 {
+        are_sound_frames(&String::from_utf8_lossy(rest), binance_frame);
+    } else {
+        let wanted = wanted(bits | 2);
+        is_sound_chart(&binance_klines(status(bits), rest, &wanted), &wanted);
+    }
+}
+
+fn is_sound_quote(quote: &VenueQuote) {
+    assert_eq!(quote.instrument, InstrumentId(5));
+    is_price(quote.last, quote.bid, quote.ask);
+}
+
+/// Alpha Vantage: bars, a price, or a refusal.
+pub fn alpha_vantage(bytes: &[u8]) {
+    let Some((bits, rest)) = chosen(bytes) else { return };
+    let wanted = wanted(bits | 16);
+    if let Some(refusal) = alpha_vantage_refusal(rest) {
+        is_fit_to_show(&refusal.to_string(), LONGEST_REFUSAL);
+    }
+    if bits & 32 == 0 {
+        is_sound_chart(&alpha_vantage_bars(status(bits), rest, &wanted), &wanted);
+        return;
+    }
+    match alpha_vantage_quote(status(bits), rest, &wanted) {
+        Ok(quote) => is_sound_quote(&quote),
+        Err(refusal) => is_fit_to_show(&refusal.to_string(), LONGEST_REFUSAL),
+    }
+}
+
+/// Yahoo's spark of three symbols.
+pub fn yahoo_spark(bytes: &[u8]) {
+    let Some((bits, rest)) = chosen(bytes) else { return };
+    let asked = [wanted(0), wanted(1), wanted(2)];
+    match spark(status(bits), rest, &asked) {
+        Ok(quotes) => {
+            assert!(!quotes.is_empty() && quotes.len() <= asked.len(), "prices that were not asked for");
+            quotes.iter().for_each(is_sound_quote);
+        }
+        Err(refusal) => is_fit_to_show(&refusal.to_string(), LONGEST_REFUSAL),
+    }
+}
+
+/// Yahoo's search by name.
+pub fn yahoo_search(bytes: &[u8]) {
+    let Some((bits, rest)) = chosen(bytes) else { return };
+    match search(status(bits), rest) {
+        Ok(hits) => {
+            assert!(hits.len() <= 10);
+            for hit in &hits {
+                assert!(!hit.symbol.is_empty() && hit.symbol.len() <= 32, "{hit:?}");
+                assert!(hit.symbol.bytes().all(|byte| byte.is_ascii_graphic()), "{hit:?}");
+                [&hit.name, &hit.exchange, &hit.sector].into_iter().for_each(|text| is_fit_to_show(text.as_str(), 400));
+                is_fit_to_show(&hit.code, 400);
+            }
+        }
+        Err(refusal) => is_fit_to_show(&refusal.to_string(), LONGEST_REFUSAL),
+    }
+}
+
 /// A person's table of providers over the shipped one.
 pub fn providers_toml(bytes: &[u8]) {
     const SHIPPED: &str = include_str!("../../../config/providers.toml");
@@ -157,8 +232,8 @@ pub fn providers_toml(bytes: &[u8]) {
                 assert!(table.order(capability).iter().all(|id| table.provider.contains_key(id)));
             }
             for alias in table.aliases.values().flat_map(|names| names.values()) {
-                is_fit_to_show(alias.of(Capability::Quotes), 32);
-                is_fit_to_show(alias.of(Capability::Bars), 32);
+                let names = [Capability::Quotes, Capability::Bars].map(|capability| alias.of(capability));
+                names.into_iter().flatten().for_each(|name| is_fit_to_show(name, 32));
             }
             assert!((15..=600).contains(&table.refresh_seconds));
             drop(table.budget());
@@ -192,17 +267,17 @@ pub fn budget(bytes: &[u8]) {
     again.take_up(&kept).expect("what was written can be read");
     assert_eq!(again.to_text().ok().as_deref(), Some(kept.as_str()), "kept and taken up, it is the same");
     for provider in [ProviderId::Kraken, ProviderId::Coinbase, ProviderId::Yahoo] {
-        let ready = budget.ready_at(provider, provider.endpoint(), NOW);
+        let ready = budget.ready_at(provider, "chart", NOW);
         assert!(ready >= NOW, "a request may not leave in the past");
         let (before, most) = budget.used_today(provider, NOW);
-        let is_spent = budget.spend(provider, provider.endpoint(), NOW);
+        let is_spent = budget.spend(provider, "chart", NOW);
         assert_eq!(is_spent, ready == NOW);
         let (after, _) = budget.used_today(provider, NOW);
         assert!(most.is_none_or(|most| !is_spent || after <= most), "more than a day's requests");
         assert!(after >= before);
         if bits & 1 == 1 {
             let until = budget.pause(provider, Some(Duration(i64::from(bits) << 55)), NOW);
-            assert!(until >= NOW && !budget.spend(provider, provider.endpoint(), NOW) || until == NOW);
+            assert!(until >= NOW && !budget.spend(provider, "chart", NOW) || until == NOW);
         }
     }
 }
