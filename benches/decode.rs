@@ -4,9 +4,11 @@
 
 use std::hint::black_box;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pmax::broker::xapi::codec::{Pushed, decode_pushed};
-use pmax::market::providers::clients::{Frame, coinbase_frame, kraken_frame};
+use pmax::market::providers::clients::{Frame, binance_frame, coinbase_frame, kraken_frame, yahoo_frame};
 
 /// Messages in one go: no two alike, so that nothing is learnt by heart.
 const MESSAGES: usize = 64;
@@ -31,6 +33,35 @@ fn time(index: usize) -> String {
 
 fn prices(frames: &[Frame]) -> usize {
     frames.iter().filter(|frame| matches!(frame, Frame::Quote(Ok(_)))).count()
+}
+
+/// A message of Yahoo's stream as its provider writes them, field by field.
+fn pricing(index: usize) -> Vec<u8> {
+    let varint = |mut number: u64| {
+        let mut bytes = Vec::new();
+        while number > 127 {
+            bytes.push(number as u8 | 128);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+        bytes
+    };
+    let text = |tag: u64, text: &str| [varint(tag << 3 | 2), varint(text.len() as u64), text.as_bytes().to_vec()].concat();
+    let float = |tag: u64, number: f32| [varint(tag << 3 | 5), number.to_le_bytes().to_vec()].concat();
+    let whole = |tag: u64, number: u64| [varint(tag << 3), varint(number)].concat();
+    [
+        text(1, "AAPL"),
+        float(2, 226.5 + index as f32 / 8.0),
+        whole(3, (1_795_617_269_000 + index as u64) * 2),
+        text(5, "NMS"),
+        whole(6, 8),
+        whole(7, 1),
+        float(8, 1.25),
+        whole(9, 6_719_763 * 2),
+        float(12, 2.75),
+        whole(27, 4),
+    ]
+    .concat()
 }
 
 fn streams() -> Vec<Stream> {
@@ -59,6 +90,23 @@ fn streams() -> Vec<Stream> {
                     370_843_401 + index
                 )
             },
+        ),
+        of(
+            "binance",
+            |text| prices(&binance_frame(text).unwrap()),
+            |index| {
+                let at = 1_795_617_269_120 + index;
+                format!(
+                    r#"{{"stream":"btcusdt@aggTrade","data":{{"e":"aggTrade","E":{at},"s":"BTCUSDT","a":{},"p":"{}000000","q":"0.01633102","f":{index},"l":{index},"T":{at},"m":true,"M":true}}}}"#,
+                    26_129 + index,
+                    price(index)
+                )
+            },
+        ),
+        of(
+            "yahoo",
+            |text| prices(&yahoo_frame(text).unwrap()),
+            |index| format!(r#"{{"type":"pricing","message":"{}"}}"#, STANDARD.encode(pricing(index))),
         ),
         of(
             "xapi ticks",
