@@ -17,6 +17,7 @@ pub struct Decimal(pub i64);
 const MOST_DIGITS: i32 = 36;
 
 /// Powers of ten, as far as they fit.
+#[expect(clippy::indexing_slicing, reason = "places stay below the length, which the compiler sees")]
 const POWERS: [i128; 39] = {
     let mut powers = [1; 39];
     let mut index = 1;

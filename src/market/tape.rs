@@ -147,7 +147,7 @@ impl Tape {
     pub fn read(name: &str, bytes: Bytes) -> Result<Self, TapeError> {
         let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let parquet = |source| TapeError::Parquet { name: name.to_owned(), source };
-        let most = bytes.len().saturating_mul(MOST_BARS_PER_BYTE).clamp(FEW_BARS, MOST_BARS);
+        let most = most_rows(bytes.len());
         let reader = SerializedFileReader::new(bytes).map_err(parquet)?;
         let meta = description(name, &reader)?;
         check_size(name, &reader, most)?;
@@ -203,6 +203,11 @@ fn description(name: &str, reader: &SerializedFileReader<Bytes>) -> Result<TapeM
         return Err(layout("start must be an instant and speed above 0".to_owned()));
     }
     Ok(meta)
+}
+
+/// Rows that a Parquet file of so many bytes may claim.
+pub(super) fn most_rows(bytes: usize) -> usize {
+    bytes.saturating_mul(MOST_BARS_PER_BYTE).clamp(FEW_BARS, MOST_BARS)
 }
 
 /// Holds what the file says of itself against its size, before anything of that size is asked for.
