@@ -126,7 +126,7 @@ fn list(base: &Base, format: Format) -> Done {
         let names: Vec<String> = row
             .names
             .iter()
-            .map(|(provider, alias)| format!("{provider} {}", alias.of(crate::runtime::Capability::Quotes)))
+            .map(|(provider, alias)| format!("{provider} {}", alias.shown()))
             .collect();
         let stands = match (row.watched, row.tradable) {
             (true, true) => "watched",

@@ -170,8 +170,7 @@ impl Watchlist {
             return Err(format!("{symbol} is there already"));
         }
         for (provider, alias) in &draft.names {
-            use crate::market::providers::Capability::{Bars, Quotes};
-            if let Some(other) = [Quotes, Bars].into_iter().find_map(|of| known.table.named(*provider, alias.of(of))) {
+            if let Some(other) = alias.names().into_iter().find_map(|name| known.table.named(*provider, name)) {
                 return Err(format!("{provider} calls {other} so already: it is the same instrument"));
             }
         }

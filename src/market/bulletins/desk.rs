@@ -502,14 +502,33 @@ impl BulletinDesk {
             Means::Nothing | Means::Skip(_) => self.health_of(id, flight.topic(), |health| health.excuse(refusal, now)),
             Means::Strike => self.health_of(id, flight.topic(), |health| health.strike(refusal, now, draw)),
             Means::Pause(length) => self.health_of(id, flight.topic(), |health| health.pause(refusal, now.plus(length), now)),
-            Means::PauseHost(asked) => {
-                let until = budget.pause(id, retry_after.or(asked), now);
-                out.extend(budget.to_text().ok().map(Output::Keep));
+            Means::PauseHost(asked) => self.pause_host(id, retry_after.or(asked), refusal, budget, now, out),
+            Means::PauseDay => {
+                let rest = budget.day_turns(id, now).since(now);
+                self.pause_host(id, Some(rest), refusal, budget, now, out);
+            }
+            Means::RemoveAll => {
                 for topic in [Topic::Series, Topic::News] {
-                    self.health_of(id, topic, |health| health.pause(refusal, until, now));
+                    self.health_of(id, topic, |health| health.remove(refusal, now));
                 }
             }
             Means::Remove => self.health_of(id, flight.topic(), |health| health.remove(refusal, now)),
+        }
+    }
+
+    fn pause_host(
+        &mut self,
+        id: ProviderId,
+        asked: Option<Duration>,
+        refusal: &Refusal,
+        budget: &mut Budget,
+        now: WallTime,
+        out: &mut Vec<Output>,
+    ) {
+        let until = budget.pause(id, asked, now);
+        out.extend(budget.to_text().ok().map(Output::Keep));
+        for topic in [Topic::Series, Topic::News] {
+            self.health_of(id, topic, |health| health.pause(refusal, until, now));
         }
     }
 

@@ -234,7 +234,8 @@ impl Alias {
         self.of(Capability::Quotes).or(self.of(Capability::Bars)).unwrap_or_default()
     }
 
-    fn names(&self) -> Vec<&str> {
+    /// All of them.
+    pub fn names(&self) -> Vec<&str> {
         match self {
             Self::Same(name) => vec![name],
             Self::Each(names) => names.values().map(String::as_str).collect(),
@@ -440,7 +441,7 @@ mod tests {
     #[test]
     fn the_shipped_table_is_sound_and_a_person_may_lay_another_over_it() {
         let table = ProviderTable::read(SHIPPED, None).unwrap();
-        let [kraken, coinbase, binance, alpha, yahoo] = ProviderId::ALL;
+        let [kraken, coinbase, binance, alpha, yahoo, ..] = ProviderId::ALL;
         assert_eq!(table.order(Capability::Quotes), [kraken, coinbase, binance, alpha, yahoo]);
         assert_eq!(table.asked(Capability::Quotes), [kraken, coinbase, binance, yahoo], "without a key it is not asked");
         assert!(

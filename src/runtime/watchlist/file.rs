@@ -194,9 +194,8 @@ fn instrument_of(row: Row) -> Result<Instrument, String> {
 
 /// A provider's name has the same rules as in the table of providers.
 fn check_names(symbol: &str, names: &BTreeMap<ProviderId, Alias>) -> Result<(), String> {
-    use crate::market::providers::Capability::{Bars, Quotes};
     let is_name = |name: &str| (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
-    let is_sound = names.values().all(|alias| is_name(alias.of(Quotes)) && is_name(alias.of(Bars)));
+    let is_sound = names.values().flat_map(Alias::names).all(is_name);
     if is_sound { Ok(()) } else { Err(format!("{symbol}: a provider's name has 1 to 32 visible characters of ASCII")) }
 }
 
