@@ -54,7 +54,7 @@ pub use pace::{Speed, play_paced};
 pub use parity::live_again;
 pub use practice::{Practice, contracts_of};
 pub use recorded::{Recorded, finish_left, finish_recording, tape_of_run};
-pub use recorder::{Ended, Recording, Stop};
+pub use recorder::{Ended, Plan, Recording, Stop};
 pub use recovery::{Feed, HeardFrom, Opened, RunTerms, broker_of, open_ledger, open_run, restore, run_to_take_up};
 pub use replay::{Market, ReplayReport, replay};
 pub use scores::{Scored, ScoresDesk, scores_desk};

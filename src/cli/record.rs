@@ -12,10 +12,10 @@ use crate::cli::args::{Args, Record};
 use crate::cli::journal::{ledger, no_run};
 use crate::cli::open::Base;
 use crate::cli::{Done, OK, say};
-use crate::domain::{BrokerKind, Duration, InstrumentTable, MarketTime, RunId, WallTime};
+use crate::domain::{BrokerKind, Duration, InstrumentTable, MarketTime, RunId, WallTime, counted};
 use crate::market;
 use crate::market::providers::ProviderTable;
-use crate::runtime::{self, Ended, Recording, Stop, Trouble, complain, wall_now};
+use crate::runtime::{self, Ended, Plan, Recording, Stop, Trouble, complain, wall_now};
 
 /// How often time passes where nothing comes.
 const TICK: StdDuration = StdDuration::from_millis(250);
@@ -52,14 +52,15 @@ pub fn run(args: &Args, options: &Record) -> Done {
     // One process asks providers at a time: two would not know of each other's requests.
     let _lock = base.home.lock()?;
     let _log = runtime::start_logging(&base.home.log_folder());
-    let recording = Recording::begin((&name, options.daily), table, series, &base.instruments, &base.home, now)?;
+    let plan = Plan { name, by_day: options.daily, table, series };
+    let recording = Recording::begin(plan, &base.instruments, &base.home, now)?;
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_loop)?;
     let ended = executor.block_on(record(recording, stop))?;
     for recorded in &ended.recorded {
         say(&recorded.words(&base.instruments));
     }
     if ended.conflated > 0 {
-        say(&format!("{} prices were replaced by newer ones before they were taken", ended.conflated));
+        say(&format!("{} replaced by newer ones before they were taken", counted(ended.conflated, "price")));
     }
     if let Some(last) = ended.recorded.iter().rev().find(|recorded| recorded.tape.is_some()) {
         say(&format!("play it with `pmax --tape {}`", last.name));

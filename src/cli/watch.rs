@@ -123,11 +123,7 @@ fn list(base: &Base, format: Format) -> Done {
         return Ok(OK);
     }
     for row in &all {
-        let names: Vec<String> = row
-            .names
-            .iter()
-            .map(|(provider, alias)| format!("{provider} {}", alias.shown()))
-            .collect();
+        let names: Vec<String> = row.names.iter().map(|(provider, alias)| format!("{provider} {}", alias.shown())).collect();
         let stands = match (row.watched, row.tradable) {
             (true, true) => "watched",
             (true, false) => "watched, not tradable",

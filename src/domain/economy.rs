@@ -188,6 +188,23 @@ impl Indicator {
         }
     }
 
+    /// The span of a point of a curve; empty for what is no point of one.
+    pub const fn span(self) -> &'static str {
+        match self {
+            Self::Yield1m => "1m",
+            Self::Yield3m | Self::Vix3m => "3m",
+            Self::Yield6m | Self::Vix6m => "6m",
+            Self::Yield1y => "1y",
+            Self::Yield2y => "2y",
+            Self::Yield5y => "5y",
+            Self::Yield10y => "10y",
+            Self::Yield30y => "30y",
+            Self::Vix9d => "9d",
+            Self::Vix => "30d",
+            Self::Payrolls | Self::Unemployment | Self::Claims | Self::Cpi | Self::FedFunds => "",
+        }
+    }
+
     /// What its numbers count.
     pub const fn unit(self) -> Unit {
         match self {

@@ -70,6 +70,16 @@ impl TimeFrame {
         }
     }
 
+    /// The part of a bar around an instant within which the market trades without a pause: weeks and months have nights in them.
+    fn unbroken(self, calendar: Calendar, at: MarketTime, whole: Span) -> Option<Span> {
+        match self {
+            Self::Minutes(_) | Self::Day => Some(whole),
+            Self::Week | Self::Month => {
+                calendar.session_at(at).map(|session| Span { from: session.open_at, until: session.close_at })
+            }
+        }
+    }
+
     /// Where the bar of an instant begins and ends; nothing where the market does not trade then.
     pub fn span(self, calendar: Calendar, at: MarketTime) -> Option<Span> {
         match self {
@@ -105,6 +115,15 @@ impl TimeFrame {
                 Some(Span { from: begins.open_at, until: sessions.last().unwrap_or(begins).close_at })
             }
         }
+    }
+}
+
+impl Span {
+    const NONE: Self = Self { from: MarketTime(i64::MIN), until: MarketTime(i64::MIN) };
+
+    #[inline]
+    fn holds(self, at: MarketTime) -> bool {
+        self.from <= at && at < self.until
     }
 }
 
@@ -163,8 +182,10 @@ pub struct BarBuilder {
     instrument: InstrumentId,
     frame: TimeFrame,
     calendar: Calendar,
-    /// The span of the latest tick; ticks come mostly within it.
+    /// The bar of the latest tick.
     span: Span,
+    /// The part of it without a pause; ticks come mostly within it.
+    unbroken: Span,
     forming: Option<Bar>,
     late: u64,
     outside: u64,
@@ -173,8 +194,7 @@ pub struct BarBuilder {
 impl BarBuilder {
     /// A builder before its first tick.
     pub const fn new(instrument: InstrumentId, frame: TimeFrame, calendar: Calendar) -> Self {
-        let span = Span { from: MarketTime(i64::MIN), until: MarketTime(i64::MIN) };
-        Self { instrument, frame, calendar, span, forming: None, late: 0, outside: 0 }
+        Self { instrument, frame, calendar, span: Span::NONE, unbroken: Span::NONE, forming: None, late: 0, outside: 0 }
     }
 
     /// Takes a tick. Gives the bar that has closed by it, if one has.
@@ -182,30 +202,33 @@ impl BarBuilder {
     /// A tick from before the bar under way changes nothing any more and is counted as late.
     #[inline]
     pub fn push(&mut self, tick: Tick) -> Option<Bar> {
-        if self.span.from <= tick.at
-            && tick.at < self.span.until
+        if self.unbroken.holds(tick.at)
             && let Some(bar) = &mut self.forming
         {
-            bar.high = bar.high.max(tick.price);
-            bar.low = bar.low.min(tick.price);
-            bar.close = tick.price;
-            bar.volume = sum(bar.volume, tick.volume);
+            take(bar, tick);
             return None;
         }
         self.begin(tick)
     }
 
-    /// The first tick of a bar, or one that belongs to none.
+    /// The first tick of a bar or of a session within it, or one that belongs to none.
     fn begin(&mut self, tick: Tick) -> Option<Bar> {
-        if tick.at < self.span.until {
+        let is_same = self.span.holds(tick.at);
+        if tick.at < self.unbroken.until || (is_same && self.forming.is_none()) {
             self.late += 1;
             return None;
         }
-        let Some(span) = self.frame.span(self.calendar, tick.at) else {
+        let span = if is_same { Some(self.span) } else { self.frame.span(self.calendar, tick.at) };
+        let Some((span, unbroken)) = span.and_then(|span| Some((span, self.frame.unbroken(self.calendar, tick.at, span)?)))
+        else {
             self.outside += 1;
             return None;
         };
-        self.span = span;
+        (self.span, self.unbroken) = (span, unbroken);
+        if let Some(bar) = self.forming.as_mut().filter(|_| is_same) {
+            take(bar, tick);
+            return None;
+        }
         let Tick { price, volume, .. } = tick;
         let (instrument, open_at, close_at) = (self.instrument, span.from, span.until);
         let bar =
@@ -229,12 +252,21 @@ impl BarBuilder {
     }
 }
 
+#[inline]
+fn take(bar: &mut Bar, tick: Tick) {
+    bar.high = bar.high.max(tick.price);
+    bar.low = bar.low.min(tick.price);
+    bar.close = tick.price;
+    bar.volume = sum(bar.volume, tick.volume);
+}
+
 /// Longer bars of one instrument, made of shorter ones in their order.
 #[derive(Debug, Clone)]
 pub struct Resampler {
     frame: TimeFrame,
     calendar: Calendar,
     span: Span,
+    unbroken: Span,
     forming: Option<Bar>,
     outside: u64,
 }
@@ -242,35 +274,46 @@ pub struct Resampler {
 impl Resampler {
     /// A resampler before its first bar.
     pub const fn new(frame: TimeFrame, calendar: Calendar) -> Self {
-        let span = Span { from: MarketTime(i64::MIN), until: MarketTime(i64::MIN) };
-        Self { frame, calendar, span, forming: None, outside: 0 }
+        Self { frame, calendar, span: Span::NONE, unbroken: Span::NONE, forming: None, outside: 0 }
     }
 
     /// Takes a bar, and gives those that have closed by it: the one before, where this one begins another, and its own, where it ends it.
     ///
     /// A bar that lies in no session, or that is older than what was given out, is counted and left out.
     pub fn push(&mut self, bar: &Bar, mut closed: impl FnMut(Bar)) {
-        if bar.open_at >= self.span.until {
-            let Some(span) = self.frame.span(self.calendar, bar.open_at) else {
-                self.outside += 1;
-                return;
-            };
-            self.span = span;
-            if let Some(before) = self.forming.take() {
-                closed(before);
-            }
-            self.forming = Some(Bar { open_at: span.from, close_at: span.until, ..*bar });
-        } else if let Some(whole) = self.forming.as_mut().filter(|_| bar.open_at >= self.span.from) {
-            extend(whole, bar);
-        } else {
+        if !self.unbroken.holds(bar.open_at) && !self.go_on(bar.open_at) {
             self.outside += 1;
             return;
+        }
+        match self.forming.as_mut().filter(|whole| whole.open_at == self.span.from) {
+            Some(whole) => extend(whole, bar),
+            None => {
+                let begun = Bar { open_at: self.span.from, close_at: self.span.until, ..*bar };
+                if let Some(before) = self.forming.replace(begun) {
+                    closed(before);
+                }
+            }
         }
         if bar.close_at >= self.span.until
             && let Some(whole) = self.forming.take()
         {
+            // Nothing goes into it any more.
+            self.unbroken = Span { from: self.span.until, until: self.span.until };
             closed(whole);
         }
+    }
+
+    /// Goes on to the bar and the session of a later instant, if there is one.
+    fn go_on(&mut self, at: MarketTime) -> bool {
+        if at < self.unbroken.until {
+            return false;
+        }
+        let span = if self.span.holds(at) { Some(self.span) } else { self.frame.span(self.calendar, at) };
+        let next = span.and_then(|span| Some((span, self.frame.unbroken(self.calendar, at, span)?)));
+        if let Some(next) = next {
+            (self.span, self.unbroken) = next;
+        }
+        next.is_some()
     }
 
     /// The bar under way.

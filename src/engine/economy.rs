@@ -38,7 +38,9 @@ pub struct EconomyView {
 
 impl Book {
     pub(super) fn publish(&mut self, observations: &[Observation]) {
-        observations.iter().for_each(|one| drop(self.economy.take(*one)));
+        for one in observations {
+            self.economy.take(*one);
+        }
         self.economy.forget_beyond(KEPT);
     }
 }

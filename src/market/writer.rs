@@ -32,7 +32,7 @@ const BARS: &str = "message tape {
 const PRICES: &str = "message prices {
     required int32 instrument;
     required binary symbol (STRING);
-    required int64 at (TIMESTAMP(NANOS,true));
+    required int64 priced_at (TIMESTAMP(NANOS,true));
     optional int64 heard_at (TIMESTAMP(NANOS,true));
     required int64 last (DECIMAL(18,9));
     optional int64 bid (DECIMAL(18,9));

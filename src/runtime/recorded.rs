@@ -120,14 +120,17 @@ pub fn finish_recording(folder: &Path, name: &str, instruments: &InstrumentTable
     let text = fs::read_to_string(&places.heading).map_err(|error| trouble(&places.heading, "cannot be read", &error))?;
     let heading: Heading =
         serde_json::from_str(&text).map_err(|error| trouble(&places.heading, "is no heading of a recording", &error))?;
-    let about = About {
+    let maker = Maker {
+        places: &places,
+        name,
         title: format!("Recorded since {}", heading.began),
         source: None,
         series: &heading.series,
         began: Some(heading.began),
         gaps: heading.gaps.clone(),
+        instruments,
     };
-    let recorded = write(&places, name, &about, SegmentReader::open(&places.events)?, instruments)?;
+    let recorded = maker.make(SegmentReader::open(&places.events)?)?;
     // The heading goes last: without it the events would belong to nobody.
     for path in [&places.events, &places.heading] {
         fs::remove_file(path).map_err(|error| trouble(path, "cannot be removed", &error))?;
@@ -159,14 +162,17 @@ pub fn tape_of_run(
     if places.is_taken() {
         return Err(taken(name));
     }
-    let about = About {
+    let maker = Maker {
+        places: &places,
+        name,
         title: format!("What {run} heard"),
         source: Some(format!("recorded by {run}")),
         series,
         began: None,
         gaps: Vec::new(),
+        instruments,
     };
-    write(&places, name, &about, SegmentReader::open(segment)?, instruments)
+    maker.make(SegmentReader::open(segment)?)
 }
 
 pub(super) fn taken(name: &str) -> Trouble {
@@ -177,95 +183,91 @@ pub(super) fn taken(name: &str) -> Trouble {
     )
 }
 
-struct About<'a> {
+/// Makes the files of a recording.
+struct Maker<'a> {
+    places: &'a Places,
+    name: &'a str,
     title: String,
     source: Option<String>,
     series: &'a [SeriesInfo],
     /// Since when it is recorded, where that is known; else since the first price.
     began: Option<MarketTime>,
     gaps: Vec<Missed>,
+    instruments: &'a InstrumentTable,
 }
 
-fn write(
-    places: &Places,
-    name: &str,
-    about: &About<'_>,
-    events: impl Iterator<Item = MarketEvent>,
-    instruments: &InstrumentTable,
-) -> Result<Recorded, Trouble> {
-    let damaged = |path: &Path, error: &dyn std::fmt::Display| trouble(path, "cannot be written", error);
-    let fresh = places.prices.with_extension("new");
-    let file = File::create(&fresh).map_err(|error| damaged(&fresh, &error))?;
-    let mut prices = PriceFile::begin(BufWriter::new(file)).map_err(|error| damaged(&fresh, &error))?;
-    let (mut bars, mut began): (Vec<Bar>, _) = (Vec::new(), about.began);
-    for event in events {
-        match event {
-            MarketEvent::BarClosed { bar, .. } => bars.push(bar),
-            MarketEvent::Quoted { quote, stamp } => {
-                began.get_or_insert(stamp.event_at);
-                prices.add(quote, stamp, instruments).map_err(|error| damaged(&fresh, &error))?;
+impl Maker<'_> {
+    fn make(self, events: impl Iterator<Item = MarketEvent>) -> Result<Recorded, Trouble> {
+        let damaged = |path: &Path, error: &dyn std::fmt::Display| trouble(path, "cannot be written", error);
+        let (places, instruments) = (self.places, self.instruments);
+        let fresh = places.prices.with_extension("new");
+        let file = File::create(&fresh).map_err(|error| damaged(&fresh, &error))?;
+        let mut prices = PriceFile::begin(BufWriter::new(file)).map_err(|error| damaged(&fresh, &error))?;
+        let (mut bars, mut began): (Vec<Bar>, _) = (Vec::new(), self.began);
+        for event in events {
+            match event {
+                MarketEvent::BarClosed { bar, .. } => bars.push(bar),
+                MarketEvent::Quoted { quote, stamp } => {
+                    began.get_or_insert(stamp.event_at);
+                    prices.add(quote, stamp, instruments).map_err(|error| damaged(&fresh, &error))?;
+                }
+                MarketEvent::BarOpened { .. } => {}
             }
-            MarketEvent::BarOpened { .. } => {}
         }
+        let quotes = prices.finish(instruments).map_err(|error| damaged(&fresh, &error))?;
+        let before = bars.iter().filter(|bar| began.is_some_and(|began| bar.close_at <= began)).count() as u64;
+        let counts = (bars.len() as u64, before);
+        let tape = if bars.is_empty() { None } else { Some(self.write_tape(began, bars)?) };
+        let prices = if quotes > 0 {
+            fs::rename(&fresh, &places.prices).map_err(|error| damaged(&places.prices, &error))?;
+            Some(places.prices.clone())
+        } else {
+            fs::remove_file(&fresh).map_err(|error| trouble(&fresh, "cannot be removed", &error))?;
+            None
+        };
+        Ok(Recorded { name: self.name.to_owned(), tape, prices, bars: counts, quotes, gaps: self.gaps })
     }
-    let quotes = prices.finish(instruments).map_err(|error| damaged(&fresh, &error))?;
-    let before = bars.iter().filter(|bar| began.is_some_and(|began| bar.close_at <= began)).count() as u64;
-    let counts = (bars.len() as u64, before);
-    let tape = if bars.is_empty() { None } else { Some(write_tape(places, name, about, began, bars, instruments)?) };
-    let prices = if quotes > 0 {
-        fs::rename(&fresh, &places.prices).map_err(|error| damaged(&places.prices, &error))?;
-        Some(places.prices.clone())
-    } else {
-        fs::remove_file(&fresh).map_err(|error| trouble(&fresh, "cannot be removed", &error))?;
-        None
-    };
-    Ok(Recorded { name: name.to_owned(), tape, prices, bars: counts, quotes, gaps: about.gaps.clone() })
-}
 
-fn write_tape(
-    places: &Places,
-    name: &str,
-    about: &About<'_>,
-    began: Option<MarketTime>,
-    bars: Vec<Bar>,
-    instruments: &InstrumentTable,
-) -> Result<PathBuf, Trouble> {
-    let described = about.series.iter().filter_map(|series| {
-        let mut own = bars.iter().filter(|bar| bar.instrument == series.instrument).peekable();
-        let calendar = instruments.get(series.instrument)?.calendar;
-        let frame = TimeFrame::of(own.peek()?, calendar);
-        Some(MadeSeries {
-            instrument: series.instrument,
-            symbol: instruments.symbol(series.instrument),
-            frame,
-            has_range: series.capabilities.has_range,
-            has_volume: own.any(|bar| bar.volume.is_some()),
-            is_adjusted: false,
-            source: about.source.clone().unwrap_or_else(|| format!("recorded from {}", series.source)),
-            note: "A minute without a trade has no bar.".to_owned(),
-        })
-    });
-    let gaps = match about.gaps.len() {
-        0 => String::new(),
-        gaps => format!(" {} that no provider told.", counted(gaps, "gap")),
-    };
-    let is_inside = |at: MarketTime| {
-        bars.iter().any(|bar| bar.open_at < at) && bars.iter().map(|bar| bar.close_at).max().is_some_and(|last| at < last)
-    };
-    let made = MadeTape {
-        name: name.to_owned(),
-        title: about.title.clone(),
-        description: format!("Minute bars as providers told them, with what they knew before as warm-up.{gaps}"),
-        start: began.filter(|began| is_inside(*began)),
-        series: described.collect(),
-        licence: "for your own use".to_owned(),
-    };
-    let refuse = |what: &str| trouble(&places.tape, "cannot be made", &what);
-    let (meta, bars) = market::make_tape(made, bars.clone()).map_err(|what| refuse(&what))?;
-    let bytes = market::tape_bytes(&meta, &bars, instruments).map_err(|error| refuse(&error.to_string()))?;
-    Tape::read(name, bytes.clone().into()).map_err(|error| refuse(&error.to_string()))?;
-    write_bytes_atomically(&places.tape, &bytes).map_err(|error| trouble(&places.tape, "cannot be written", &error))?;
-    Ok(places.tape.clone())
+    fn write_tape(&self, began: Option<MarketTime>, bars: Vec<Bar>) -> Result<PathBuf, Trouble> {
+        let instruments = self.instruments;
+        let described = self.series.iter().filter_map(|series| {
+            let mut own = bars.iter().filter(|bar| bar.instrument == series.instrument).peekable();
+            let calendar = instruments.get(series.instrument)?.calendar;
+            let frame = TimeFrame::of(own.peek()?, calendar);
+            Some(MadeSeries {
+                instrument: series.instrument,
+                symbol: instruments.symbol(series.instrument),
+                frame,
+                has_range: series.capabilities.has_range,
+                has_volume: own.any(|bar| bar.volume.is_some()),
+                is_adjusted: false,
+                source: self.source.clone().unwrap_or_else(|| format!("recorded from {}", series.source)),
+                note: "A minute without a trade has no bar.".to_owned(),
+            })
+        });
+        let gaps = match self.gaps.len() {
+            0 => String::new(),
+            gaps => format!(" {} that no provider told.", counted(gaps, "gap")),
+        };
+        let is_inside = |at: MarketTime| {
+            bars.iter().any(|bar| bar.open_at < at) && bars.iter().map(|bar| bar.close_at).max().is_some_and(|last| at < last)
+        };
+        let made = MadeTape {
+            name: self.name.to_owned(),
+            title: self.title.clone(),
+            description: format!("Minute bars as they were told, with what was known before as warm-up.{gaps}"),
+            start: began.filter(|began| is_inside(*began)),
+            series: described.collect(),
+            licence: "for your own use".to_owned(),
+        };
+        let path = &self.places.tape;
+        let refuse = |what: &str| trouble(path, "cannot be made", &what);
+        let (meta, bars) = market::make_tape(made, bars).map_err(|what| refuse(&what))?;
+        let bytes = market::tape_bytes(&meta, &bars, instruments).map_err(|error| refuse(&error.to_string()))?;
+        Tape::read(self.name, bytes.clone().into()).map_err(|error| refuse(&error.to_string()))?;
+        write_bytes_atomically(path, &bytes).map_err(|error| trouble(path, "cannot be written", &error))?;
+        Ok(path.clone())
+    }
 }
 
 fn trouble(path: &Path, what: &str, error: &dyn std::fmt::Display) -> Trouble {

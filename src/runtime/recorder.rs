@@ -2,7 +2,7 @@
 //! counts of requests as a live run.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::{InstrumentTable, MarketEvent, MarketTime, Missed, RiskDay, SeriesInfo, WallTime};
@@ -34,6 +34,18 @@ pub struct Ended {
     pub recorded: Vec<Recorded>,
     /// Prices of providers that were replaced by newer ones before they were taken.
     pub conflated: u64,
+}
+
+/// What is to be recorded.
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// Whether each risk day gets files of its own.
+    pub by_day: bool,
+    /// Who is asked.
+    pub table: ProviderTable,
+    /// For what.
+    pub series: Vec<SeriesInfo>,
 }
 
 /// A recording under way.
@@ -80,16 +92,14 @@ struct Part {
     _lock: File,
 }
 
+/// The name of a recording's file: with its day, where each day has one.
+fn part_name(recording: &str, by_day: bool, now: WallTime) -> String {
+    if by_day { format!("{recording}-{}", RiskDay::of(MarketTime(now.0)).date) } else { recording.to_owned() }
+}
+
 impl Part {
-    fn begin(
-        recording: &str,
-        by_day: bool,
-        folder: &std::path::Path,
-        series: &[SeriesInfo],
-        now: WallTime,
-    ) -> Result<Self, Trouble> {
+    fn begin(name: String, folder: &Path, series: &[SeriesInfo], now: WallTime) -> Result<Self, Trouble> {
         let day = RiskDay::of(MarketTime(now.0));
-        let name = if by_day { format!("{recording}-{}", day.date) } else { recording.to_owned() };
         let places = Places::of(folder, &name);
         if places.is_taken() {
             return Err(taken(&name));
@@ -113,23 +123,16 @@ impl Part {
 
 impl Recording {
     /// Begins: asks providers, and opens the files.
-    pub fn begin(
-        (name, by_day): (&str, bool),
-        table: ProviderTable,
-        series: Vec<SeriesInfo>,
-        instruments: &Arc<InstrumentTable>,
-        home: &Home,
-        now: WallTime,
-    ) -> Result<Self, Trouble> {
+    pub fn begin(plan: Plan, instruments: &Arc<InstrumentTable>, home: &Home, now: WallTime) -> Result<Self, Trouble> {
+        let Plan { name, by_day, table, series } = plan;
         let folder = home.make_tapes_folder().map_err(|error| {
             let what = format!("{} cannot be made: {error}", home.tapes_folder().display());
             Trouble::new(what, "Nobody was asked", "Check the disk and its rights, or choose another folder with --home")
         })?;
-        let part = Part::begin(name, by_day, &folder, &series, now)?;
+        let part = Part::begin(part_name(&name, by_day, now), &folder, &series, now)?;
         let link = link_to_record(table, &series, instruments, home)?;
         let feed = ToldFeed::new(series.iter().map(|series| (series.instrument, None)), MarketTime(0));
         let counts = Counts { instruments: series.len(), ..Counts::default() };
-        let name = name.to_owned();
         let instruments = Arc::clone(instruments);
         let (finished, waiting) = (Vec::new(), Vec::new());
         Ok(Self { link, feed, series, instruments, folder, name, by_day, part, finished, waiting, written_at: now, counts })
@@ -189,7 +192,7 @@ impl Recording {
     /// The day's files are finished, and the next day's begun.
     fn turn_day(&mut self, now: WallTime) -> Result<(), Trouble> {
         self.write(now)?;
-        let next = Part::begin(&self.name, true, &self.folder, &self.series, now)?;
+        let next = Part::begin(part_name(&self.name, true, now), &self.folder, &self.series, now)?;
         let part = std::mem::replace(&mut self.part, next);
         let name = part.name.clone();
         drop(part);

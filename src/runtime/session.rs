@@ -3,6 +3,7 @@
 //! Order of attention: kill switch, requests of the screen and broker reports, deadlines, market events, pictures for the screen.
 
 mod analyst;
+mod bulletins;
 mod carry_out;
 mod link;
 mod pictures;
@@ -22,9 +23,8 @@ use tokio::sync::watch;
 use crate::broker::{Broker, Paper, Standing, Wake};
 use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, Mode, TradingState, VenueNews, WallTime};
 use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, ServedWhat, Snapshot, SnapshotRequest};
-use crate::market::Silences;
-use crate::market::bulletins::TapeBulletins;
 use crate::market::providers::{Capability, Served};
+use crate::market::{Silences, bulletins::TapeBulletins};
 use crate::runtime::journal::{Batch, Journal};
 use crate::runtime::pace::Pace;
 use crate::runtime::recovery::Opened;
@@ -164,7 +164,6 @@ struct Running {
     source: Source,
     /// Market events of a live run that no batch holds yet.
     unrecorded: Vec<MarketEvent>,
-    /// Economic series that come with the program, for a tape.
     tape_bulletins: Option<TapeBulletins>,
     news: Vec<VenueNews>,
     broker: Box<dyn Broker>,
@@ -227,7 +226,6 @@ impl Running {
         broker.wake_with(waker(&requests, &is_woken));
         source.wake_with(waker(&requests, &is_woken));
         let journal = Journal::start(file, segment, run)?;
-        let tape_bulletins = if source.is_live() { None } else { TapeBulletins::new() };
         let (now, show) = (Instant::now(), SnapshotRequest::default());
         let frame = Frame {
             // Every start is READ-ONLY, also in the moment before the restart itself is handled: a key must not act on an old mode.
@@ -252,9 +250,9 @@ impl Running {
         let consumed = engine.market().consumed();
         Ok(Self {
             engine,
+            tape_bulletins: if source.is_live() { None } else { TapeBulletins::new() },
             source,
             unrecorded: Vec::new(),
-            tape_bulletins,
             news: Vec::new(),
             broker,
             is_woken,
@@ -355,9 +353,7 @@ impl Running {
             let (from, to) = (from.name().to_owned(), to.name().to_owned());
             self.input(InputBody::Served { what, instruments, from, to, why });
         }
-        for observations in self.source.take_published() {
-            self.input(InputBody::Published { observations });
-        }
+        self.tell_bulletins();
         self.look_at_link();
     }
 
@@ -553,11 +549,7 @@ impl Running {
         if self.unrecorded.len() >= UNRECORDED {
             self.write(Vec::new());
         }
-        let now = self.engine.market().now();
-        let due = self.tape_bulletins.as_mut().map(|bulletins| bulletins.due(now)).unwrap_or_default();
-        if !due.is_empty() {
-            self.input(InputBody::Published { observations: due });
-        }
+        self.tell_bulletins_of_tape();
     }
 
     fn play_to_next_close(&mut self) {

@@ -24,11 +24,11 @@ const WEAKER_BY: Reading = Reading::from_nanos(500_000_000);
 const OLD_DAYS: i64 = 14;
 const OLD_MONTHS: i64 = 130;
 
-/// All observations of all series, each by the instant at which it was known.
+/// All observations of all series: by period, and of each period by the instants at which they were known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Economy {
-    series: BTreeMap<Indicator, Vec<Observation>>,
+    series: BTreeMap<Indicator, BTreeMap<Date, Vec<Observation>>>,
 }
 
 /// Which way the curve runs.
@@ -111,20 +111,22 @@ impl Economy {
     /// Takes an observation. `false` where it says nothing new: the value of its period was the same before it. What is known later has
     /// no say in it, so that the order in which observations come changes nothing.
     pub fn take(&mut self, observation: Observation) -> bool {
-        let held = self.series.entry(observation.indicator).or_default();
-        let place = held.partition_point(|other| (other.known_at, other.period) <= (observation.known_at, observation.period));
-        let before = held.get(..place).unwrap_or_default().iter().rev().find(|other| other.period == observation.period);
+        let editions = self.series.entry(observation.indicator).or_default().entry(observation.period).or_default();
+        let place = editions.partition_point(|other| other.known_at <= observation.known_at);
+        let before = place.checked_sub(1).and_then(|before| editions.get(before));
         if before.is_some_and(|before| before.value == observation.value) {
             return false;
         }
-        held.insert(place, observation);
+        editions.insert(place, observation);
         true
     }
 
-    /// Forgets the oldest of each series beyond so many.
+    /// Forgets the oldest periods of each series beyond so many.
     pub fn forget_beyond(&mut self, most: usize) {
-        for held in self.series.values_mut() {
-            held.drain(..held.len().saturating_sub(most));
+        for periods in self.series.values_mut() {
+            while periods.len() > most {
+                periods.pop_first();
+            }
         }
     }
 
@@ -133,21 +135,15 @@ impl Economy {
         self.series.is_empty()
     }
 
-    /// All observations, series by series, in the order in which they were known.
+    /// All observations, series by series and period by period.
     pub fn iter(&self) -> impl Iterator<Item = &Observation> {
-        self.series.values().flatten()
+        self.series.values().flat_map(BTreeMap::values).flatten()
     }
 
     /// The values of a series as they were known at an instant: one for each period, newest period first.
     pub fn as_of(&self, indicator: Indicator, at: MarketTime) -> impl Iterator<Item = Observation> {
-        let held = self.series.get(&indicator).map_or(&[][..], Vec::as_slice);
-        let known = held.get(..held.partition_point(|one| one.known_at <= at)).unwrap_or_default();
-        let mut newest = BTreeMap::new();
-        for one in known {
-            // Later in the list is known later, and replaces.
-            newest.insert(one.period, *one);
-        }
-        newest.into_values().rev()
+        let periods = self.series.get(&indicator).into_iter().flat_map(|periods| periods.values().rev());
+        periods.filter_map(move |editions| latest(editions, at))
     }
 
     /// The value of the latest period, where that is not long ago.
@@ -159,12 +155,12 @@ impl Economy {
 
     /// When the latest of all values was known.
     pub fn newest(&self) -> Option<MarketTime> {
-        self.series.values().filter_map(|held| held.last()).map(|one| one.known_at).max()
+        self.iter().map(|one| one.known_at).max()
     }
 
     /// The value of a period as it was known at an instant.
     fn of(&self, indicator: Indicator, period: Date, at: MarketTime) -> Option<Reading> {
-        self.as_of(indicator, at).find(|one| one.period == period).map(|one| one.value)
+        latest(self.series.get(&indicator)?.get(&period)?, at).map(|one| one.value)
     }
 
     /// What all series say as of an instant.
@@ -227,6 +223,11 @@ impl Economy {
     }
 }
 
+/// The latest edition that was known at an instant.
+fn latest(editions: &[Observation], at: MarketTime) -> Option<Observation> {
+    editions.iter().rev().find(|one| one.known_at <= at).copied()
+}
+
 impl Curve {
     /// Inverted where either of the two differences lies below zero.
     pub fn slope(&self) -> Slope {
@@ -285,7 +286,9 @@ mod tests {
 
     fn economy(all: &[Observation]) -> Economy {
         let mut economy = Economy::default();
-        all.iter().for_each(|one| drop(economy.take(*one)));
+        for one in all {
+            economy.take(*one);
+        }
         economy
     }
 

@@ -163,7 +163,7 @@ fn is_form_of(word: &str, stem: &str) -> bool {
     if word == stem {
         return true;
     }
-    let is_ending = |rest: &str| matches!(rest, "s" | "es" | "d" | "ed" | "ing" | "n" | "er" | "'s");
+    let is_ending = |rest: &str| matches!(rest, "s" | "es" | "d" | "ed" | "ing" | "n" | "en" | "'s");
     if word.strip_prefix(stem).is_some_and(is_ending) {
         return true;
     }

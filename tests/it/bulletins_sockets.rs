@@ -68,7 +68,7 @@ fn only(by: &str) -> String {
 }
 
 fn today() -> jiff::civil::Date {
-    jiff::Timestamp::from_nanosecond(i128::from(wall_now().0)).unwrap().to_zoned(jiff::tz::TimeZone::UTC).date()
+    jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::from_nanosecond(i128::from(wall_now().0)).unwrap()).date()
 }
 
 /// The day before the latest weekday, as a publisher writes days.
@@ -135,7 +135,13 @@ fn cboe_bls_and_both_ways_to_fred_are_read_over_sockets() {
         let paths = Arc::default();
         // Only the series in question: the others are somebody else's.
         let wanted = mark.to_owned();
-        let server = server(&paths, move |path| if path.contains(&wanted) { say(200, body.clone()) } else { say(404, "") });
+        let unknown = match by {
+            "fred" => (400, r#"{"error_code":400,"error_message":"Bad Request.  The series does not exist."}"#),
+            "bls" => (200, r#"{"status":"REQUEST_NOT_PROCESSED","message":["Series does not exist"]}"#),
+            _ => (404, ""),
+        };
+        let server =
+            server(&paths, move |path| if path.contains(&wanted) { say(200, body.clone()) } else { say(unknown.0, unknown.1) });
         let mut asked = ask(by, server.port, &only(by), Vec::new(), None);
         asked.wait(by, |view, told| {
             let told = values(told, indicator) == [value];
@@ -214,7 +220,7 @@ fn every_refusal_of_a_publisher_is_named_and_nothing_is_told() {
 
 const RSS: &str = "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>Yahoo! Finance: AAPL News</title>\
     <item><title>Apple beats estimates\u{202e} as sales jump</title><guid isPermaLink=\"false\">g-1</guid>\
-    <pubDate>Mon, 23 Nov 2026 14:05:00 +0000</pubDate></item>\
+    <pubDate>Mon, 02 Nov 2020 14:05:00 +0000</pubDate></item>\
     <item><title>Apple beats estimates as sales jump</title><guid isPermaLink=\"false\">g-2</guid></item>\
     <item><title>Undated remark</title><guid isPermaLink=\"false\">g-3</guid></item></channel></rss>";
 
@@ -238,7 +244,7 @@ fn headlines_come_cleaned_once_and_with_a_mood() {
 #[test]
 fn where_one_source_of_news_refuses_the_next_is_asked() {
     let paths = Arc::default();
-    let search = r#"{"news":[{"uuid":"u1","title":"Apple debuts","publisher":"MT","providerPublishTime":1790000000,"relatedTickers":["AAPL","XOM"]}]}"#;
+    let search = r#"{"news":[{"uuid":"u1","title":"Apple debuts","publisher":"MT","providerPublishTime":1600000000,"relatedTickers":["AAPL","XOM"]}]}"#;
     let yahoo =
         server(&paths, move |path| if path.starts_with("/v1/finance/search?q=AAPL") { say(200, search) } else { say(429, "") });
     let apple = Watched { instrument: InstrumentId(11), symbol: "AAPL".to_owned() };

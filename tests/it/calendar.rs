@@ -5,7 +5,7 @@ use std::fs;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
-use pmax::domain::{AssetClass, Calendar, Closed, InstrumentId, MarketTime, WallTime};
+use pmax::domain::{AssetClass, Calendar, Closed, Currency, InstrumentId, MarketTime, WallTime};
 use pmax::market::providers::{Answer, Desk, Input, Line, Output, ProviderId, ProviderTable};
 use pmax::market::{self, Tape};
 use serde_json::Value;
@@ -133,6 +133,7 @@ fn asked_within_an_hour(from: &str) -> usize {
         kind: AssetClass::Stock,
         calendar: Calendar::UsEquity,
         decimals: 2,
+        currency: Currency::USD,
         names,
         known_until: Some(MarketTime(begin - 86_400_000_000_000)),
     };

@@ -1,5 +1,7 @@
 //! Economic series against golden facts: real series of the shared folder, known from their releases on.
 
+use std::sync::LazyLock;
+
 use jiff::civil::Date;
 use pmax::domain::{Indicator, MarketTime, Reading};
 use pmax::market::bulletins::{BulletinTable, Found};
@@ -8,7 +10,8 @@ use serde_json::Value;
 
 use crate::support::shared;
 
-const TABLE: &str = include_str!("../../config/bulletins.toml");
+static TABLE: LazyLock<BulletinTable> =
+    LazyLock::new(|| BulletinTable::read(include_str!("../../config/bulletins.toml"), None).unwrap());
 
 fn oracle() -> Value {
     serde_json::from_str(include_str!("../oracles/economics.json")).unwrap()
@@ -17,7 +20,6 @@ fn oracle() -> Value {
 /// A series of the shared folder as it was released.
 fn take(economy: &mut Economy, file: &str, column: &str, indicator: Indicator) -> Option<Vec<(Date, Reading)>> {
     let text = std::fs::read_to_string(shared()?.join("data/from-repos").join(file)).unwrap();
-    let table = BulletinTable::read(TABLE, None).unwrap();
     let mut lines = text.lines();
     let place = lines.next().unwrap().split(',').position(|name| name == column).unwrap();
     let mut all = Vec::new();
@@ -28,13 +30,13 @@ fn take(economy: &mut Economy, file: &str, column: &str, indicator: Indicator) -
         all.push((period, value));
         // Long after all of them: each is known since its release.
         let now = MarketTime::parse("2027-01-01").unwrap();
-        economy.take(table.dated(Found { indicator, period, value }, now).unwrap());
+        economy.take(TABLE.dated(Found { indicator, period, value }, now).unwrap());
     }
     Some(all)
 }
 
 fn known(indicator: Indicator, period: Date) -> MarketTime {
-    BulletinTable::read(TABLE, None).unwrap().release(indicator).unwrap().known_at(period).unwrap()
+    TABLE.release(indicator).unwrap().known_at(period).unwrap()
 }
 
 #[test]

@@ -108,6 +108,32 @@ fn a_day_of_hours_is_the_day_of_its_source() {
 }
 
 #[test]
+fn what_comes_after_a_bar_was_given_out_is_left_out() {
+    let price = Price::from_nanos(100);
+    let minute = |minute: i64, length: i64| {
+        let open_at = MarketTime(at("2021-11-10T00:00:00Z").0 + minute * 60_000_000_000);
+        let close_at = MarketTime(open_at.0 + length * 60_000_000_000);
+        Bar {
+            instrument: ID,
+            open_at,
+            close_at,
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: None,
+            has_range: true,
+        }
+    };
+    let (mut resampler, mut made) = (Resampler::new(TimeFrame::QUARTER, Calendar::Crypto247), Vec::new());
+    for bar in [minute(0, 1), minute(14, 1), minute(13, 1), minute(14, 1), minute(15, 1), minute(3, 1), minute(31, 1)] {
+        resampler.push(&bar, |bar| made.push(bar.open_at));
+    }
+    assert_eq!(made, [minute(0, 1).open_at, minute(15, 1).open_at]);
+    assert_eq!((resampler.left_out(), resampler.forming().map(|bar| bar.open_at)), (3, Some(minute(30, 1).open_at)));
+}
+
+#[test]
 fn of_closes_alone_no_range_is_made() {
     let tape = market::load("crash-2020").unwrap();
     let closes: Vec<Bar> = tape.bars.iter().filter(|bar| bar.instrument == InstrumentId(10)).copied().collect();

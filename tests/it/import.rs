@@ -65,7 +65,12 @@ fn a_file_of_ones_own_becomes_a_tape_that_is_listed_and_plays() {
     let text = format!("{HEADER}{}", days(usual));
     let (code, said) = desk.said(&text, &["--symbol", "AAPL", "--name", "apple"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("40 rows") && said.contains("play it with `pmax --tape apple`") && said.contains("ignored"), "{said}");
+    assert!(
+        said.contains("40 rows")
+            && said.contains("play it with `pmax --tape apple`")
+            && said.contains("--adjusted scales to them"),
+        "{said}"
+    );
     let tape = desk.tape("apple");
     let first = tape.bars[0];
     assert_eq!(

@@ -15,6 +15,7 @@ mod backtest;
 mod bad_input;
 mod breakers;
 mod bulletin_screens;
+mod bulletins_session;
 mod bulletins_sockets;
 mod calendar;
 mod command_line;

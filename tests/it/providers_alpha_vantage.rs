@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use pmax::domain::{AssetClass, Calendar, InstrumentId, MarketTime, Secret, WallTime};
+use pmax::domain::{AssetClass, Calendar, Currency, InstrumentId, MarketTime, Secret, WallTime};
 use pmax::market::providers::clients::{alpha_vantage_bars, alpha_vantage_quote, alpha_vantage_refusal};
 use pmax::market::providers::{
     Answer, Budget, Capability, Desk, Failure, FeedView, Input, KeyName, Line, Output, Plan, ProviderId, ProviderTable,
@@ -30,7 +30,7 @@ fn wanted(name: &'static str, kind: AssetClass) -> Wanted<'static> {
     let calendar = if kind == AssetClass::Stock { Calendar::UsEquity } else { Calendar::Fx245 };
     let (from, now) = (at("2026-11-25T14:30"), WallTime(at("2026-11-25T14:34:30Z").0));
     let (instrument, plan) = (SHARE, Plan::Realtime);
-    Wanted { name, instrument, kind, calendar, decimals: 2, has_volume: true, plan, from, now }
+    Wanted { name, instrument, kind, calendar, decimals: 2, currency: Currency::USD, has_volume: true, plan, from, now }
 }
 
 /// Four minutes of a morning in New York, newest first, as the contract shows them.
@@ -187,7 +187,15 @@ fn table(own: &str, has_key: bool) -> ProviderTable {
 
 fn line(instrument: InstrumentId, kind: AssetClass, table: &ProviderTable, symbol: &str) -> Line {
     let calendar = if kind == AssetClass::Stock { Calendar::UsEquity } else { Calendar::Fx245 };
-    Line { instrument, kind, calendar, decimals: 2, names: table.aliases[symbol].clone(), known_until: None }
+    Line {
+        instrument,
+        kind,
+        calendar,
+        decimals: 2,
+        currency: Currency::USD,
+        names: table.aliases[symbol].clone(),
+        known_until: None,
+    }
 }
 
 /// A Wednesday noon in New York.

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pmax::domain::{AssetClass, Calendar, Duration as Length, InstrumentId, MarketTime, WallTime};
+use pmax::domain::{AssetClass, Calendar, Currency, Duration as Length, InstrumentId, MarketTime, WallTime};
 use pmax::market::providers::clients::{Frame, binance_frame, binance_klines};
 use pmax::market::providers::{
     Chart, Desk, Failure, Input, Line, Output, Plan, ProviderId, ProviderNews, ProviderTable, ProvidersLink, Refusal,
@@ -26,7 +26,18 @@ fn at(text: &str) -> MarketTime {
 fn klines(status: u16, body: &str) -> Result<Chart, Refusal> {
     let (from, now) = (at("2026-11-25T14:30"), WallTime(at("2026-11-25T14:34:30Z").0));
     let (kind, calendar, plan) = (AssetClass::Crypto, Calendar::Crypto247, Plan::Free);
-    let wanted = Wanted { name: "BTCUSDT", instrument: BITCOIN, kind, calendar, decimals: 2, has_volume: true, plan, from, now };
+    let wanted = Wanted {
+        name: "BTCUSDT",
+        instrument: BITCOIN,
+        kind,
+        calendar,
+        decimals: 2,
+        currency: Currency::USD,
+        has_volume: true,
+        plan,
+        from,
+        now,
+    };
     binance_klines(status, body.as_bytes(), &wanted)
 }
 
@@ -133,7 +144,7 @@ fn line(table: &ProviderTable, only: bool) -> Line {
     let mut names = table.aliases["BTCUSD"].clone();
     names.retain(|id, _| !only || *id == BINANCE);
     let (kind, calendar) = (AssetClass::Crypto, Calendar::Crypto247);
-    Line { instrument: BITCOIN, kind, calendar, decimals: 2, names, known_until: None }
+    Line { instrument: BITCOIN, kind, calendar, decimals: 2, currency: Currency::USD, names, known_until: None }
 }
 
 #[test]

@@ -145,7 +145,6 @@ fn body(truth: &Truth, id: ProviderId, from: i64, now: i64, scale: (i64, i64)) -
             };
             format!("[{}]", rows.iter().rev().map(row).collect::<Vec<_>>().join(","))
         }
-        ProviderId::Binance | ProviderId::AlphaVantage => unreachable!("it has no name here, or no key"),
         ProviderId::Yahoo => {
             let times: Vec<i64> = rows.iter().map(|(at, _)| *at).chain([now / SECOND]).collect();
             let column = |index: usize| {
@@ -163,6 +162,7 @@ fn body(truth: &Truth, id: ProviderId, from: i64, now: i64, scale: (i64, i64)) -
                 column(3),
             )
         }
+        _ => unreachable!("it has no name here, or no key, or tells no prices"),
     }
 }
 
@@ -219,10 +219,10 @@ fn asked_from(request: &Request) -> Option<i64> {
     match request.provider {
         ProviderId::Kraken => Some(number("since=").unwrap() * SECOND),
         ProviderId::Yahoo => number("period1=").map(|at| at * SECOND),
-        ProviderId::Binance | ProviderId::AlphaVantage => unreachable!("it has no name here, or no key"),
         ProviderId::Coinbase => {
             MarketTime::parse(request.path.split("start=").nth(1).unwrap().split('&').next().unwrap()).map(|at| at.0)
         }
+        _ => unreachable!("it has no name here, or no key, or tells no prices"),
     }
 }
 

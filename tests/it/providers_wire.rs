@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pmax::domain::{AssetClass, Calendar, InstrumentId, MarketTime, WallTime};
+use pmax::domain::{AssetClass, Calendar, Currency, InstrumentId, MarketTime, WallTime};
 use pmax::market::providers::clients::{Frame, coinbase_candles, coinbase_frame, kraken_frame, kraken_ohlc, yahoo_chart};
 use pmax::market::providers::{Chart, Failure, Plan, Refusal, Wanted};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pmax::domain::{AssetClass, Calendar, InstrumentId, MarketTime, VenueQuote, WallTime};
+use pmax::domain::{AssetClass, Calendar, Currency, InstrumentId, MarketTime, VenueQuote, WallTime};
 use pmax::market::providers::clients::{Frame, yahoo_frame, yahoo_spark};
 use pmax::market::providers::{
     Answer, Desk, Failure, Input, Line, Output, Plan, ProviderId, ProviderNews, ProviderTable, ProvidersLink, Refusal, Request,
@@ -155,6 +155,7 @@ fn asked(name: &'static str, instrument: u32) -> Wanted<'static> {
         kind: AssetClass::Stock,
         calendar: Calendar::UsEquity,
         decimals: 2,
+        currency: Currency::USD,
         has_volume: true,
         plan: Plan::Free,
         from: MarketTime(0),
@@ -232,6 +233,7 @@ impl World {
             kind: AssetClass::Stock,
             calendar: Calendar::UsEquity,
             decimals: 2,
+            currency: Currency::USD,
             names: names.clone(),
             known_until: None,
         });
@@ -419,7 +421,7 @@ fn over_sockets_prices_are_streamed_then_asked_for_then_streamed_again() {
     );
     let table = ProviderTable::read(TABLE, Some(&own)).unwrap();
     let (kind, calendar, names) = (AssetClass::Crypto, Calendar::Crypto247, table.aliases["BTCUSD"].clone());
-    let line = Line { instrument: BITCOIN, kind, calendar, decimals: 2, names, known_until: None };
+    let line = Line { instrument: BITCOIN, kind, calendar, decimals: 2, currency: Currency::USD, names, known_until: None };
     let keep = Box::new(|_: &str| Ok(()));
     let link = ProvidersLink::start(table, vec![line], Surroundings { clock: wall_now, kept: None, keep, seed: 7 }).unwrap();
     let (mut news, mut served) = (Vec::new(), Vec::new());

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pmax::domain::MarketEvent;
+use pmax::domain::{MarketEvent, MarketTime};
 use pmax::engine::Setup;
 use pmax::market::{self, Tape};
 use pmax::runtime::{Headless, wall_now};
@@ -53,7 +53,7 @@ fn played(tape: &Tape) -> (String, usize) {
     let (_, setup) = world::setup("btc-2021");
     let setup = Setup { series: tape.series(), ..setup };
     let mut world = Headless::with_usual_capital(tape, &setup, tape.start().unwrap());
-    world.play_until(tape.span().unwrap().1);
+    world.play_until(MarketTime(tape.span().unwrap().1.0 + 1));
     let bars = world.engine().market().iter().map(|series| series.bars.len()).sum();
     (world.engine().state_hash().to_string(), bars)
 }

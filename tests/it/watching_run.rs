@@ -195,13 +195,16 @@ proptest! {
     #[test]
     fn however_instruments_come_and_go_restart_and_replay_agree(steps in steps()) {
         let mut pair = Pair::new();
-        let mut wanted = BTreeSet::new();
+        let mut wanted: BTreeSet<u32> = BTreeSet::new();
         for step in steps {
             match step {
                 Step::Change(joins, leaves) => {
                     pair.change(&joins, &leaves);
-                    wanted.extend(joins);
-                    leaves.iter().for_each(|id| drop(wanted.remove(id)));
+                    // What joins in the same breath cannot leave yet.
+                    let were = std::mem::take(&mut wanted);
+                    let stays = were.iter().filter(|id| !leaves.contains(id)).copied();
+                    let came = joins.iter().filter(|id| !(were.contains(id) && leaves.contains(id))).copied();
+                    wanted = stays.chain(came).collect();
                 }
                 Step::Bar(id, ago) => {
                     pair.minute += 1;

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 def look(path, time):
     """Rows, first and last time, and the sum of closes or prices by each of the three."""
     value = "close" if time == "open_at" else "last"
-    by_duckdb = duckdb.sql(f"select count(*), epoch_ns(min({time})), epoch_ns(max({time})), sum({value}) from '{path}'").fetchone()
+    by_duckdb = duckdb.sql(f"select count(*), epoch_ns(min({time})), epoch_ns(max({time})), sum({value}) from '{path}'").fetchall()[0]
     frame = pl.read_parquet(path)
     by_polars = frame.select(pl.len(), pl.col(time).min().dt.epoch("ns").alias("a"), pl.col(time).max().dt.epoch("ns").alias("b"),
                              pl.col(value).sum().alias("c")).row(0)
@@ -32,4 +32,4 @@ def look(path, time):
 if __name__ == "__main__":
     look(sys.argv[1], "open_at")
     if len(sys.argv) > 2:
-        look(sys.argv[2], "at")
+        look(sys.argv[2], "priced_at")

@@ -1,19 +1,18 @@
 //! The slow desk: what is asked for, of whom and when. A state machine without socket, clock or chance of its own.
 //!
 //! A series is asked for after its release and not before; where it is not out yet, again later and later. Who fails is passed over for this
-//! round, and rests by the same breakers as providers of prices; every request goes through the same counts. `desk/news.rs` asks for headlines.
+//! round, and rests by the same breakers as providers of prices; every request goes through the same counts. `desk/series.rs` asks for series,
+//! `desk/news.rs` for headlines.
 
 mod news;
+mod series;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use jiff::ToSpan;
-use jiff::civil::Date;
-
-use crate::domain::{Duration, Edition, Every, Indicator, InstrumentId, MarketTime, Observation, WallTime, new_york};
+use crate::domain::{Duration, Indicator, InstrumentId, MarketTime, Observation, WallTime};
 use crate::market::bulletins::desk::news::NewsTrack;
 use crate::market::bulletins::view::{BulletinView, SeriesView, SourceView, Topic};
-use crate::market::bulletins::{BulletinTable, Found, Named, Newsroom, bls, cboe, fred, kept, treasury};
+use crate::market::bulletins::{BulletinTable, Newsroom, kept};
 use crate::market::providers::{
     Answer, Budget, Failure, FetchId, Health, Means, ProviderId, ProviderTable, Refusal, Request, Stands,
 };
@@ -21,9 +20,8 @@ use crate::signals::Economy;
 
 /// Requests of this desk are numbered from here, those of prices from zero.
 const FIRST_NUMBER: u64 = 1 << 63;
-/// An answer takes no longer than this; the table behind graphs hangs at times, and is given up sooner.
+/// An answer takes no longer than this.
 const PATIENCE: Duration = Duration::seconds(15);
-const SHORT_PATIENCE: Duration = Duration::seconds(10);
 /// An answer that is not there by then never comes.
 const LOST_AFTER: Duration = Duration::seconds(40);
 /// Who has no room for a request within this time is passed over.
@@ -32,19 +30,8 @@ const WAIT_AT_MOST: Duration = Duration::seconds(60);
 const MOST_FLIGHTS: usize = 2;
 /// Where nobody answered, everybody is asked again after this time.
 const NEXT_ROUND: Duration = Duration::seconds(900);
-/// A value that is not out yet is asked for again after this time, then twice as long each time, up to the longest.
-const NOT_OUT: Duration = Duration::seconds(300);
-const NOT_OUT_LONGEST: Duration = Duration::seconds(7_200);
-/// Values of each series that are kept.
-const KEPT: usize = 400;
-/// How far back is asked for: of days, and of weeks and months.
-const DAYS_BACK: i64 = 100;
-const MONTHS_BACK: i64 = 16;
 /// What was heard is written down at most so often.
 const STORE_EVERY: Duration = Duration::seconds(60);
-/// A release that is so late is overdue: of days, and of weeks and months. Holidays are no exceptions in the rules.
-const LATE_DAY: Duration = Duration::seconds(4 * 86_400);
-const LATE: Duration = Duration::seconds(2 * 86_400);
 
 /// An instrument whose news are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +85,8 @@ struct Flight {
 #[derive(Debug)]
 pub struct BulletinDesk {
     table: BulletinTable,
-    settle: BTreeMap<ProviderId, Duration>,
+    /// How long after a release its value is asked for.
+    settle: Duration,
     /// Publishers that take a key, and have one.
     keyed: Vec<ProviderId>,
     watched: Vec<Watched>,
@@ -144,7 +132,7 @@ impl BulletinDesk {
             }
             None => Default::default(),
         };
-        let settle = ProviderId::ALL.into_iter().map(|id| (id, providers.settle(id))).collect();
+        let settle = table.order.iter().map(|id| providers.settle(*id)).max().unwrap_or(Duration(0));
         let track = SeriesTrack { due: now, is_flying: false, tried: Vec::new(), heard: None, trouble: None, not_out: 0 };
         let series = table.series.keys().map(|id| (*id, track.clone())).collect();
         let news_tracks = news::tracks(&table.news, &watched, now);
@@ -269,33 +257,6 @@ impl BulletinDesk {
         (id == ProviderId::Fred && !self.keyed.contains(&id)).then_some("no key")
     }
 
-    /// The latest period of a series that is known.
-    fn latest(&self, indicator: Indicator, now: WallTime) -> Option<Date> {
-        self.economy.as_of(indicator, MarketTime(now.0)).next().map(|one| one.period)
-    }
-
-    /// Whether a later period was released than the latest that is known.
-    fn is_behind(&self, indicator: Indicator, now: WallTime) -> bool {
-        let Some(release) = self.table.release(indicator) else { return false };
-        let released = release.latest_by(indicator.every(), MarketTime(now.0));
-        released.is_some_and(|released| self.latest(indicator, now).is_none_or(|latest| latest < released))
-    }
-
-    fn is_overdue(&self, indicator: Indicator, now: WallTime) -> bool {
-        let grace = if indicator.every() == Every::Day { LATE_DAY } else { LATE };
-        // A release so long ago that nobody has told of it.
-        self.is_behind(indicator, WallTime(now.0 - grace.0))
-    }
-
-    fn await_release(&mut self, indicator: Indicator, now: WallTime) {
-        let next = self.table.next_release(indicator, MarketTime(now.0)).map_or(now.plus(NEXT_ROUND), |(_, at)| WallTime(at.0));
-        let settle = self.settle.get(&ProviderId::Treasury).copied().unwrap_or(Duration::seconds(30));
-        if let Some(track) = self.series.get_mut(&indicator) {
-            (track.due, track.not_out) = (next.plus(settle), 0);
-            track.tried.clear();
-        }
-    }
-
     /// The first publisher in an order that may be asked, and when.
     fn choose<'a>(
         &self,
@@ -313,46 +274,6 @@ impl BulletinDesk {
         };
         let ready = |id: ProviderId| (id, budget.ready_at(id, endpoint(id, topic), now));
         order.copied().filter(may_ask).map(ready).find(|(_, at)| at.since(now).0 <= WAIT_AT_MOST.0)
-    }
-
-    fn ask_for_series(&mut self, indicator: Indicator, budget: &mut Budget, now: WallTime, out: &mut Vec<Output>) {
-        let is_due = |track: &SeriesTrack| !track.is_flying && track.due <= now;
-        let Some(track) = self.series.get(&indicator).filter(|track| is_due(track)) else { return };
-        let chosen = |desk: &Self, of: Indicator, track: &SeriesTrack| {
-            let names = &desk.table.series.get(&of)?.names;
-            let order = desk.table.order.iter().filter(|id| names.contains_key(id));
-            desk.choose(order, Topic::Series, &track.tried, budget, now)
-        };
-        let Some((by, ready_at)) = chosen(self, indicator, track) else {
-            // Nobody is left: the last value stays, and everybody is asked again later.
-            if let Some(track) = self.series.get_mut(&indicator) {
-                track.due = now.plus(NEXT_ROUND);
-                track.tried.clear();
-                track.trouble.get_or_insert_with(|| "nobody can be asked at the moment".to_owned());
-            }
-            return;
-        };
-        if ready_at > now || self.flights.values().filter(|flight| flight.provider == by).count() >= MOST_FLIGHTS {
-            return;
-        }
-        // One answer of these tells several series.
-        let covered: Vec<Indicator> = if matches!(by, ProviderId::Treasury | ProviderId::FredGraph) {
-            let due = self.series.iter().filter(|(_, track)| is_due(track));
-            due.filter(|(id, track)| chosen(self, **id, track).is_some_and(|(other, _)| other == by)).map(|(id, _)| *id).collect()
-        } else {
-            vec![indicator]
-        };
-        let Some(path) = self.series_path(by, &covered, now) else { return };
-        let patience = if by == ProviderId::FredGraph { SHORT_PATIENCE } else { PATIENCE };
-        let flight = Flight { about: About::Series(covered.clone()), provider: by, since: now };
-        if self.send(flight, path, patience, budget, now, out) {
-            for indicator in covered {
-                if let Some(track) = self.series.get_mut(&indicator) {
-                    track.is_flying = true;
-                    track.tried.push(by);
-                }
-            }
-        }
     }
 
     /// Counts a request and sends it; `false` where there is no room for it.
@@ -376,96 +297,6 @@ impl BulletinDesk {
         self.flights.insert(id, flight);
         out.push(Output::Fetch(Request { id, provider, path }, patience));
         true
-    }
-
-    fn named(&self, by: ProviderId, indicators: &[Indicator]) -> Vec<Named> {
-        let name = |id: &Indicator| Some((*id, self.table.series.get(id)?.names.get(&by)?.clone()));
-        indicators.iter().filter_map(name).collect()
-    }
-
-    fn series_path(&self, by: ProviderId, indicators: &[Indicator], now: WallTime) -> Option<String> {
-        let (named, today) = (self.named(by, indicators), today(now));
-        let since = indicators.iter().map(|id| since(*id, today)).min()?;
-        let (_, name) = named.first()?;
-        match by {
-            // The first days of a year have no table of their own yet.
-            ProviderId::Treasury => Some(treasury::path(today.saturating_sub(7.days()).year())),
-            ProviderId::Cboe => Some(cboe::path(name)),
-            ProviderId::Bls => Some(bls::path(name)),
-            ProviderId::Fred => Some(fred::path(name, since)),
-            ProviderId::FredGraph => {
-                let names: Vec<&str> = named.iter().map(|(_, name)| name.as_str()).collect();
-                Some(fred::graph_path(&names, since))
-            }
-            _ => None,
-        }
-    }
-
-    fn read(&self, by: ProviderId, asked: &[Indicator], answer: &Answer, now: WallTime) -> Result<Vec<Found>, Refusal> {
-        let (named, today) = (self.named(by, asked), today(now));
-        let first = named.first().ok_or_else(|| Refusal::of(Failure::NoData))?;
-        let (status, body) = (answer.status, answer.body.as_slice());
-        let found = match by {
-            ProviderId::Treasury => treasury::observations(status, body, &named, today),
-            ProviderId::Cboe => cboe::observations(status, body, first, since(first.0, today), today),
-            ProviderId::Bls => bls::observations(status, body, first, today),
-            ProviderId::Fred => fred::observations(status, body, first, today),
-            ProviderId::FredGraph => fred::graph(status, body, &named, today),
-            _ => Err(Refusal::of(Failure::NoData)),
-        }?;
-        Ok(found.into_iter().filter(|one| one.period >= since(one.indicator, today)).collect())
-    }
-
-    /// Takes values, tells those that are new, and says when each series is asked for again.
-    fn take(&mut self, flight: &Flight, found: Vec<Found>, now: WallTime, out: &mut Vec<Output>) {
-        let About::Series(asked) = &flight.about else { return };
-        let told: BTreeSet<Indicator> = found.iter().map(|one| one.indicator).collect();
-        let mut new: Vec<Observation> = found.into_iter().filter_map(|one| self.new_value(one, now)).collect();
-        new.retain(|one| self.economy.take(*one));
-        new.sort_by_key(|one| (one.known_at, one.indicator, one.period));
-        self.economy.forget_beyond(KEPT);
-        if !new.is_empty() {
-            out.push(Output::Tell(new));
-            self.store(now, out);
-        }
-        for indicator in asked {
-            let is_told = told.contains(indicator);
-            if let Some(track) = self.series.get_mut(indicator) {
-                track.is_flying = false;
-                if is_told {
-                    (track.heard, track.trouble) = (Some((flight.provider, now)), None);
-                }
-            }
-            if !is_told {
-                // This publisher does not have it; the next one is asked at once.
-                continue;
-            }
-            if self.is_behind(*indicator, now) {
-                self.not_out_yet(*indicator, now);
-            } else {
-                self.await_release(*indicator, now);
-            }
-        }
-    }
-
-    /// A value that was not known, or was another: then it is a revision, and known since now.
-    fn new_value(&self, found: Found, now: WallTime) -> Option<Observation> {
-        let at = MarketTime(now.0);
-        let known = self.economy.as_of(found.indicator, at).find(|one| one.period == found.period);
-        let dated = self.table.dated(found, at)?;
-        match known {
-            Some(known) if known.value == found.value => None,
-            Some(_) => Some(Observation { known_at: at, edition: Edition::Revised, ..dated }),
-            None => Some(dated),
-        }
-    }
-
-    fn not_out_yet(&mut self, indicator: Indicator, now: WallTime) {
-        if let Some(track) = self.series.get_mut(&indicator) {
-            let wait = NOT_OUT.0.saturating_mul(1 << track.not_out.min(8)).min(NOT_OUT_LONGEST.0);
-            (track.due, track.not_out) = (now.plus(Duration(wait)), track.not_out + 1);
-            track.tried.clear();
-        }
     }
 
     /// The next publisher is asked at once.
@@ -562,19 +393,6 @@ const fn endpoint(id: ProviderId, topic: Topic) -> &'static str {
         (ProviderId::Yahoo, Topic::News) => "search",
         (_, Topic::Series) => "series",
         (_, Topic::News) => "feed",
-    }
-}
-
-/// Today where the publishers are.
-fn today(now: WallTime) -> Date {
-    new_york().to_datetime(now.timestamp()).date()
-}
-
-/// From when on values are asked for.
-fn since(indicator: Indicator, today: Date) -> Date {
-    match indicator.every() {
-        Every::Day => today.saturating_sub(DAYS_BACK.days()),
-        Every::Week | Every::Month => today.first_of_month().saturating_sub(MONTHS_BACK.months()),
     }
 }
 

@@ -188,9 +188,13 @@ mod tests {
     fn the_curve_was_inverted_before_the_crisis_and_not_in_it() {
         let mut bulletins = bulletins();
         let mut economy = Economy::default();
-        bulletins.due(at("2007-02-28T22:00:00Z")).into_iter().for_each(|one| drop(economy.take(one)));
+        for one in bulletins.due(at("2007-02-28T22:00:00Z")) {
+            economy.take(one);
+        }
         assert_eq!(economy.curve(at("2007-02-28T22:00:00Z")).unwrap().slope(), Slope::Inverted);
-        bulletins.due(at("2008-10-10T22:00:00Z")).into_iter().for_each(|one| drop(economy.take(one)));
+        for one in bulletins.due(at("2008-10-10T22:00:00Z")) {
+            economy.take(one);
+        }
         assert_eq!(economy.curve(at("2008-10-10T22:00:00Z")).unwrap().slope(), Slope::Normal);
         let view = bulletins.view(at("2008-10-10T22:00:00Z"));
         let next = view.series.iter().find(|row| row.indicator == Indicator::Payrolls);

@@ -29,6 +29,8 @@ pub(super) fn of_text(text: &str) -> Result<(Economy, Newsroom), String> {
         return Err(format!("its form is {}, and {VERSION} is known here", kept.version));
     }
     let mut economy = Economy::default();
-    kept.observations.into_iter().for_each(|one| drop(economy.take(one)));
+    for one in kept.observations {
+        economy.take(one);
+    }
     Ok((economy, Newsroom::of(kept.headlines)))
 }

@@ -107,6 +107,9 @@ pub fn import(bytes: Vec<u8>, asked: &Asked<'_>) -> Result<Imported, SheetError>
     if reader.order.is_none() {
         reader.order = shown_order(&sheet, &roles)?;
     }
+    if roles.adjusted.is_some() && !asked.is_adjusted {
+        reader.imported.read_as.push("its adjusted closes are not used; --adjusted scales to them".to_owned());
+    }
     if reader.has_commas {
         reader.imported.read_as.push("decimal commas".to_owned());
     }

@@ -169,6 +169,7 @@ impl ProvidersLink {
             shown: WallTime(0),
             searched: None,
             shown_bulletins: WallTime(0),
+            not_stored: None,
         };
         let thread = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
             executor.block_on(driver.run(arrived, stopped));
@@ -243,6 +244,8 @@ struct Driver {
     shown: WallTime,
     searched: Option<Arc<SearchView>>,
     shown_bulletins: WallTime,
+    /// Why what was heard could not be kept, if it could not.
+    not_stored: Option<String>,
 }
 
 impl Driver {
@@ -326,38 +329,36 @@ impl Driver {
 
     /// One step of the slow desk: an answer, or time that passes.
     fn step_bulletins(&mut self, answered: Option<(FetchId, Result<Answer, Refusal>)>) {
-        let Some((bulletins, keep)) = &mut self.bulletins else { return };
-        let (now, mut out, mut not_kept) = ((self.clock)(), Vec::new(), None);
+        let Some((bulletins, _)) = &mut self.bulletins else { return };
+        let (now, mut out) = ((self.clock)(), Vec::new());
         match answered {
             Some((id, answer)) => bulletins.answered(id, answer, self.desk.budget(), now, &mut out),
             None => bulletins.tick(self.desk.budget(), now, &mut out),
         }
-        let mut counts = Vec::new();
         let mut has_news = false;
         for output in out {
             match output {
-                Bulletin::Keep(text) => counts.push(text),
+                // Counted before it leaves, as all requests are.
+                Bulletin::Keep(text) => self.keep_counts(&text),
                 Bulletin::Fetch(request, patience) => {
-                    // Counted before it leaves, as all requests are.
-                    if let Some(error) = counts.drain(..).filter_map(|text| (self.keep)(&text).err()).last() {
-                        tracing::warn!(target: "pmax::feed", "the counts of requests were not kept: {error}");
-                    }
                     self.sockets.fetch_within(request, StdDuration::from_nanos(patience.0.unsigned_abs()));
                 }
                 Bulletin::Tell(observations) => {
                     has_news = true;
                     self.shared.outbox().published.push_back(observations);
                 }
-                Bulletin::Store(text) => not_kept = keep(&text).err().map(|error| error.to_string()),
+                Bulletin::Store(text) => {
+                    let kept = self.bulletins.as_mut().map(|(_, keep)| keep(&text));
+                    self.not_stored = kept.and_then(Result::err).map(|error| error.to_string());
+                }
             }
         }
-        if let Some(error) = counts.into_iter().filter_map(|text| (self.keep)(&text).err()).last() {
-            tracing::warn!(target: "pmax::feed", "the counts of requests were not kept: {error}");
-        }
-        if has_news || not_kept.is_some() || now.since(self.shown_bulletins).0 >= VIEW_EVERY.0 {
+        if has_news || now.since(self.shown_bulletins).0 >= VIEW_EVERY.0 {
             self.shown_bulletins = now;
-            let view = BulletinView { not_kept, ..bulletins.view(self.desk.budget(), now) };
-            self.shared.outbox().bulletins = Some(Arc::new(view));
+            if let Some((bulletins, _)) = &self.bulletins {
+                let view = bulletins.view(self.desk.budget(), now);
+                self.shared.outbox().bulletins = Some(Arc::new(BulletinView { not_kept: self.not_stored.clone(), ..view }));
+            }
         }
         if let Some(wake) = self.shared.wake.get().filter(|_| has_news) {
             wake();

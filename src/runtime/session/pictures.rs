@@ -108,15 +108,6 @@ impl Running {
         self.release(HOLD_AT_MOST);
     }
 
-    /// A feed's own, or on a tape when each series comes next.
-    fn bulletins(&mut self) -> Option<Arc<BulletinView>> {
-        if self.source.is_live() || self.engine.book().economy().is_empty() {
-            return self.source.bulletins();
-        }
-        let now = self.engine.market().now();
-        self.tape_bulletins.as_mut().map(|bulletins| bulletins.view(now))
-    }
-
     fn playback(&self) -> Playback {
         let is_over = self.source.next_at().is_none();
         // What a jump leads to is reached when nothing before it is left, though the next event may wait for a person.

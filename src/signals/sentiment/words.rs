@@ -216,7 +216,6 @@ pub(super) const UP: &[(&str, f64)] = &[
 
 /// Movements downwards.
 pub(super) const DOWN: &[(&str, f64)] = &[
-    ("contract", 1.0),
     ("crash", 2.5),
     ("cut", 1.5),
     ("decline", 1.5),

@@ -129,21 +129,11 @@ fn points(lines: &mut Lines<'_, '_>, name: &str, of: &[Indicator], economy: &Eco
     let Some(day) = rows.iter().map(|row| row.latest.period).max() else { return };
     let (mut heads, mut values) = (String::new(), String::new());
     for row in rows.into_iter().filter(|row| row.latest.period == day) {
-        heads.push_str(&format!("{:>6}", row.indicator.title().rsplit(' ').next().map_or("30d", short)));
+        heads.push_str(&format!("{:>6}", row.indicator.span()));
         values.push_str(&format!("{:>6.2}", row.latest.value.to_f64()));
     }
-    lines.fact(buffer, name, &heads, Role::Muted);
-    lines.fact(buffer, &day.to_string(), &values, Role::Text);
-}
-
-/// The span of a point, from the last word of its title.
-fn short(word: &'static str) -> &'static str {
-    match word {
-        "days" => "9d",
-        "VIX" => "30d",
-        "months" => "3-6m",
-        other => other,
-    }
+    lines.aligned(buffer, name, &heads, Role::Muted);
+    lines.aligned(buffer, &day.to_string(), &values, Role::Text);
 }
 
 fn row(picture: &Picture<'_>, indicator: Indicator, known: Option<&EconomyRow>, heard: Option<&SeriesView>) -> Vec<Cell> {

@@ -46,7 +46,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         lines.gap();
         return troubles(&mut lines, view, buffer);
     }
-    let notes = 3.min(inner.height.saturating_sub(4));
+    let notes = 3_u16.min(inner.height.saturating_sub(4));
     let place = Rect { height: inner.height - notes, ..inner };
     let rows: Vec<Vec<Cell>> = view.headlines.iter().map(|headline| row(picture, headline)).collect();
     Table { columns: &HEADLINES, rows: &rows, selected: None, offset: picture.state.news_row }.draw(place, buffer, picture.theme);
