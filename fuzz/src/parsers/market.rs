@@ -1,10 +1,13 @@
 //! What providers of market data say, and the files about them.
 
-use pmax::domain::{Bar, Calendar, Duration, InstrumentId, MarketTime, Price, WallTime};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pmax::domain::{AssetClass, Bar, Calendar, Currency, Duration, InstrumentId, MarketTime, Price, VenueQuote, WallTime};
 use pmax::market::providers::clients::{
-    Frame, coinbase_candles, coinbase_frame, kraken_frame, kraken_ohlc, yahoo_chart as chart,
+    Frame, alpha_vantage_bars, alpha_vantage_quote, alpha_vantage_refusal, binance_frame, binance_klines, coinbase_candles,
+    coinbase_frame, kraken_frame, kraken_ohlc, yahoo_chart as chart, yahoo_frame, yahoo_search as search, yahoo_spark as spark,
 };
-use pmax::market::providers::{Budget, Capability, Chart, ProviderId, ProviderTable, Refusal, Wanted};
+use pmax::market::providers::{Budget, Capability, Chart, Plan, ProviderId, ProviderTable, Refusal, Wanted};
 use pmax::runtime::Trouble;
 
 use super::words::{LONGEST_TROUBLE, chosen, chosen_text, is_fit_to_show};
