@@ -80,6 +80,12 @@ pub fn main() -> ExitCode {
     }))
 }
 
+/// The reader of a person's series, for tests that hand it files.
+pub mod series {
+    pub use super::args::{Format, Stats};
+    pub use super::stats::file::{Series, read};
+}
+
 /// How a command ends: an exit code, or trouble in words.
 pub type Done = Result<u8, Trouble>;
 

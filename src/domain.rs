@@ -45,6 +45,6 @@ pub use script::ScriptName;
 pub use secret::Secret;
 pub use signal::{Direction, Layer, LayerVerdict, Learnt, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
 pub use stage::Stage;
-pub use text::{CleanText, counted};
+pub use text::{CleanText, RawText, cleaned, counted};
 pub use time::{Duration, MarketTime, RiskDay, RiskDays, WallTime, new_york};
 pub use trading::{Actor, BrokerKind, Mode, RiskLevel, TradingState};

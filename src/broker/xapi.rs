@@ -19,3 +19,10 @@ pub use demo::Demo;
 pub use link::{Address, Link, NOBODY_LISTENS};
 pub use tls::{Tls, TlsError};
 pub use wire::{Margin, Status, Symbol, Tick, Trade, TradeRequest};
+
+/// The codec's face, for tests that hand it bytes.
+pub mod codec {
+    pub use super::wire::{
+        Candle, Chart, Pushed, Reply, WireError, command, decode, decode_each, decode_pushed, decode_reply, trade_command,
+    };
+}

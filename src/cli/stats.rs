@@ -1,6 +1,6 @@
 //! `pmax stats`: what a file of prices or returns shows, with intervals and tests.
 
-mod file;
+pub(super) mod file;
 mod periods;
 
 use std::io::{IsTerminal, Write};

@@ -19,6 +19,7 @@ mod bulletins_session;
 mod bulletins_sockets;
 mod calendar;
 mod command_line;
+mod corpora;
 mod coverage;
 mod crash;
 mod dialogs;

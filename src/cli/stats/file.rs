@@ -19,6 +19,9 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 const LONGEST: usize = 1_000_000;
 /// Returns of the shortest series about which anything is said.
 const SHORTEST: usize = 20;
+/// Columns or series that are named in a sentence.
+const MOST_NAMED: usize = 8;
+
 /// What a file holds.
 #[derive(Debug)]
 pub struct Series {
@@ -174,8 +177,9 @@ impl<'a> Table<'a> {
     }
 
     fn names(&self, columns: &[usize]) -> String {
-        let names: Vec<String> = columns.iter().map(|column| clean(self.name(*column))).collect();
-        names.join(", ")
+        let names: Vec<String> = columns.iter().take(MOST_NAMED).map(|column| clean(self.name(*column))).collect();
+        let more = if columns.len() > MOST_NAMED { ", …" } else { "" };
+        format!("{}{more}", names.join(", "))
     }
 
     /// The first of a column that is not missing.
@@ -261,7 +265,7 @@ impl Columns {
         };
         let symbols: BTreeSet<&str> = table.rows.iter().map(|row| row.cell(column)).collect();
         let listed = || {
-            let first: Vec<String> = symbols.iter().take(8).map(|symbol| clean(symbol)).collect();
+            let first: Vec<String> = symbols.iter().take(MOST_NAMED).map(|symbol| clean(symbol)).collect();
             let more = if symbols.len() > first.len() { ", …" } else { "" };
             format!("{}{more}", first.join(", "))
         };

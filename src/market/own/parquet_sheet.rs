@@ -10,6 +10,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use crate::market::own::sheet::{Cell, HasZone, SheetError};
 use crate::market::own::text::is_missing;
+use crate::market::tape::most_rows;
 
 /// Texts that are longer are none of a cell.
 const LONGEST_TEXT: usize = 256;
@@ -20,6 +21,8 @@ pub struct ParquetSheet {
     titles: Vec<String>,
     /// Columns that can be read, by their place in the file.
     readable: Vec<usize>,
+    /// Rows that a file of its size can hold.
+    most: usize,
 }
 
 /// A cell that keeps its own text.
@@ -31,12 +34,13 @@ enum Held {
 impl ParquetSheet {
     /// Opens a file and looks which of its columns can be read; lists and structures cannot.
     pub(super) fn open(bytes: Bytes) -> Result<Self, ParquetError> {
+        let most = most_rows(bytes.len());
         let reader = SerializedFileReader::new(bytes)?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let is_flat = |column: &ColumnDescriptor| column.max_rep_level() == 0 && column.max_def_level() <= 1;
         let flat = schema.columns().iter().enumerate().filter(|(_, column)| is_flat(column));
         let (readable, titles) = flat.map(|(index, column)| (index, column.name().to_owned())).unzip();
-        Ok(Self { reader, titles, readable })
+        Ok(Self { reader, titles, readable, most })
     }
 
     pub(super) fn titles(&self) -> &[String] {
@@ -50,6 +54,10 @@ impl ParquetSheet {
             let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
             if rows > most || count + rows > most {
                 return Err(SheetError::TooLong);
+            }
+            if count + rows > self.most {
+                let what = format!("it says that it holds {} rows, which its size does not allow", count + rows);
+                return Err(SheetError::Layout { what, todo: "Write the file anew".to_owned() });
             }
             let columns = self.readable.iter().map(|column| read(&*group, *column, rows)).collect::<Result<Vec<_>, _>>()?;
             let mut cells = Vec::with_capacity(columns.len());

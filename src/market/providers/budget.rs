@@ -191,15 +191,14 @@ impl Budget {
 }
 
 impl Spent {
-    /// Requests that count for this day. A day before the counted one means that the clock was set back: its count stands.
+    /// Requests that count for this day. A day before the counted one means that the clock was set back: its count stands, as does one
+    /// of no day.
     fn used_on(&self, today: Date) -> u32 {
         if self.day.is_some_and(|day| day < today) { 0 } else { self.used }
     }
 
     fn turn(&mut self, today: Date) {
-        if self.day.is_none_or(|day| day < today) {
-            (self.day, self.used) = (Some(today), 0);
-        }
+        (self.used, self.day) = (self.used_on(today), self.day.max(Some(today)));
     }
 }
 
@@ -268,6 +267,14 @@ mod tests {
         assert_eq!((count, budget.used_today(YAHOO, start)), (25, (25, Some(25))));
         assert!(budget.take_up("{\"spent\":").is_err());
         assert_eq!(budget.used_today(YAHOO, start).0, 25, "what cannot be read changes nothing");
+    }
+
+    #[test]
+    fn a_count_that_lost_its_day_grants_nothing() {
+        let (mut budget, now) = (budget(100, 100, 3), at("2026-11-27T12:00:00Z"));
+        budget.take_up(r#"{"spent":[["yahoo","",{"day":null,"used":2,"recent":[]}]],"paused":[]}"#).unwrap();
+        assert_eq!((budget.used_today(YAHOO, now).0, budget.spend(YAHOO, "chart", now)), (2, true));
+        assert_eq!((budget.used_today(YAHOO, now).0, budget.spend(YAHOO, "chart", now)), (3, false));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Bars come newest first with the low before the high, at most three hundred, and minutes without a trade are absent.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::domain::{AssetClass, Duration, WallTime};
 use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
@@ -110,6 +111,11 @@ struct Channel {
 
 #[derive(Deserialize)]
 struct Ticker {
+    #[serde(rename = "type")]
+    _type: IgnoredAny,
+    /// What only errors have.
+    message: Option<IgnoredAny>,
+    reason: Option<IgnoredAny>,
     product_id: String,
     price: Number,
     best_bid: Option<Number>,
@@ -119,16 +125,20 @@ struct Ticker {
 
 /// Reads a frame of the stream.
 pub fn frame(text: &str) -> Result<Vec<Frame>, Refusal> {
+    // Prices are read in one go; whatever is not as usual is looked at piece by piece below.
+    if text.starts_with(r#"{"type":"ticker","#)
+        && let Ok(ticker @ Ticker { message: None, reason: None, .. }) = serde_json::from_str(text)
+    {
+        return Ok(vec![quote(ticker)]);
+    }
     let message: Message = serde_json::from_str(text).map_err(|error| {
         let kind = if error.is_data() { Failure::Schema } else { Failure::Malformed };
         Refusal::new(kind, &error.to_string())
     })?;
     match message.r#type.as_str() {
         "ticker" => {
-            let ticker: Ticker = serde_json::from_str(text).map_err(|error| Refusal::new(Failure::Schema, &error.to_string()))?;
-            let Ticker { product_id, price, best_bid, best_ask, time } = ticker;
-            let at = time.as_deref().and_then(WallTime::parse);
-            Ok(vec![Frame::Quote(Heard::checked(product_id, price, best_bid, best_ask, at))])
+            let ticker = serde_json::from_str(text).map_err(|error| Refusal::new(Failure::Schema, &error.to_string()))?;
+            Ok(vec![quote(ticker)])
         }
         "subscriptions" => {
             let Subscriptions { channels } =
@@ -145,4 +155,10 @@ pub fn frame(text: &str) -> Result<Vec<Frame>, Refusal> {
         }
         _ => Ok(Vec::new()),
     }
+}
+
+fn quote(ticker: Ticker) -> Frame {
+    let Ticker { product_id, price, best_bid, best_ask, time, .. } = ticker;
+    let at = time.as_deref().and_then(WallTime::parse);
+    Frame::Quote(Heard::checked(product_id, price, best_bid, best_ask, at))
 }

@@ -4,6 +4,7 @@
 //! rows that count none, which are no bars.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::domain::{AssetClass, WallTime};
@@ -140,8 +141,25 @@ struct Ticker {
     timestamp: Option<String>,
 }
 
+/// A frame with prices as nearly all of them are, with these fields alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    #[serde(rename = "channel")]
+    _channel: IgnoredAny,
+    #[serde(rename = "type")]
+    _type: IgnoredAny,
+    data: Vec<Ticker>,
+}
+
 /// Reads a frame of the stream.
 pub fn frame(text: &str) -> Result<Vec<Frame>, Refusal> {
+    // Prices are read in one go; whatever is not as usual is looked at piece by piece below.
+    if text.starts_with(r#"{"channel":"ticker","#)
+        && let Ok(Told { data, .. }) = serde_json::from_str(text)
+    {
+        return Ok(data.into_iter().map(quote).collect());
+    }
     let message: Message<'_> = serde_json::from_str(text).map_err(|error| {
         // A sentence of the proxy before it goes away is no JSON at all.
         let kind = if error.is_data() { Failure::Schema } else { Failure::Malformed };
@@ -163,10 +181,11 @@ pub fn frame(text: &str) -> Result<Vec<Frame>, Refusal> {
 
 fn tickers(text: &str) -> Result<Vec<Frame>, Refusal> {
     let tickers: Vec<Ticker> = serde_json::from_str(text).map_err(|error| Refusal::new(Failure::Schema, &error.to_string()))?;
-    let heard = |ticker: Ticker| {
-        let Ticker { symbol, bid, ask, last, timestamp } = ticker;
-        let at = timestamp.as_deref().and_then(WallTime::parse);
-        Frame::Quote(Heard::checked(symbol, last, bid, ask, at))
-    };
-    Ok(tickers.into_iter().map(heard).collect())
+    Ok(tickers.into_iter().map(quote).collect())
+}
+
+fn quote(ticker: Ticker) -> Frame {
+    let Ticker { symbol, bid, ask, last, timestamp } = ticker;
+    let at = timestamp.as_deref().and_then(WallTime::parse);
+    Frame::Quote(Heard::checked(symbol, last, bid, ask, at))
 }
