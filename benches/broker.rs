@@ -176,7 +176,8 @@ fn session(folder: &Path, port: u16, spacing: Span) -> Session {
     demo.connect(Address { host: "127.0.0.1".to_owned(), port, path: "/demo".to_owned(), tls: None }, "bench");
     let capital = Money::whole(100_000, Currency::USD).unwrap();
     let terms = RunTerms { seed: 1, capital, fresh: false, start: None };
-    let feed = Feed::Live { from: HeardFrom::Broker, name: "live bench".to_owned(), home: &home, now: wall_now() };
+    let feed =
+        Feed::Live { from: HeardFrom::Broker, name: "live bench".to_owned(), home: &home, now: wall_now(), older: Vec::new() };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms).unwrap();
     let latch = KillLatch::new(home.kill_file());
     Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Times(1) }).unwrap()

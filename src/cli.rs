@@ -7,9 +7,12 @@ mod broker;
 mod charts;
 mod drill;
 mod examples;
+mod import;
 mod journal;
+mod keys;
 mod open;
 mod parity;
+mod record;
 mod rehearsal;
 mod rehearse;
 mod render;
@@ -20,13 +23,14 @@ mod status;
 mod tapes;
 mod validate;
 mod walkforward;
+mod watch;
 mod workstation;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::args::{Args, JournalVerb, SimVerb, Verb};
+use crate::cli::args::{Args, JournalVerb, SimVerb, TapesVerb, Verb};
 use crate::runtime::{Trouble, complain};
 use crate::store::StoreError;
 
@@ -46,7 +50,9 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let done = match &args.verb {
         None => workstation::run(&args),
-        Some(Verb::Tapes { format }) => tapes::run(*format),
+        Some(Verb::Tapes { format, verb: None }) => tapes::run(&args, *format),
+        Some(Verb::Tapes { verb: Some(TapesVerb::Import(options)), .. }) => import::run(&args, options),
+        Some(Verb::Record(options)) => record::run(&args, options),
         Some(Verb::Replay { run, format }) => journal::replay_run(&args, *run, *format),
         Some(Verb::Parity(options)) => parity::run(&args, options),
         Some(Verb::Journal { verb: JournalVerb::Verify { format } }) => journal::verify_chain(&args, *format),
@@ -63,13 +69,21 @@ pub fn main() -> ExitCode {
         Some(Verb::Validate(options)) => validate::run(&args, options),
         Some(Verb::Render(render)) => render::run(&args, render),
         Some(Verb::Sim { verb: SimVerb::Xapi(options) }) => sim::xapi(&args, options),
+        Some(Verb::Keys { verb }) => keys::run(&args, verb),
         Some(Verb::Broker { verb }) => broker::run(&args, verb),
+        Some(Verb::Watch { verb }) => watch::run(&args, verb),
         Some(Verb::Drill { orders_per_second }) => drill::run(&args, *orders_per_second),
     };
     ExitCode::from(done.unwrap_or_else(|trouble: Trouble| {
         complain(format_args!("{trouble}"));
         TROUBLE
     }))
+}
+
+/// The reader of a person's series, for tests that hand it files.
+pub mod series {
+    pub use super::args::{Format, Stats};
+    pub use super::stats::file::{Series, read};
 }
 
 /// How a command ends: an exit code, or trouble in words.

@@ -6,9 +6,12 @@
 //! text from outside is a [`CleanText`] or it is not in here.
 
 mod alert;
+mod calendar;
 mod decimal;
+mod economy;
 mod fixed;
 mod flaw;
+mod frame;
 mod ids;
 mod instrument;
 mod market;
@@ -17,6 +20,7 @@ mod position;
 mod ratio;
 mod report;
 mod script;
+mod secret;
 mod signal;
 mod stage;
 mod text;
@@ -24,21 +28,25 @@ mod time;
 mod trading;
 
 pub use alert::{Alert, AlertTopic, Severity};
+pub use calendar::{Closed, Hours, MarketSession};
 pub use decimal::Decimal;
+pub use economy::{Edition, Every, Indicator, Observation, Reading, Unit};
 pub use fixed::{ArithmeticError, Currency, Money, ParseDecimalError, Price, Quantity, SCALE, Volume};
 pub use flaw::{FeedNote, Flaw, FlawCount, PauseOf, SplitRatio};
+pub use frame::{BarBuilder, Resampler, Span, Tick, TimeFrame};
 pub use ids::{
     AccountId, AlertId, BrokerRef, DealId, InstrumentId, LedgerId, OrderId, PositionId, ProposalId, RunId, Sequence, SignalId,
 };
-pub use instrument::{AssetClass, Calendar, Contract, Instrument, InstrumentError, InstrumentTable};
+pub use instrument::{AssetClass, Calendar, Contract, Instrument, InstrumentError, InstrumentTable, Watched};
 pub use market::{Bar, Capabilities, MarketEvent, MarketStamp, Missed, Quote, QuoteOrigin, SeriesInfo, VenueNews, VenueQuote};
 pub use order::{Fill, Liquidity, Order, OrderKind, OrderRequest, OrderSide, Origin, Protection, ProtectiveReason, TimeInForce};
 pub use position::{Position, PositionSide};
 pub use ratio::Ratio;
 pub use report::{BrokerReport, BrokerState, ChangeFate, Evidence};
 pub use script::ScriptName;
+pub use secret::Secret;
 pub use signal::{Direction, Layer, LayerVerdict, Learnt, Outcome, Probability, Signal, SignalSource, Validation, Verdict, View};
 pub use stage::Stage;
-pub use text::{CleanText, counted};
+pub use text::{CleanText, RawText, cleaned, counted};
 pub use time::{Duration, MarketTime, RiskDay, RiskDays, WallTime, new_york};
 pub use trading::{Actor, BrokerKind, Mode, RiskLevel, TradingState};

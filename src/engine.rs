@@ -17,6 +17,7 @@ mod core;
 mod correlations;
 mod daily;
 mod doubts;
+mod economy;
 mod effect;
 mod event;
 mod history;
@@ -43,11 +44,14 @@ mod standings;
 mod streaks;
 mod tail_watch;
 mod usual;
+mod watching;
 mod what_if;
+
 mod wording;
 
 pub use book::{Activity, Book, KillPhase, SignalEntry, StateReason};
-pub use core::{Engine, EngineSettings, Outcome, Setup, StateHash};
+pub use core::{Engine, EngineSettings, Holidays, Outcome, Setup, StateHash};
+pub use economy::{EconomyRow, EconomyView};
 pub use effect::Effect;
 pub use event::{
     Command, Event, GateChange, Input, InputBody, LinkStands, RunInput, Seen, ServedWhat, TapeRef, Ticket, WasClean,

@@ -5,18 +5,25 @@
 //! What must stay true: the same tape and seed give the same events; nothing of a bar but its open is said before the bar closes, except
 //! drawn quotes, at which nothing trades.
 
+pub mod bulletins;
 mod catalogue;
 mod live;
+mod making;
+pub mod own;
 mod path;
 mod player;
 pub mod providers;
 mod quality;
+mod silence;
 mod tape;
 mod told;
+mod writer;
 
-pub use catalogue::{BUNDLED, bundled, load};
+pub use catalogue::{BUNDLED, PRICES, bundled, load, load_among, may_be_named, own_tapes};
 pub use live::{LiveFeed, Silences};
+pub use making::{MadeSeries, MadeTape, make_tape};
 pub use player::Player;
 pub use quality::{Met, Minutes, Pause};
 pub use tape::{SeriesMeta, Tape, TapeError, TapeMeta};
 pub use told::{ToldBars, ToldFeed};
+pub use writer::{PriceFile, tape_bytes};

@@ -25,3 +25,8 @@ pub use notes::TapePlays;
 pub use segment::{Segment, SegmentReader};
 pub use trials::{Trial, TrialKind, Trials, Tried};
 pub use verify::{ChainReport, verify};
+
+/// How an entry's payload is written and read back, for tests that hand it bytes.
+pub mod payload {
+    pub use super::codec::{Encoded, VERSION, decode, encode};
+}

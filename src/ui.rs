@@ -29,6 +29,7 @@ mod table;
 mod terminal;
 mod ticket;
 mod update;
+mod watching;
 
 pub use actions::{ACTIONS, ActionId, ActionInfo};
 pub use app::{Ended, Start, run};
@@ -41,6 +42,6 @@ pub use keys::{Keymap, KeymapError};
 pub use layout::{Class, class_of};
 pub use roles::{Role, Theme};
 pub use screen_file::ScreenFile;
-pub use state::{Context, Overlay, Pane, Sort, UiState, View};
+pub use state::{Context, Overlay, Pane, Sort, UiState, View, WatchForm};
 pub use terminal::{Terminal, TerminalProblem, restore_now};
 pub use update::{Effect, Event, Scene, update};

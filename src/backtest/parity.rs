@@ -241,11 +241,8 @@ impl Again {
             }
             InputBody::Run(RunInput::Resumed { .. }) => self.restarts += 1,
             InputBody::Run(_) | InputBody::Command { .. } | InputBody::Broker(_) | InputBody::Commentary(_) => {}
-            InputBody::Feed { .. }
-            | InputBody::Served { .. }
-            | InputBody::Noted(_)
-            | InputBody::Link { .. }
-            | InputBody::Timer => {}
+            InputBody::Feed { .. } | InputBody::Served { .. } | InputBody::Link { .. } | InputBody::Timer => {}
+            InputBody::Published { .. } | InputBody::Noted(_) => {}
         }
         if let Course::Decisions(circuit) = &mut self.course {
             circuit.set_wall(wall);
@@ -333,6 +330,7 @@ impl Orders {
             }
             Record::Order(_) | Record::Portfolio(_) | Record::Run(_) | Record::Trading(_) => {}
             Record::Signal(_) | Record::Proposal(_) | Record::Alert(_) | Record::Commentary(_) => {}
+            Record::Published { .. } => {}
         }
         reports
     }

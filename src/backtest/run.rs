@@ -266,7 +266,8 @@ impl Desk {
             | Record::Order(_)
             | Record::Portfolio(_)
             | Record::Alert(_)
-            | Record::Commentary(_) => {}
+            | Record::Commentary(_)
+            | Record::Published { .. } => {}
         }
     }
 

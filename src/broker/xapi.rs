@@ -9,15 +9,20 @@ mod client;
 mod demo;
 mod errors;
 mod link;
-mod secret;
 mod tls;
 mod wire;
 
-pub use crate::domain::Decimal;
+pub use crate::domain::{Decimal, Secret};
 pub use adapter::Adapter;
 pub use client::{Ask, AskId, Client, ClientEvent, Input, LinkState, LoginText, Output, Settings, Snapshot, Socket, Vitals};
 pub use demo::Demo;
 pub use link::{Address, Link, NOBODY_LISTENS};
-pub use secret::Secret;
 pub use tls::{Tls, TlsError};
 pub use wire::{Margin, Status, Symbol, Tick, Trade, TradeRequest};
+
+/// The codec's face, for tests that hand it bytes.
+pub mod codec {
+    pub use super::wire::{
+        Candle, Chart, Pushed, Reply, WireError, command, decode, decode_each, decode_pushed, decode_reply, trade_command,
+    };
+}

@@ -1,17 +1,23 @@
 //! What can be written on the command line.
 
+mod watch;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use jiff::tz::TimeZone;
 
 use crate::backtest::EVERY;
 use crate::backtest::walk::Length;
 use crate::cli::examples;
+use crate::cli::keys::KeysVerb;
 use crate::cli::rehearsal::Rehearsal;
-use crate::domain::BrokerKind;
+use crate::domain::{BrokerKind, TimeFrame};
 use crate::portfolio::WINDOW;
 use crate::runtime::FeedKind;
 use crate::signals::By;
+
+pub use watch::{WatchKind, WatchVerb};
 
 /// pmax — a trading workstation that lives in a terminal.
 ///
@@ -32,7 +38,7 @@ pub struct Args {
     /// Set one setting, e.g. `--set risk.daily_loss=0.03`; may be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE", global = true)]
     pub sets: Vec<String>,
-    /// Tape to play: a name from `pmax tapes` or the path of a .parquet file
+    /// Tape to play: a name from `pmax tapes`, your own included, or the path of a .parquet file
     #[arg(long, value_name = "NAME", global = true)]
     pub tape: Option<String>,
     /// Where prices come from: `tape`, or `live`, public providers that need neither key nor account (paper account only)
@@ -61,13 +67,22 @@ pub struct Args {
 /// Commands.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// List the bundled tapes with their coverage
+    /// List the tapes that can be played, bundled ones and your own, with their coverage
     #[command(after_help = examples::TAPES)]
     Tapes {
         /// For people or for scripts
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
+        /// What to do instead of listing them
+        #[command(subcommand)]
+        verb: Option<TapesVerb>,
     },
+    /// Write what live providers say to a tape, without engine and screen
+    ///
+    /// Closed minute bars become a tape, and prices a Parquet file beside it, both when the recording ends. What a crash cuts off is finished
+    /// by the next start of it, or by `pmax tapes`. Requests count in the same budgets as `pmax --feed live`, so only one of them runs at a time.
+    #[command(after_help = examples::RECORD)]
+    Record(Record),
     /// Handle a run's inputs again and compare every decision and the state hash (exit 3 on a difference)
     #[command(after_help = examples::REPLAY)]
     Replay {
@@ -149,12 +164,26 @@ pub enum Verb {
     /// Draw the real screen without a terminal
     #[command(after_help = examples::RENDER)]
     Render(Render),
+    /// What is watched on live markets: list, look for instruments by name, add, remove, group
+    #[command(after_help = examples::WATCH)]
+    Watch {
+        /// What to do
+        #[command(subcommand)]
+        verb: WatchVerb,
+    },
     /// Hosts to choose from, and the password of a demo account
     #[command(after_help = examples::BROKER)]
     Broker {
         /// What to do
         #[command(subcommand)]
         verb: BrokerVerb,
+    },
+    /// Keys of providers of live prices and series, which are never printed
+    #[command(after_help = examples::KEYS)]
+    Keys {
+        /// What to do
+        #[command(subcommand)]
+        verb: KeysVerb,
     },
     /// Run a broker to practise with
     #[command(after_help = examples::SIM)]
@@ -170,6 +199,94 @@ pub enum Verb {
         #[arg(long, default_value_t = 20)]
         orders_per_second: u32,
     },
+}
+
+/// What can be done with tapes.
+#[derive(Debug, Subcommand)]
+pub enum TapesVerb {
+    /// Make a tape of your own history, with what is wrong said by row
+    ///
+    /// CSV parted by commas, semicolons or tabs, with or without a header, or Parquet as pandas, Polars and DuckDB write it. Bars of minutes to
+    /// months, closes alone, or ticks, of which bars are built. Nothing is mended: with a fault there is no tape.
+    #[command(after_help = examples::IMPORT)]
+    Import(Import),
+}
+
+/// `pmax tapes import`.
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// The file
+    pub file: PathBuf,
+    /// Which instrument it is; in a file with several series FILES_NAME=SYMBOL, once for each that is called otherwise
+    #[arg(long, value_name = "SYMBOL")]
+    pub symbol: Vec<String>,
+    /// Name of the tape [default: that of the file]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Zone of times that say none, e.g. UTC or America/New_York
+    #[arg(long, value_name = "ZONE", value_parser = time_zone)]
+    pub timezone: Option<TimeZone>,
+    /// Length of its bars: 1m, 15m, 1h, 1d, 1w, 1mo; of ticks, that of the bars to build [default: by the usual gap, 1m for ticks]
+    #[arg(long, value_name = "FRAME")]
+    pub frame: Option<TimeFrame>,
+    /// What comes first in dates like 03/04/2020
+    #[arg(long, value_enum)]
+    pub dates: Option<Dates>,
+    /// Its prices are adjusted for splits or dividends; with a column of adjusted closes, all prices are scaled to it
+    #[arg(long)]
+    pub adjusted: bool,
+    /// Leave rows without a price out
+    #[arg(long)]
+    pub skip_missing: bool,
+    /// Leave rows outside trading hours out: weekends, holidays, before the open and after the close
+    #[arg(long)]
+    pub skip_closed: bool,
+    /// Where the workstation begins to play it, e.g. 2020-03-09 (UTC) [default: after some warm-up]
+    #[arg(long, value_name = "DATE")]
+    pub start: Option<String>,
+    /// Only say what would be made of it
+    #[arg(long)]
+    pub check: bool,
+    /// Put it in the place of a tape of that name
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// `pmax record`.
+#[derive(Debug, clap::Args)]
+pub struct Record {
+    /// Name of the tape [default: live- and the day]
+    #[arg(long, value_name = "NAME")]
+    pub out: Option<String>,
+    /// How long, e.g. 6h30m [default: until Ctrl+C]
+    #[arg(long = "for", value_name = "LENGTH", conflicts_with = "until")]
+    pub length: Option<String>,
+    /// Until when, e.g. 21:00 or 2026-11-27T21:00 (UTC)
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only these instruments, e.g. BTCUSD,AAPL [default: all that the table of providers watches]
+    #[arg(long, value_name = "SYMBOLS", value_delimiter = ',')]
+    pub watch: Option<Vec<String>>,
+    /// Files for each risk day, which turns at 17:00 New York
+    #[arg(long)]
+    pub daily: bool,
+    /// Nobody is asked: make a tape of what a live run has heard [without a number: the latest one]
+    #[arg(long, value_name = "RUN", value_parser = run_number, num_args = 0..=1, default_missing_value = "0",
+        conflicts_with_all = ["length", "until", "watch", "daily"])]
+    pub from_run: Option<u64>,
+}
+
+/// What comes first in a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Dates {
+    /// The day
+    Dmy,
+    /// The month
+    Mdy,
+}
+
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| "write a zone such as UTC, America/New_York or Europe/Warsaw".to_owned())
 }
 
 /// `pmax parity`.

@@ -10,7 +10,7 @@ use crate::cli::args::{Args, BrokerVerb};
 use crate::cli::open::Base;
 use crate::cli::{Done, OK, say};
 use crate::domain::{Currency, MarketTime, Money};
-use crate::runtime::{self, PASSWORD_VARIABLE, Trouble, contracts_of, wall_now};
+use crate::runtime::{Credential, PASSWORD_VARIABLE, Trouble, contracts_of, wall_now};
 
 /// How long a first login may take.
 const READY_WITHIN: Duration = Duration::from_secs(15);
@@ -78,7 +78,7 @@ fn log_in(args: &Args, account: Option<&str>) -> Done {
     if password.is_empty() {
         return Err(Trouble::new("The password is empty", "Nothing was kept", "Try again"));
     }
-    let place = runtime::keep_password(&account, &password, &base.home.env_file())?;
+    let place = Credential::password(&account).keep(&password, &base.home.env_file())?;
     say(&format!("the password of account {account} is kept in {}", place.words()));
     Ok(OK)
 }
@@ -86,7 +86,7 @@ fn log_in(args: &Args, account: Option<&str>) -> Done {
 fn log_out(args: &Args, account: Option<&str>) -> Done {
     let base = Base::open(args)?;
     let account = account_of(&base, account)?;
-    runtime::forget_password(&account, &base.home.env_file())?;
+    Credential::password(&account).forget(&base.home.env_file())?;
     say(&format!("the password of account {account} is not kept any more"));
     Ok(OK)
 }
@@ -95,7 +95,7 @@ fn log_out(args: &Args, account: Option<&str>) -> Done {
 pub fn open_demo(base: &Base, since: MarketTime) -> Result<Demo, Trouble> {
     let xapi = &base.config.xapi;
     let account = account_of(base, None)?;
-    let found = runtime::find_password(&account, &base.home.env_file())?;
+    let found = Credential::password(&account).find(&base.home.env_file())?;
     let (password, place) = found.ok_or_else(|| {
         Trouble::new(
             format!("There is no password for account {account}"),

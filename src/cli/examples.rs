@@ -8,7 +8,21 @@ pub const WORKSTATION: &str = "Examples:
 
 pub const TAPES: &str = "Examples:
   pmax tapes                                      what can be played, from when to when
-  pmax tapes --format json                        the same for a script";
+  pmax tapes --format json                        the same for a script
+  pmax tapes import prices.csv --symbol AAPL      your own history as a tape";
+
+pub const IMPORT: &str = "Examples:
+  pmax tapes import aapl.csv --symbol AAPL        then `pmax --tape aapl` plays it
+  pmax tapes import aapl.csv --symbol AAPL --check   only what is wrong with it, row by row
+  pmax tapes import stocks.parquet --symbol GOOGL=GOOG --name stocks   several series, one under another name
+  pmax tapes import eur.csv --symbol EURUSD --timezone Europe/Warsaw --frame 15m
+  pmax tapes import trades.csv --symbol BTCUSD --frame 1m   bars built from ticks";
+
+pub const RECORD: &str = "Examples:
+  pmax record                                     everything the table of providers watches, until Ctrl+C
+  pmax record --watch BTCUSD,AAPL --for 6h30m     two instruments for a session
+  pmax record --daily --until 2026-12-05T22:00    files for each risk day, for a week
+  pmax record --from-run                          a tape of what the latest live run heard";
 
 pub const REPLAY: &str = "Examples:
   pmax replay 1                                   handle run 1 again and compare
@@ -88,9 +102,38 @@ pub const RENDER: &str = "Examples:
   pmax render --size 120x40 --format svg          a picture of it
   pmax render --keys 'p n +1s y +1d 4'            after some keys and a day";
 
+pub const WATCH: &str = "Examples:
+  pmax watch list                                 what is watched, and what is known besides
+  pmax watch search solana                        what Yahoo lists by that name
+  pmax watch add SOL-USD                          watch it: the next --feed live has it";
+
+pub const WATCH_LIST: &str = "Examples:
+  pmax watch list                                 symbols, names, and what providers call them
+  pmax watch list --format json                   the same for a script";
+
+pub const WATCH_SEARCH: &str = "Examples:
+  pmax watch search apple                         one request to Yahoo, within its budget
+  pmax watch search gold --offline                among what is known here; nobody is asked";
+
+pub const WATCH_ADD: &str = "Examples:
+  pmax watch add AAPL                             one that is known
+  pmax watch add SHOP                             asks Yahoo what SHOP is
+  pmax watch add SOLUSD --provider-name yahoo=SOL-USD --provider-name coinbase=SOL-USD --kind crypto";
+
+pub const WATCH_REMOVE: &str = "Examples:
+  pmax watch remove SOLUSD                        what is held stays with its run until it is closed";
+
+pub const WATCH_GROUP: &str = "Examples:
+  pmax watch group SOLUSD coins                   joins, or leaves where it is in; g shows groups";
+
 pub const BROKER: &str = "Examples:
   pmax broker presets                             what to write under [xapi]
   pmax broker login --account 20001               asks for the password and keeps it";
+
+pub const KEYS: &str = "Examples:
+  pmax keys set alphavantage                      asks for the key and keeps it
+  pmax keys forget alphavantage                   forgets it
+  pmax keys list                                  which keys there are and where, not what they are";
 
 pub const PRESETS: &str = "Examples:
   pmax broker presets                             hosts, and what to write under [xapi] for each";

@@ -91,16 +91,21 @@ impl Lived {
     }
 }
 
-/// The setup of a run that providers fed. With other instruments it would be another run.
+/// The setup of a run that providers fed. Its journal says what it watches; one of before that is known by what is watched now.
 fn provider_setup(base: &Base, row: &RunRow) -> Result<Setup, Trouble> {
-    let table = base.providers()?;
-    if runtime::feed_name(&table, &base.instruments) == row.tape.name {
-        return Ok(base.provider_setup(&table));
+    let mut setup = base.provider_setup();
+    if row.tape.name == runtime::LIVE_MARKETS {
+        setup.series.clear();
+        return Ok(setup);
+    }
+    setup.series = base.listed_series();
+    if runtime::older_name(setup.series.iter().map(|series| series.instrument)) == row.tape.name {
+        return Ok(setup);
     }
     Err(Trouble::new(
-        format!("{} watched other instruments than the table of providers names now", row.run),
+        format!("{} watched other instruments than are watched now, and its journal does not say which", row.run),
         "The journal was only read",
-        "Put the aliases of your providers.toml back as they were then",
+        "Put `watch` and the aliases of your providers.toml back as they were then",
     ))
 }
 

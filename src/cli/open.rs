@@ -1,14 +1,14 @@
 //! What most commands need first: folders, configuration, tape, setup.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::args::Args;
 use crate::domain::{BrokerKind, Currency, InstrumentTable, MarketTime, Money, SeriesInfo};
 use crate::engine::{EngineSettings, Setup};
+use crate::market::bulletins::BulletinTable;
 use crate::market::providers::ProviderTable;
 use crate::market::{self, Tape};
-use crate::runtime::{self, Config, FeedKind, Home, Named, RunTerms, Speed, Trouble};
+use crate::runtime::{self, Config, FeedKind, Home, Known, Named, RunTerms, Shelf, Speed, Trouble};
 use crate::signals::{Script, Scripts};
 use crate::ui::Keymap;
 
@@ -19,8 +19,9 @@ pub struct Base {
     pub instruments: Arc<InstrumentTable>,
     /// Strategies of one's own.
     pub library: Arc<[Script]>,
-    /// Where a person's own table of providers is, if there is one.
-    providers: PathBuf,
+    /// What a person watches, and where that is kept.
+    pub known: Known,
+    pub shelf: Shelf,
 }
 
 impl Base {
@@ -39,8 +40,10 @@ impl Base {
         let library = runtime::load_scripts(&file.with_file_name("strategies"), &config)?;
         let kind = args.broker.unwrap_or(config.broker.kind);
         config.feed.kind = args.feed.unwrap_or(config.feed.kind);
-        let providers = file.with_file_name("providers.toml");
-        let base = Self { home, config, instruments: Arc::default(), library, providers }.trading_at(kind)?;
+        let shelf = Shelf::beside(&file, kind);
+        let known = shelf.load()?;
+        config.broker.kind = kind;
+        let base = Self { home, config, instruments: Arc::clone(&known.instruments), library, known, shelf };
         base.check_groups()?;
         base.check_feed()?;
         Ok(base)
@@ -82,13 +85,20 @@ impl Base {
     /// The same with another broker: instruments are traded in its lots.
     pub fn trading_at(mut self, broker: BrokerKind) -> Result<Self, Trouble> {
         self.config.broker.kind = broker;
-        self.instruments = Arc::new(runtime::instruments()?.at(broker));
+        self.shelf = self.shelf.at(broker);
+        self.known = self.shelf.load()?;
+        self.instruments = Arc::clone(&self.known.instruments);
         Ok(self)
     }
 
     /// The tape of the configuration, checked against the instrument table.
     pub fn tape(&self) -> Result<Tape, Trouble> {
-        let tape = market::load(&self.config.tape.name)?;
+        let (name, folder) = (&self.config.tape.name, self.home.tapes_folder());
+        if folder.join(format!("{name}.recording")).exists() {
+            // A recording that was cut off is a tape once it is finished.
+            runtime::finish_left(&self.home, &self.instruments).into_iter().collect::<Result<Vec<_>, _>>()?;
+        }
+        let tape = market::load_among(name, Some(&folder))?;
         match tape
             .meta
             .series
@@ -119,13 +129,23 @@ impl Base {
     }
 
     /// The table of who is asked for live prices.
-    pub fn providers(&self) -> Result<ProviderTable, Trouble> {
-        runtime::load_providers(&self.providers, &self.instruments)
+    pub fn providers(&self) -> &ProviderTable {
+        &self.known.table
+    }
+
+    /// The table of economic series and news.
+    pub fn bulletins(&self) -> Result<BulletinTable, Trouble> {
+        runtime::load_bulletins(&self.shelf.bulletins())
     }
 
     /// What an engine that hears these providers is made of.
-    pub fn provider_setup(&self, table: &ProviderTable) -> Setup {
-        self.setup_of(runtime::provider_series(table, &self.instruments))
+    pub fn provider_setup(&self) -> Setup {
+        self.setup_of(runtime::provider_series(self.providers(), &self.instruments))
+    }
+
+    /// What the table of providers lists by itself.
+    pub fn listed_series(&self) -> Vec<SeriesInfo> {
+        runtime::listed_series(self.providers(), &self.instruments)
     }
 
     fn setup_of(&self, series: Vec<SeriesInfo>) -> Setup {

@@ -36,6 +36,7 @@ pub fn run(args: &Args, render: &Render) -> Done {
     if render.mono {
         state.palette = Palette::Mono;
     }
+    state.watch.known = Some(Arc::new(base.known.clone()));
     let allocator = Allocator::new(&tape, &base.instruments, base.setup(&tape).settings);
     let mut stage = Stage { world, state, context, size: (width, height), allocator };
     stage.event(&Event::Tick);
@@ -92,6 +93,9 @@ impl Stage {
                     self.state.scores.latest = Some(Arc::new(self.world.scored()));
                     self.state.scores.asked = None;
                 }
+                // A rendered screen shows the list and changes nothing.
+                Effect::Watch(_) => self.state.watch.is_writing = false,
+                Effect::Follow(..) | Effect::Search(_) => {}
                 Effect::Tape(_) | Effect::Reconnect | Effect::Show(_) | Effect::Bell | Effect::Quit => {}
             }
         }

@@ -1,7 +1,7 @@
 //! `pmax stats`: what a file of prices or returns shows, with intervals and tests.
 
-mod dates;
-mod file;
+pub(super) mod file;
+mod periods;
 
 use std::io::{IsTerminal, Write};
 

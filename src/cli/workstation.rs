@@ -50,7 +50,9 @@ pub fn run(args: &Args) -> Done {
     })?;
     let keeper = Keeper::start(base.home.screen_file(), remembered);
     let (desk, scores) = (allocation_desk(&base)?, scores_desk(&base)?);
-    let start = Start { state, context, rings: base.config.screen.bell, keeper, desk, scores };
+    state.watch.known = Some(Arc::new(base.known.clone()));
+    let watch = runtime::watch_desk(base.shelf.clone()).map_err(no_thread)?;
+    let start = Start { state, context, rings: base.config.screen.bell, keeper, desk, scores, watch };
     let ran = executor.block_on(ui::run(start, session));
     executor.shutdown_background();
     finish(&base, ran)
@@ -121,7 +123,7 @@ fn start_live(base: &Base, args: &Args) -> Result<Session, Trouble> {
     let (file, setup, now) = (open_ledger(&base.home)?, base.live_setup(), wall_now());
     let host = &base.config.xapi.host;
     let name = format!("live {host} {}", base.config.xapi.account);
-    let feed = Feed::Live { from: HeardFrom::Broker, name, home: &base.home, now };
+    let feed = Feed::Live { from: HeardFrom::Broker, name, home: &base.home, now, older: Vec::new() };
     let mut terms = base.terms(args)?;
     terms.start = None;
     let (opened, demo) = if run_to_take_up(&file, &feed, &setup, &terms)?.is_some() {
@@ -147,12 +149,11 @@ fn start_on_providers(base: &Base, args: &Args) -> Result<Session, Trouble> {
             "Leave out --from and --speed, or play a tape with --feed tape",
         ));
     }
-    let (table, now) = (base.providers()?, wall_now());
-    let setup = base.provider_setup(&table);
-    let name = runtime::feed_name(&table, &base.instruments);
-    let feed = Feed::Live { from: HeardFrom::Providers, name, home: &base.home, now };
-    let mut opened = open_run(open_ledger(&base.home)?, &feed, &setup, &base.terms(args)?)?;
-    runtime::connect_providers(&mut opened, table, &base.instruments, &base.home)?;
+    let (table, bulletins, now) = (base.providers().clone(), base.bulletins()?, wall_now());
+    let name = runtime::LIVE_MARKETS.to_owned();
+    let feed = Feed::Live { from: HeardFrom::Providers, name, home: &base.home, now, older: base.listed_series() };
+    let mut opened = open_run(open_ledger(&base.home)?, &feed, &base.provider_setup(), &base.terms(args)?)?;
+    runtime::connect_providers(&mut opened, table, &base.instruments, &base.home, bulletins)?;
     let latch = KillLatch::new(base.home.kill_file());
     Session::start(opened, Wiring { analyst: None, broker: None, latch, speed: Speed::Times(1) })
 }

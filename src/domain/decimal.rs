@@ -13,6 +13,21 @@ use crate::domain::{Price, Quantity};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Decimal(pub i64);
 
+/// Digits of the longest number that is read.
+const MOST_DIGITS: i32 = 36;
+
+/// Powers of ten, as far as they fit.
+#[expect(clippy::indexing_slicing, reason = "places stay below the length, which the compiler sees")]
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut index = 1;
+    while index < powers.len() {
+        powers[index] = powers[index - 1] * 10;
+        index += 1;
+    }
+    powers
+};
+
 impl Decimal {
     /// As a price; 0 means none on this wire.
     pub const fn level(self) -> Option<Price> {
@@ -29,21 +44,32 @@ impl Decimal {
         Quantity::from_nanos(self.0)
     }
 
-    /// Reads a JSON number.
+    /// Reads a JSON number. One pass without an allocation: streams tell thousands a second.
     pub fn read(text: &str) -> Option<Self> {
-        let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let exponent: i32 = exponent.parse().ok().filter(|exponent: &i32| exponent.abs() <= 30)?;
-        let (whole, places) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits = format!("{whole}{places}");
-        if whole.is_empty() || digits.len() > 36 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let (is_negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        let (mut value, mut digits, mut point, mut exponent) = (0_i128, 0_i32, None, 0);
+        for (index, byte) in text.bytes().enumerate() {
+            match byte {
+                b'0'..=b'9' if digits < MOST_DIGITS => {
+                    value = value * 10 + i128::from(byte - b'0');
+                    digits += 1;
+                }
+                b'.' if digits > 0 && point.is_none() => point = Some(digits),
+                b'e' | b'E' if digits > 0 => {
+                    exponent = text.get(index + 1..)?.parse().ok().filter(|exponent: &i32| (-30..=30).contains(exponent))?;
+                    break;
+                }
+                _ => return None,
+            }
+        }
+        if digits == 0 {
             return None;
         }
-        let value: i128 = digits.parse().ok()?;
-        let shift = 9 + exponent - i32::try_from(places.len()).ok()?;
-        let scale = 10_i128.checked_pow(shift.unsigned_abs())?;
+        let places = point.map_or(0, |point| digits - point);
+        let shift = 9 + exponent - places;
+        let scale = *POWERS.get(usize::try_from(shift.unsigned_abs()).ok()?)?;
         let nanos = if shift >= 0 { value.checked_mul(scale)? } else { (value + scale / 2) / scale };
-        i64::try_from(if negative { -nanos } else { nanos }).ok().map(Self)
+        i64::try_from(if is_negative { -nanos } else { nanos }).ok().map(Self)
     }
 }
 
@@ -84,10 +110,28 @@ mod tests {
             ("1.5E2", 150_000_000_000),
             ("0.1234567891", 123_456_789),
             ("30030.58", 30_030_580_000_000),
+            ("-0.0000000005", -1),
+            ("9223372036.854775807", i64::MAX),
+            ("000000000000000000000000000000000001", 1_000_000_000),
+            ("1234567890123456789e-18", 1_234_567_890),
         ] {
             assert_eq!(Decimal::read(text), Some(Decimal(nanos)), "{text}");
         }
-        for text in ["", "1.2.3", "abc", "1e99", "99999999999999999999", "-", ".5", "NaN"] {
+        for text in [
+            "",
+            "1.2.3",
+            "abc",
+            "1e99",
+            "99999999999999999999",
+            "-",
+            ".5",
+            "NaN",
+            "1e",
+            "e5",
+            "1e-2147483648",
+            "1e31",
+            "9223372036.854775808",
+        ] {
             assert_eq!(Decimal::read(text), None, "{text}");
         }
         assert_eq!(serde_json::to_string(&Decimal(84_300_000)).unwrap(), "0.0843");

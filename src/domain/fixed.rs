@@ -154,6 +154,14 @@ pub enum Currency {
     GBP,
     /// Polish złoty.
     PLN,
+    /// Swiss franc.
+    CHF,
+    /// Japanese yen.
+    JPY,
+    /// Canadian dollar.
+    CAD,
+    /// Australian dollar.
+    AUD,
 }
 
 impl fmt::Display for Currency {
@@ -163,6 +171,10 @@ impl fmt::Display for Currency {
             Self::EUR => "EUR",
             Self::GBP => "GBP",
             Self::PLN => "PLN",
+            Self::CHF => "CHF",
+            Self::JPY => "JPY",
+            Self::CAD => "CAD",
+            Self::AUD => "AUD",
         })
     }
 }

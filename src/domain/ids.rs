@@ -68,6 +68,18 @@ number_id!(
     DealId, u64, "d"
 );
 
+impl InstrumentId {
+    /// Instruments of a person's own have numbers from here on, up to [`InstrumentId::OWN_UNTIL`]; the program's table stays below.
+    pub const OWN_FROM: u32 = 501;
+    /// See [`InstrumentId::OWN_FROM`].
+    pub const OWN_UNTIL: u32 = 999;
+
+    /// Whether a person added it.
+    pub const fn is_own(self) -> bool {
+        self.0 >= Self::OWN_FROM && self.0 <= Self::OWN_UNTIL
+    }
+}
+
 impl PositionId {
     /// Whether it was opened elsewhere and adopted.
     pub const fn is_adopted(self) -> bool {

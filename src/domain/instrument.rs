@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::domain::{BrokerKind, Currency, InstrumentId, Price, Quantity};
+use crate::domain::{BrokerKind, Capabilities, Currency, InstrumentId, Price, Quantity};
 
 /// The broad class an instrument belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,6 +88,15 @@ pub struct Instrument {
     pub xapi: Option<Contract>,
 }
 
+/// An instrument as a run of providers has it, with what its series carries. All of it is journalled when it joins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// The instrument.
+    pub instrument: Instrument,
+    /// What its series can say.
+    pub capabilities: Capabilities,
+}
+
 /// Why an instrument table is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InstrumentError {
@@ -133,9 +142,14 @@ impl InstrumentTable {
         self.by_id.get(&id)
     }
 
-    /// The instrument with this ticker, whatever its case.
+    /// The instrument with this ticker, whatever its case. Of several that had it one after the other, the latest.
     pub fn by_symbol(&self, symbol: &str) -> Option<&Instrument> {
-        self.by_id.values().find(|instrument| instrument.symbol.eq_ignore_ascii_case(symbol))
+        self.by_id.values().rev().find(|instrument| instrument.symbol.eq_ignore_ascii_case(symbol))
+    }
+
+    /// Takes an instrument in, in place of what had its number.
+    pub fn put(&mut self, instrument: Instrument) {
+        self.by_id.insert(instrument.id, instrument);
     }
 
     /// The ticker, or the bare number where the instrument is unknown.
@@ -172,6 +186,15 @@ impl Contract {
 }
 
 impl Instrument {
+    /// Why nobody could trade it here whatever a table says; nothing where that is for the table to say.
+    pub fn never_tradable(&self) -> Option<String> {
+        match (self.kind, self.currency) {
+            (AssetClass::Index, _) => Some("an index cannot be bought itself".to_owned()),
+            (_, Currency::USD) => None,
+            (_, other) => Some(format!("it is priced in {other}, and the account has dollars only")),
+        }
+    }
+
     fn over_xapi(&self) -> Self {
         let Some(contract) = &self.xapi else { return Self { tradable: false, ..self.clone() } };
         Self {

@@ -1,5 +1,6 @@
 //! Text from outside, cleaned once at the door.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -29,25 +30,7 @@ fn is_combining(character: char) -> bool {
 impl CleanText {
     /// Drops what could move the cursor, reorder the line or hide, folds white space, and cuts the length.
     pub fn from_outside(text: &str) -> Self {
-        let mut clean = String::with_capacity(text.len().min(LONGEST * 4));
-        let (mut marks, mut count) = (0, 0);
-        for character in text.chars() {
-            if count >= LONGEST {
-                break;
-            }
-            let space = character.is_whitespace();
-            if (is_hostile(character) && !space) || (space && (clean.is_empty() || clean.ends_with(' '))) {
-                continue;
-            }
-            marks = if is_combining(character) { marks + 1 } else { 0 };
-            if marks > MOST_MARKS {
-                continue;
-            }
-            clean.push(if space { ' ' } else { character });
-            count += 1;
-        }
-        clean.truncate(clean.trim_end().len());
-        Self(clean)
+        Self(cleaned(text, LONGEST))
     }
 
     /// The text.
@@ -71,6 +54,40 @@ impl From<&str> for CleanText {
 impl fmt::Display for CleanText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
+    }
+}
+
+/// Text without what [`CleanText`] drops, of another length: for sentences that quote what came from outside.
+pub fn cleaned(text: &str, longest: usize) -> String {
+    let mut clean = String::with_capacity(text.len().min(longest * 4));
+    let (mut marks, mut count) = (0, 0);
+    for character in text.chars() {
+        if count >= longest {
+            break;
+        }
+        let space = character.is_whitespace();
+        if (is_hostile(character) && !space) || (space && (clean.is_empty() || clean.ends_with(' '))) {
+            continue;
+        }
+        marks = if is_combining(character) { marks + 1 } else { 0 };
+        if marks > MOST_MARKS {
+            continue;
+        }
+        clean.push(if space { ' ' } else { character });
+        count += 1;
+    }
+    clean.truncate(clean.trim_end().len());
+    clean
+}
+
+/// A text of a document as it stands there, borrowed where nothing in it is escaped. It is not clean: it is to be compared, not shown.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RawText<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+impl RawText<'_> {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -27,7 +27,7 @@ use crate::engine::{Proposal, TapeRef, wording};
 use crate::orders::{Confirmation, OpenState, OrderManager, OrderState, OrderStep, TrackedOrder};
 use crate::portfolio::{Ledger, Performance, Valuation};
 use crate::risk::{Breakers, Metric, RuleName, Subject, TailWatch, Trip};
-use crate::signals::{Chances, Commentary, EndedCall, Lesson, Scorecard, Traced, Tracker};
+use crate::signals::{Chances, Commentary, Economy, EndedCall, Lesson, Scorecard, Traced, Tracker};
 
 /// The one account of a paper run.
 const ACCOUNT: AccountId = AccountId(1);
@@ -144,6 +144,9 @@ pub struct Book {
     pub(super) activity: VecDeque<Arc<Activity>>,
     #[serde(default, skip_serializing_if = "Doubts::is_empty")]
     pub(super) doubts: Doubts,
+    /// What economic series say.
+    #[serde(default, skip_serializing_if = "Economy::is_empty")]
+    pub(super) economy: Economy,
     /// Instruments a live feed is silent about.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) silent: BTreeSet<InstrumentId>,
@@ -210,6 +213,7 @@ impl Default for Book {
             commentary: VecDeque::new(),
             activity: VecDeque::new(),
             doubts: Doubts::default(),
+            economy: Economy::default(),
             silent: BTreeSet::new(),
             first_order: OrderId(1),
             next_order: OrderId(1),
@@ -308,6 +312,11 @@ impl Book {
         &self.signals
     }
 
+    /// What economic series say.
+    pub const fn economy(&self) -> &Economy {
+        &self.economy
+    }
+
     /// Latest alerts, oldest first.
     pub const fn alerts(&self) -> &VecDeque<Alert> {
         &self.alerts
@@ -340,6 +349,7 @@ impl Book {
             Record::Portfolio(record) => self.apply_portfolio(record, now),
             Record::Alert(record) => self.apply_alert(record),
             Record::Commentary(comment) => push_bounded(&mut self.commentary, Arc::new(comment.clone()), KEPT_COMMENTS),
+            Record::Published { observations } => self.publish(observations),
         }
         if let Some((severity, text)) = said {
             let line = Activity { number: self.next_activity, at: now, severity, text };
@@ -367,6 +377,13 @@ impl Book {
                 self.rearm_requested = None;
             }
             RunRecord::Jumped { until } => self.quiet_until = *until,
+            RunRecord::InstrumentsChanged { left, .. } => {
+                for id in left {
+                    self.silent.remove(id);
+                    self.quality.forget(*id);
+                    self.tracker.forget(*id);
+                }
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use crate::engine::breaking::Moved;
 use crate::engine::companions::Companions;
 use crate::engine::daily::DayNumber;
 use crate::engine::judging::Looks;
-use crate::engine::record::Learns;
+use crate::engine::record::{Learns, RunRecord};
 use crate::engine::sectors::Sectors;
 use crate::engine::{Book, Effect, Event, Input, InputBody, MarketState, PortfolioRecord, Record, RunInput, ServedWhat};
 use crate::exchange::Terms;
@@ -54,6 +54,26 @@ pub struct EngineSettings {
     /// How much of the account counts at each stage; nothing where stages are not enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stages: Option<StageSettings>,
+    /// Whether holes in data are counted by calendars with holidays and half days. Older runs recorded nothing: they counted without.
+    #[serde(default, skip_serializing_if = "Holidays::are_unknown")]
+    pub holidays: Holidays,
+}
+
+/// Whether the calendars of a run know holidays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holidays {
+    /// They do not: of shares no bar is missed, of currencies what a day and less is.
+    #[default]
+    Unknown,
+    /// They do.
+    Known,
+}
+
+impl Holidays {
+    fn are_unknown(&self) -> bool {
+        *self == Self::Unknown
+    }
 }
 
 impl EngineSettings {
@@ -186,6 +206,7 @@ impl Engine {
                 self.decide_on_served(*what, instruments, (from, to), why, outcome);
             }
             InputBody::Noted(note) => self.decide_on_note(note, outcome),
+            InputBody::Published { observations } => self.decide_on_published(observations, outcome),
             InputBody::Link { stands, words } => self.decide_on_link(*stands, words, outcome),
             InputBody::Timer => {}
         }
@@ -224,6 +245,9 @@ impl Engine {
 
     /// Recovery: applies a decision that was recorded.
     pub fn apply(&mut self, record: &Record) {
+        if let Record::Run(RunRecord::InstrumentsChanged { joined, left, since, .. }) = record {
+            self.change_instruments(joined, left, *since);
+        }
         self.book.apply(record, self.market.now(), &self.instruments);
         if matches!(record, Record::Portfolio(PortfolioRecord::Reset { .. })) {
             self.gauged_before.clear();

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Actor, BrokerReport, CleanText, DealId, Duration, FeedNote, InstrumentId, LedgerId, MarketEvent, MarketTime, Missed, Money,
-    OrderId, OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce, WallTime,
+    Observation, OrderId, OrderKind, OrderSide, PositionId, Price, ProposalId, Protection, Quantity, RunId, TimeInForce,
+    WallTime, Watched,
 };
 use crate::engine::{EngineSettings, StateHash};
 use crate::risk::{Acknowledged, RuleName, Subject};
@@ -72,6 +73,11 @@ pub enum InputBody {
     },
     /// A live feed noted something about what it hears.
     Noted(FeedNote),
+    /// Values of economic series were released.
+    Published {
+        /// The values.
+        observations: Vec<Observation>,
+    },
     /// The way to a remote broker was lost, or is there again.
     Link {
         /// How it stands.
@@ -163,6 +169,15 @@ pub enum RunInput {
         since: RunId,
         /// Each gate that differs.
         changes: Vec<GateChange>,
+    },
+    /// A run that providers feed is to have other instruments from now on.
+    InstrumentsChanged {
+        /// Who wants it.
+        by: Actor,
+        /// These are to be watched, each with all that is known of it.
+        joins: Vec<Watched>,
+        /// These are not to be watched any more.
+        leaves: Vec<InstrumentId>,
     },
     /// The process is about to end in order.
     Suspended,

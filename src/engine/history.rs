@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Bar, Calendar, Capabilities, Duration, Instrument, InstrumentId, InstrumentTable, MarketEvent, MarketTime, Price, Quote,
-    QuoteOrigin, Ratio, RiskDays, SeriesInfo,
+    QuoteOrigin, Ratio, RiskDays, SeriesInfo, Watched,
 };
 use crate::engine::correlations::Correlations;
 use crate::engine::daily::{Daily, DayNumber};
@@ -93,6 +93,9 @@ pub struct Series {
     /// A fact of the tape rather than of what was observed, so no part of the state.
     #[serde(skip)]
     last_print: Option<MarketTime>,
+    /// When it joined a run that was under way. What closed by then is its history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    joined: Option<MarketTime>,
 }
 
 /// A bar that has not closed yet, as far as drawn quotes tell.
@@ -142,6 +145,7 @@ impl Series {
             is_spliced: false,
             was_spliced: false,
             last_print: info.last_print,
+            joined: None,
         }
     }
 
@@ -190,6 +194,11 @@ impl Series {
         self.quote.is_none() || now.since(self.quoted_at).0 > self.period.0 * STALE_PERIODS
     }
 
+    /// Whether a bar closed before the series joined a run that was under way.
+    pub(super) fn is_history(&self, bar: &Bar) -> bool {
+        self.joined.is_some_and(|joined| bar.close_at <= joined)
+    }
+
     /// Whether it is a tape's, which tells all that it has, and ends.
     pub(super) const fn has_end(&self) -> bool {
         self.last_print.is_some()
@@ -219,6 +228,12 @@ impl Series {
         }
         self.bars.push(*bar);
         self.forming = None;
+        // The day turned before it joined: its yardstick is the last close of an earlier day.
+        if let Some(joined) = self.joined.filter(|joined| bar.close_at <= *joined)
+            && days.of(bar.close_at).date < days.of(joined).date
+        {
+            self.day_reference = Some(bar.close);
+        }
         let close = bar.close.to_f64();
         self.closes.push(close);
         self.was_spliced = std::mem::take(&mut self.is_spliced);
@@ -265,15 +280,39 @@ impl MarketState {
     pub fn new(series: &[SeriesInfo], instruments: &InstrumentTable) -> Self {
         let mut state = Self::default();
         for info in series {
-            let Ok(index) = usize::try_from(info.instrument.0) else { continue };
-            if index >= state.series.len() {
-                state.series.resize(index + 1, None);
-            }
-            if let Some(slot) = state.series.get_mut(index) {
-                *slot = Some(Series::new(info, instruments.get(info.instrument)));
-            }
+            state.set(Series::new(info, instruments.get(info.instrument)));
         }
         state
+    }
+
+    fn set(&mut self, series: Series) {
+        let Ok(index) = usize::try_from(series.instrument.0) else { return };
+        if index >= self.series.len() {
+            self.series.resize(index + 1, None);
+        }
+        if let Some(slot) = self.series.get_mut(index) {
+            *slot = Some(series);
+        }
+    }
+
+    /// An instrument joins. One that is there already is only defined anew.
+    pub(super) fn join(&mut self, watched: &Watched, since: Option<MarketTime>) {
+        let Watched { instrument, capabilities } = watched;
+        let index = usize::try_from(instrument.id.0).unwrap_or(usize::MAX);
+        if let Some(Some(known)) = self.series.get_mut(index) {
+            known.capabilities = *capabilities;
+            return;
+        }
+        let (source, last_print) = (String::new(), None);
+        let info = SeriesInfo { instrument: instrument.id, capabilities: *capabilities, source, last_print };
+        self.set(Series { joined: since, ..Series::new(&info, Some(instrument)) });
+    }
+
+    /// An instrument leaves, and with it what was heard of it.
+    pub(super) fn leave(&mut self, instrument: InstrumentId) {
+        if let Some(slot) = usize::try_from(instrument.0).ok().and_then(|index| self.series.get_mut(index)) {
+            *slot = None;
+        }
     }
 
     /// Market time: that of the latest event.

@@ -39,6 +39,8 @@ impl Engine {
         match event {
             MarketEvent::Quoted { quote, .. } => self.refresh_moved_proposals(quote.instrument, quote.last, outcome),
             MarketEvent::BarOpened { instrument, open, .. } => self.refresh_moved_proposals(*instrument, *open, outcome),
+            MarketEvent::BarClosed { bar, .. }
+                if self.market.get(bar.instrument).is_some_and(|series| series.is_history(bar)) => {}
             MarketEvent::BarClosed { bar, .. } => {
                 self.trip_breakers(Moved::Bar(bar.instrument), outcome);
                 self.trip_breakers(Moved::Time, outcome);

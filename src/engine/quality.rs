@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Bar, Calendar, InstrumentId, MarketTime, Price, Ratio};
+use crate::domain::{Bar, Calendar, Duration, InstrumentId, MarketTime, Price, Ratio};
 
 /// Bars looked back on: one bit each.
 const WINDOW: u32 = 60;
@@ -14,6 +14,10 @@ const WINDOW: u32 = 60;
 const LEAST: u32 = 20;
 /// A day in nanoseconds.
 const DAY: i64 = 86_400_000_000_000;
+/// A bar of shares that is as long as a half session is a day's.
+const SESSION: i64 = DAY / 8;
+/// A pause within trading hours that is shorter may be one without a trade.
+const QUIET: i64 = DAY / 96;
 /// A close more than twice or less than half the one before is no price until somebody has looked.
 const WILDEST: i128 = 2;
 
@@ -40,7 +44,9 @@ pub(super) struct DataQuality(BTreeMap<InstrumentId, Line>);
 /// How holes of a series show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holes {
-    /// From the times of its bars: a tape tells everything that it has.
+    /// From the times of its bars and the market's sessions: a tape tells everything that it has.
+    ByCalendar(Calendar),
+    /// From the times of its bars alone, as runs did whose calendars knew no holidays.
     ByTime(Calendar),
     /// The feed says what is missing: a minute without a quote is none.
     Told,
@@ -55,8 +61,12 @@ impl DataQuality {
     /// Takes a closed bar.
     pub(super) fn on_bar(&mut self, bar: &Bar, holes: Holes) {
         let line = self.0.entry(bar.instrument).or_default();
-        if let (Holes::ByTime(calendar), Some(before)) = (holes, line.closed_at) {
-            line.miss(missing_between(before, bar, calendar));
+        if let Some(before) = line.closed_at {
+            line.miss(match holes {
+                Holes::ByCalendar(calendar) => missing_in_sessions(before, bar, calendar),
+                Holes::ByTime(calendar) => missing_between(before, bar, calendar),
+                Holes::Told => 0,
+            });
         }
         let is_in_order = line.closed_at.is_none_or(|before| bar.close_at > before) && bar.open_at < bar.close_at;
         let is_good = is_in_order && is_plausible(bar, line.close);
@@ -78,6 +88,11 @@ impl DataQuality {
             line.lost.pop_front();
             line.lost.push_front(newest.saturating_add(lost).min(WHOLE));
         }
+    }
+
+    /// An instrument is not watched any more.
+    pub(super) fn forget(&mut self, instrument: InstrumentId) {
+        self.0.remove(&instrument);
     }
 
     /// The share of an instrument's last 60 expected bars that are good; `None` below 20.
@@ -132,8 +147,33 @@ impl Line {
     }
 }
 
-/// Bars that should stand between the last one and this. Where days have no bars by rule (nights of exchanges, weekends, and holidays that no
-/// calendar here knows), a pause says nothing.
+/// Bars that should stand between the last one and this, by the market's sessions: what is closed is no hole.
+///
+/// Days of shares are held against exchange days. Days of currencies are not: which days a source of them keeps differs (gold is fixed on
+/// holidays of the exchange, and many list no Sundays that have an evening). A minute without a trade is none where markets are thin, so shorter
+/// pauses than a quarter of an hour count only where something always trades.
+fn missing_in_sessions(before: MarketTime, bar: &Bar, calendar: Calendar) -> u32 {
+    let (length, pause) = (bar.close_at.since(bar.open_at).0, bar.open_at.since(before).0);
+    if length <= 0 || pause < length {
+        return 0;
+    }
+    let is_session = calendar == Calendar::UsEquity && length >= SESSION;
+    if is_session {
+        // The bar before closed within its session, or at its end.
+        let last = calendar.date_of(MarketTime(before.0 - 1));
+        return calendar.sessions_between(last, calendar.date_of(bar.open_at), WINDOW);
+    }
+    let quiet = match calendar {
+        Calendar::Crypto247 => length,
+        Calendar::Fx245 if length >= DAY => return 0,
+        Calendar::UsEquity | Calendar::Fx245 => length.max(QUIET),
+    };
+    let most = length.saturating_mul(i64::from(WINDOW) + 1);
+    let open = calendar.open_between(before, bar.open_at, Duration(most)).0;
+    if open < quiet { 0 } else { u32::try_from(open / length).unwrap_or(WINDOW) }
+}
+
+/// The same for calendars that know no holidays. Where days have no bars by rule (nights of exchanges, weekends), a pause says nothing.
 fn missing_between(before: MarketTime, bar: &Bar, calendar: Calendar) -> u32 {
     let (length, pause) = (bar.close_at.since(bar.open_at).0, bar.open_at.since(before).0);
     let is_expected = match calendar {
@@ -206,6 +246,38 @@ mod tests {
         assert_eq!(quality.of(ID), share(57, 60));
         quality.miss(ID, u32::MAX);
         assert_eq!(quality.of(ID), share(0, 1));
+    }
+
+    fn between(opens: [&str; 2], minutes: i64, calendar: Calendar) -> u32 {
+        let [one, next] = opens.map(|text| MarketTime::parse(text).unwrap());
+        let length = minutes * 60_000_000_000;
+        let with = |open_at: MarketTime| Bar { open_at, close_at: MarketTime(open_at.0 + length), ..bar(0, 100) };
+        missing_in_sessions(with(one).close_at, &with(next), calendar)
+    }
+
+    #[test]
+    fn what_is_closed_is_no_hole_and_what_is_open_is_one() {
+        let (shares, currency, crypto) = (Calendar::UsEquity, Calendar::Fx245, Calendar::Crypto247);
+        for (opens, minutes, calendar, missing) in [
+            // Days over Thanksgiving, over a weekend, and over a day that was one.
+            (["2026-11-25T14:30", "2026-11-27T14:30"], 390, shares, 0),
+            (["2026-11-27T14:30", "2026-11-30T14:30"], 210, shares, 0),
+            (["2026-11-24T14:30", "2026-11-30T14:30"], 390, shares, 2),
+            (["2001-09-10T13:30", "2001-09-17T13:30"], 390, shares, 0),
+            // Minutes: thin ones, a quarter of an hour and more, a night, the rest of a half day.
+            (["2026-11-25T15:00", "2026-11-25T15:10"], 1, shares, 0),
+            (["2026-11-25T15:00", "2026-11-25T15:16"], 1, shares, 15),
+            (["2026-11-25T20:59", "2026-11-27T14:30"], 1, shares, 0),
+            (["2026-11-27T17:00", "2026-11-30T14:30"], 15, shares, 3),
+            // Currencies: a weekend, a Friday afternoon before it, Christmas, days.
+            (["2026-11-27T21:00", "2026-11-29T22:00"], 60, currency, 0),
+            (["2026-11-27T12:00", "2026-11-29T22:00"], 60, currency, 9),
+            (["2026-12-24T21:00", "2026-12-27T22:00"], 60, currency, 0),
+            (["2026-11-24T22:00", "2026-11-26T22:00"], 1_440, currency, 0),
+            (["2026-11-28T12:00", "2026-11-28T12:03"], 1, crypto, 2),
+        ] {
+            assert_eq!(between(opens, minutes, calendar), missing, "{opens:?} {minutes} {calendar:?}");
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Actor, Alert, AlertId, BrokerRef, DealId, Duration, Fill, InstrumentId, LedgerId, MarketTime, Mode, Money, Order, OrderId,
-    OrderKind, OrderRequest, Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId, SignalSource,
-    Stage, TradingState, Validation, WallTime,
+    Actor, Alert, AlertId, BrokerRef, DealId, Duration, Fill, InstrumentId, LedgerId, MarketTime, Mode, Money, Observation,
+    Order, OrderId, OrderKind, OrderRequest, Position, PositionId, ProposalId, Protection, Quantity, RunId, Signal, SignalId,
+    SignalSource, Stage, TradingState, Validation, WallTime, Watched,
 };
 use crate::engine::event::{Seen, TapeRef, WasClean};
 use crate::engine::{Proposal, Shown};
@@ -33,6 +33,11 @@ pub enum Record {
     Alert(AlertRecord),
     /// The analyst's words.
     Commentary(Commentary),
+    /// Values of economic series that were not known.
+    Published {
+        /// The values.
+        observations: Vec<Observation>,
+    },
 }
 
 /// About the run.
@@ -73,6 +78,17 @@ pub enum RunRecord {
     Jumped {
         /// Where to.
         until: MarketTime,
+    },
+    /// The run has other instruments from now on.
+    InstrumentsChanged {
+        /// Who wanted it.
+        by: Actor,
+        /// These are watched, or are defined anew.
+        joined: Vec<Watched>,
+        /// These are not any more.
+        left: Vec<InstrumentId>,
+        /// Bars of what joined that closed by then are its history: nothing is decided on them. Nothing where the run itself begins.
+        since: Option<MarketTime>,
     },
 }
 

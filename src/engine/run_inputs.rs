@@ -25,6 +25,7 @@ impl Engine {
             }
             RunInput::Resumed { was_clean, settings, .. } => self.resume(*was_clean, settings.learns(), outcome),
             RunInput::GatesChanged { by, since, changes } => self.say_gates_changed(*by, *since, changes, outcome),
+            RunInput::InstrumentsChanged { by, joins, leaves } => self.decide_on_watched(*by, joins, leaves, outcome),
             RunInput::Checkpoint { .. } | RunInput::Suspended => {}
             RunInput::Failed { what } => self.fail(what, outcome),
         }

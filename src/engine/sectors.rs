@@ -10,8 +10,12 @@ pub(super) struct Sectors(BTreeMap<String, Vec<InstrumentId>>);
 
 impl Sectors {
     pub(super) fn new(series: &[SeriesInfo], instruments: &InstrumentTable) -> Self {
+        Self::of_run(series.iter().map(|info| info.instrument), instruments)
+    }
+
+    pub(super) fn of_run(series: impl Iterator<Item = InstrumentId>, instruments: &InstrumentTable) -> Self {
         let mut sectors = BTreeMap::<String, Vec<InstrumentId>>::new();
-        for known in series.iter().filter_map(|info| instruments.get(info.instrument)) {
+        for known in series.filter_map(|id| instruments.get(id)) {
             sectors.entry(known.sector.clone()).or_default().push(known.id);
         }
         Self(sectors)

@@ -12,7 +12,9 @@ use crate::domain::{
     ProposalId, Protection, Quantity, QuoteOrigin, Ratio, RunId, SignalSource, TradingState, WallTime,
 };
 use crate::engine::history::Forming;
-use crate::engine::{Activity, BarHistory, KillPhase, Looks, Proposal, SignalEntry, StandingView, StateReason, WhatIf};
+use crate::engine::{
+    Activity, BarHistory, EconomyView, KillPhase, Looks, Proposal, SignalEntry, StandingView, StateReason, WhatIf,
+};
 use crate::orders::TrackedOrder;
 use crate::portfolio::DayResult;
 use crate::risk::{CheckResult, Gauge, Hold, TailView, Trip};
@@ -262,6 +264,9 @@ pub struct Snapshot {
     pub unacknowledged: usize,
     /// Comments, newest first.
     pub commentary: Vec<Arc<Commentary>>,
+    /// Economic series.
+    #[serde(default)]
+    pub economy: EconomyView,
     /// Activity, newest first.
     pub activity: Vec<Arc<Activity>>,
     /// The open preview.

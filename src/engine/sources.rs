@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::engine::breaking::Moved;
 use crate::engine::quality::Holes;
 use crate::engine::record::{Record, TradingRecord};
-use crate::engine::{Engine, LinkStands, Outcome, ServedWhat};
+use crate::engine::{Engine, Holidays, LinkStands, Outcome, ServedWhat};
 use crate::risk::{Metric, Scope};
 
 /// Length of a minute in nanoseconds.
@@ -153,7 +153,11 @@ impl Engine {
         let known = self.instruments.get(bar.instrument);
         let series = self.market.get(bar.instrument);
         let (Some(known), Some(series)) = (known.filter(|_| self.watches_quality()), series) else { return };
-        let holes = if series.has_end() { Holes::ByTime(known.calendar) } else { Holes::Told };
+        let holes = match (series.has_end(), self.settings.holidays) {
+            (false, _) => Holes::Told,
+            (true, Holidays::Known) => Holes::ByCalendar(known.calendar),
+            (true, Holidays::Unknown) => Holes::ByTime(known.calendar),
+        };
         self.book.quality.on_bar(bar, holes);
     }
 

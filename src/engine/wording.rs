@@ -1,6 +1,6 @@
 //! The one place that puts records into words for the activity log.
 
-use crate::domain::{Fill, InstrumentId, InstrumentTable, OrderId, Origin, Severity, counted};
+use crate::domain::{Fill, InstrumentId, InstrumentTable, OrderId, Origin, Severity, Watched, counted};
 use crate::engine::event::WasClean;
 use crate::engine::record::{OrderRecord, PortfolioRecord, ProposalRecord, Record, RunRecord, StageRecord, TradingRecord};
 use crate::engine::{Book, KillPhase};
@@ -10,16 +10,16 @@ use crate::risk::{Action, Subject, Trip};
 /// One sentence on a record, or `None` where another record already says it. Reads the book as it was before the record.
 pub(super) fn describe(record: &Record, book: &Book, instruments: &InstrumentTable) -> Option<(Severity, String)> {
     match record {
-        Record::Run(record) => Some(run(record)),
+        Record::Run(record) => Some(run(record, instruments)),
         Record::Trading(record) => Some(trading(record, book, instruments)),
         Record::Proposal(record) => proposal(record, book, instruments),
         Record::Order(record) => order(record, book, instruments),
         Record::Portfolio(record) => portfolio(record, instruments),
-        Record::Signal(_) | Record::Alert(_) | Record::Commentary(_) => None,
+        Record::Signal(_) | Record::Alert(_) | Record::Commentary(_) | Record::Published { .. } => None,
     }
 }
 
-fn run(record: &RunRecord) -> (Severity, String) {
+fn run(record: &RunRecord, instruments: &InstrumentTable) -> (Severity, String) {
     match record {
         RunRecord::Opened { run, tape, capital, .. } => {
             (Severity::Info, format!("{run} opened on tape {} with {capital:.2} {}", tape.name, capital.currency()))
@@ -29,6 +29,24 @@ fn run(record: &RunRecord) -> (Severity, String) {
             (Severity::Warning, "the last process was killed; state restored from the journal; read-only".to_owned())
         }
         RunRecord::Jumped { until } => (Severity::Info, format!("runs ahead to {until}: no proposals on the way")),
+        RunRecord::InstrumentsChanged { joined, left, .. } => (Severity::Info, watching(joined, left, instruments)),
+    }
+}
+
+/// Instruments that one line names.
+const NAMED: usize = 5;
+
+fn watching(joined: &[Watched], left: &[InstrumentId], instruments: &InstrumentTable) -> String {
+    let names = |symbols: Vec<String>| match symbols.len() {
+        many @ 6.. => counted(many, "instrument"),
+        _ => symbols.into_iter().take(NAMED).collect::<Vec<_>>().join(", "),
+    };
+    let came = names(joined.iter().map(|watched| watched.instrument.symbol.clone()).collect());
+    let went = names(left.iter().map(|id| instruments.symbol(*id)).collect());
+    match (joined.is_empty(), left.is_empty()) {
+        (false, true) => format!("watched from now on: {came}"),
+        (true, _) => format!("not watched any more: {went}"),
+        (false, false) => format!("watched from now on: {came}; not any more: {went}"),
     }
 }
 

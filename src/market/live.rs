@@ -9,6 +9,7 @@ use crate::domain::{
     Bar, Duration, InstrumentId, MarketEvent, MarketStamp, MarketTime, Missed, Price, Quote, QuoteOrigin, VenueNews, VenueQuote,
     WallTime,
 };
+use crate::market::silence::Silence;
 
 /// Length of a bar.
 const MINUTE: i64 = 60_000_000_000;
@@ -16,10 +17,6 @@ const MINUTE: i64 = 60_000_000_000;
 const GRACE: Duration = Duration::seconds(2);
 /// Bars that were asked for are waited for at most so long.
 const HISTORY_WITHIN: Duration = Duration::seconds(30);
-/// An instrument is silent after so many of its usual pauses, within these bounds.
-const PAUSES: i64 = 5;
-const SILENT_AT_LEAST: Duration = Duration::seconds(3);
-const SILENT_AT_MOST: Duration = Duration::seconds(90);
 /// Events that may wait to be taken; quotes beyond that are dropped and counted, bars never.
 const READY: usize = 8_192;
 
@@ -38,7 +35,7 @@ struct Line {
     has_gap: bool,
     quoted: WallTime,
     heard: Option<WallTime>,
-    usual_pause: Duration,
+    silence: Silence,
     is_silent: bool,
 }
 
@@ -132,8 +129,7 @@ impl LiveFeed {
                 self.release(id);
             }
             let Some(line) = self.lines.get_mut(&id) else { continue };
-            let allowed = (line.usual_pause.0.saturating_mul(PAUSES)).clamp(SILENT_AT_LEAST.0, SILENT_AT_MOST.0);
-            let is_silent = line.heard.is_none_or(|heard| now.since(heard).0 > allowed);
+            let is_silent = line.silence.is_silent(line.heard, now);
             if is_silent != line.is_silent {
                 line.is_silent = is_silent;
                 if is_silent { changes.silent.push(id) } else { changes.heard.push(id) }
@@ -151,8 +147,7 @@ impl LiveFeed {
         if at < line.quoted || minute < line.closed_until {
             return;
         }
-        let pause = line.heard.map_or(Duration::seconds(1), |heard| now.since(heard));
-        line.usual_pause = Duration((line.usual_pause.0 * 9 + pause.0.clamp(0, SILENT_AT_MOST.0)) / 10);
+        line.silence = line.silence.after(line.heard.map_or(Duration::seconds(1), |heard| now.since(heard)));
         (line.quoted, line.heard) = (at, Some(now));
         let ended = line.forming.take_if(|bar| bar.open_at < minute);
         if let Some(bar) = ended {

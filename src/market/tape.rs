@@ -12,9 +12,15 @@ use thiserror::Error;
 use crate::domain::{Bar, Capabilities, InstrumentId, MarketTime, Price, SeriesInfo, Volume};
 
 /// The metadata key that holds a tape's description as JSON.
-const DESCRIPTION_KEY: &str = "pmax.tape";
+pub(super) const DESCRIPTION_KEY: &str = "pmax.tape";
+/// The columns that make a bar.
+const BAR_COLUMNS: [&str; 8] = ["instrument", "open_at", "close_at", "open", "high", "low", "close", "volume"];
 /// More bars than this are not a tape for one workstation.
 const MOST_BARS: usize = 50_000_000;
+/// And more for each byte of a file neither: a bar of eight columns takes several bytes, however well it is packed.
+const MOST_BARS_PER_BYTE: usize = 16;
+/// A file of any size may hold so many: a few bars take less than the description.
+const FEW_BARS: usize = 10_000;
 
 /// A tape's own description.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,8 +147,10 @@ impl Tape {
     pub fn read(name: &str, bytes: Bytes) -> Result<Self, TapeError> {
         let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let parquet = |source| TapeError::Parquet { name: name.to_owned(), source };
+        let most = most_rows(bytes.len());
         let reader = SerializedFileReader::new(bytes).map_err(parquet)?;
         let meta = description(name, &reader)?;
+        check_size(name, &reader, most)?;
         let mut bars = Vec::new();
         for group in 0..reader.num_row_groups() {
             let columns = Columns::read(name, &*reader.get_row_group(group).map_err(parquet)?)?;
@@ -197,16 +205,32 @@ fn description(name: &str, reader: &SerializedFileReader<Bytes>) -> Result<TapeM
     Ok(meta)
 }
 
+/// Rows that a Parquet file of so many bytes may claim.
+pub(super) fn most_rows(bytes: usize) -> usize {
+    bytes.saturating_mul(MOST_BARS_PER_BYTE).clamp(FEW_BARS, MOST_BARS)
+}
+
+/// Holds what the file says of itself against its size, before anything of that size is asked for.
+fn check_size(name: &str, reader: &SerializedFileReader<Bytes>, most: usize) -> Result<(), TapeError> {
+    let rows = |group: &parquet::file::metadata::RowGroupMetaData| usize::try_from(group.num_rows()).unwrap_or(usize::MAX);
+    let all = reader.metadata().row_groups().iter().map(rows).fold(0, usize::saturating_add);
+    if all <= most {
+        return Ok(());
+    }
+    Err(TapeError::Layout { name: name.to_owned(), what: format!("it says that it holds {all} rows, more than {most}") })
+}
+
 impl Columns {
     fn read(name: &str, group: &dyn RowGroupReader) -> Result<Self, TapeError> {
         let layout = |what: String| TapeError::Layout { name: name.to_owned(), what };
         let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
-        if rows > MOST_BARS {
-            return Err(layout(format!("more than {MOST_BARS} rows in a group")));
-        }
         let mut columns = Self::default();
+        let mut known = BAR_COLUMNS.to_vec();
         for index in 0..group.num_columns() {
             let column = group.metadata().column(index).column_path().string();
+            // What else a tape may hold, such as symbols for other programs, is none of a bar.
+            let Some(place) = known.iter().position(|name| *name == column) else { continue };
+            known.remove(place);
             let values = read_column(name, group, index, rows)?;
             let present = || values.iter().map(|value| value.ok_or_else(|| layout(format!("«{column}» has gaps"))));
             match column.as_str() {

@@ -11,14 +11,11 @@ use crate::domain::{
 };
 use crate::market::providers::{MINUTE, MinutesView, ProviderNews, is_open};
 use crate::market::quality::open_minutes;
+use crate::market::silence::Silence;
 use crate::market::{Minutes, Silences};
 
 /// History is waited for at most so long before prices are said.
 const COLLECT_AT_MOST: Duration = Duration::seconds(45);
-/// An instrument is silent after so many of its usual pauses, within these bounds.
-const PAUSES: i64 = 5;
-const SILENT_AT_LEAST: Duration = Duration::seconds(3);
-const SILENT_AT_MOST: Duration = Duration::seconds(90);
 /// Prices that may wait to be taken; what is more is dropped and counted. Bars are never dropped: whoever asks for them sees how many wait.
 const READY: usize = 8_192;
 
@@ -51,11 +48,31 @@ struct Line {
     opened: Option<MarketTime>,
     quoted: WallTime,
     heard: Option<WallTime>,
-    usual_pause: Duration,
+    silence: Silence,
     is_silent: bool,
     has_history: bool,
+    /// Until when one that joined while others were told is waited for: its prices are said upon its history.
+    waits_until: Option<WallTime>,
     /// The latest price of the time in which history is collected, and when it came.
     early: Option<(VenueQuote, WallTime)>,
+}
+
+impl Line {
+    const fn new(closed_until: Option<MarketTime>) -> Self {
+        Self {
+            calendar: Calendar::Crypto247,
+            minutes: Minutes::default(),
+            closed_until,
+            opened: None,
+            quoted: WallTime(i64::MIN),
+            heard: None,
+            silence: Silence::new(),
+            is_silent: false,
+            has_history: false,
+            waits_until: None,
+            early: None,
+        }
+    }
 }
 
 /// The feed.
@@ -77,19 +94,7 @@ impl ToldFeed {
     /// A feed of these instruments, each with the first minute that is not known yet; nothing where none ever was. Market time goes on
     /// from `known`.
     pub fn new(instruments: impl Iterator<Item = (InstrumentId, Option<MarketTime>)>, known: MarketTime) -> Self {
-        let line = |closed_until| Line {
-            calendar: Calendar::Crypto247,
-            minutes: Minutes::default(),
-            closed_until,
-            opened: None,
-            quoted: WallTime(i64::MIN),
-            heard: None,
-            usual_pause: Duration::seconds(1),
-            is_silent: false,
-            has_history: false,
-            early: None,
-        };
-        let lines = instruments.map(|(instrument, since)| (instrument, line(since))).collect();
+        let lines = instruments.map(|(instrument, since)| (instrument, Line::new(since))).collect();
         let (ready, missed) = (VecDeque::new(), Vec::new());
         let (collected, latest) = (Some(BTreeMap::new()), WallTime(i64::MIN));
         Self { lines, ready, known, dropped: 0, missed, collected, collects_until: None, latest }
@@ -139,6 +144,22 @@ impl ToldFeed {
         self.lines.iter().map(|(id, line)| (*id, line.closed_until))
     }
 
+    /// An instrument joins. Where others are told already, its prices wait for its history for a while.
+    pub fn join(&mut self, instrument: InstrumentId, calendar: Calendar, now: WallTime) {
+        let waits_until = self.collected.is_none().then(|| now.plus(COLLECT_AT_MOST));
+        self.lines.entry(instrument).or_insert_with(|| Line { waits_until, calendar, ..Line::new(None) });
+    }
+
+    /// An instrument leaves: nothing more is said of it.
+    pub fn leave(&mut self, instrument: InstrumentId) {
+        self.lines.remove(&instrument);
+        self.ready.retain(|event| event.instrument() != instrument);
+        self.missed.retain(|missed| missed.instrument != instrument);
+        if let Some(collected) = &mut self.collected {
+            collected.retain(|(_, of), _| *of != instrument);
+        }
+    }
+
     /// Prices that were dropped because nobody took them.
     pub const fn dropped(&self) -> u64 {
         self.dropped
@@ -174,14 +195,20 @@ impl ToldFeed {
         if self.collected.is_some() {
             return changes;
         }
+        let mut early = Vec::new();
         for (id, line) in &mut self.lines {
-            let allowed = (line.usual_pause.0.saturating_mul(PAUSES)).clamp(SILENT_AT_LEAST.0, SILENT_AT_MOST.0);
-            let is_silent = line.heard.is_none_or(|heard| now.since(heard).0 > allowed);
+            if line.waits_until.is_some_and(|until| !line.has_history && now < until) {
+                continue;
+            }
+            line.waits_until = None;
+            early.extend(line.early.take());
+            let is_silent = line.silence.is_silent(line.heard, now);
             if is_silent != line.is_silent {
                 line.is_silent = is_silent;
                 if is_silent { changes.silent.push(*id) } else { changes.heard.push(*id) }
             }
         }
+        early.into_iter().for_each(|(quote, came)| self.quoted(quote, came));
         changes
     }
 
@@ -214,10 +241,9 @@ impl ToldFeed {
         if quote.at < line.quoted {
             return;
         }
-        let pause = line.heard.map_or(Duration::seconds(1), |heard| now.since(heard));
-        line.usual_pause = Duration((line.usual_pause.0 * 9 + pause.0.clamp(0, SILENT_AT_MOST.0)) / 10);
+        line.silence = line.silence.after(line.heard.map_or(Duration::seconds(1), |heard| now.since(heard)));
         (line.quoted, line.heard) = (quote.at, Some(now));
-        if self.collected.is_some() {
+        if self.collected.is_some() || line.waits_until.is_some() {
             line.early = Some((quote, now));
         } else {
             self.quoted(quote, now);
@@ -486,5 +512,29 @@ mod tests {
         assert_eq!(feed.pass_time(at(50)).silent, [EURO]);
         feed.hear(price(EURO, 51), at(51));
         assert_eq!(feed.pass_time(at(51)).heard, [EURO]);
+    }
+
+    #[test]
+    fn what_joins_is_told_upon_its_history_and_what_leaves_is_told_no_more() {
+        let mut feed = begun();
+        let gold = InstrumentId(501);
+        feed.join(gold, at(100));
+        feed.hear(price(gold, 101), at(101));
+        assert!(!feed.pass_time(at(102)).silent.contains(&gold), "it is waited for");
+        assert_eq!(said(&mut feed), Vec::<String>::new(), "a price waits for the history before it");
+        feed.hear(told(gold, -2..0), at(103));
+        feed.hear(price(BITCOIN, 103), at(103));
+        feed.pass_time(at(104));
+        let all = said(&mut feed);
+        assert_eq!(all.last(), Some(&format!("{gold} quoted")), "{all:?}");
+        assert_eq!(all.iter().filter(|word| **word == format!("{gold} closed -1")).count(), 1);
+        feed.hear(told(gold, 0..1), at(105));
+        feed.leave(gold);
+        feed.hear(price(gold, 106), at(106));
+        assert_eq!(said(&mut feed), Vec::<String>::new());
+        feed.join(gold, at(200));
+        feed.hear(price(gold, 201), at(201));
+        feed.pass_time(at(246));
+        assert_eq!(said(&mut feed), [format!("{gold} quoted")], "it is not waited for for ever");
     }
 }

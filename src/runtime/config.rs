@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::domain::{BrokerKind, Ratio};
-use crate::engine::EngineSettings;
+use crate::engine::{EngineSettings, Holidays};
 use crate::exchange::Terms;
 use crate::portfolio::SizingSettings;
 use crate::risk::{Limits, Rules, StageSettings};
@@ -265,6 +265,7 @@ pub fn settings_of(config: &Config) -> EngineSettings {
         broker: config.broker.kind,
         sizing: Some(config.sizing),
         stages: config.stages.settings(),
+        holidays: Holidays::Known,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::{
 use crate::engine::{
     Command, Effect, Engine, Event, Input, InputBody, Outcome, Record, RunInput, Setup, SignalRecord, SnapshotRequest, TapeRef,
 };
+use crate::market::bulletins::TapeBulletins;
 use crate::market::{Player, Tape};
 use crate::runtime::{Answer, Frame, JournalHealth, Playback, Scored, Speed};
 use crate::signals::{Analyst, CallLog, RuleAnalyst};
@@ -22,6 +23,7 @@ pub struct Headless {
     player: Option<Player>,
     broker: Paper,
     analyst: RuleAnalyst,
+    bulletins: Option<TapeBulletins>,
     outcome: Outcome,
     records: u64,
     log: CallLog,
@@ -55,6 +57,7 @@ impl Headless {
             player,
             broker,
             analyst: RuleAnalyst,
+            bulletins: TapeBulletins::new(),
             outcome: Outcome::default(),
             records: 0,
             log: CallLog::default(),
@@ -176,6 +179,7 @@ impl Headless {
             journal: JournalHealth { last_seq: self.records, waiting: 0, last_commit: std::time::Duration::ZERO, failure: None },
             link: None,
             feed: None,
+            bulletins: self.bulletins.clone().map(|mut bulletins| bulletins.view(self.engine.market().now())),
             answers: self.answers.clone(),
         }
     }
@@ -188,7 +192,7 @@ impl Headless {
                 Record::Signal(SignalRecord::Judged { signal, validation }) => self.log.judged(signal, validation, began),
                 Record::Signal(SignalRecord::Resolved { signal, outcome, .. }) => self.log.resolved(*signal, outcome),
                 Record::Run(_) | Record::Trading(_) | Record::Proposal(_) | Record::Order(_) => {}
-                Record::Portfolio(_) | Record::Alert(_) | Record::Commentary(_) => {}
+                Record::Portfolio(_) | Record::Alert(_) | Record::Commentary(_) | Record::Published { .. } => {}
             }
         }
         let now = self.engine.market().now();

@@ -79,9 +79,26 @@ impl Home {
         Ok(folder.join(format!("{run}.segment")))
     }
 
+    /// The folder of a person's own tapes and recordings; need not exist.
+    pub fn tapes_folder(&self) -> PathBuf {
+        self.state.join("tapes")
+    }
+
+    /// Makes the folder of a person's own tapes.
+    pub fn make_tapes_folder(&self) -> std::io::Result<PathBuf> {
+        let folder = self.tapes_folder();
+        create_private(&folder)?;
+        Ok(folder)
+    }
+
     /// Counts of requests to providers of market data.
     pub fn requests_file(&self) -> PathBuf {
         self.state.join("requests.json")
+    }
+
+    /// Economic series and headlines that were heard.
+    pub fn bulletins_file(&self) -> PathBuf {
+        self.state.join("bulletins.json")
     }
 
     /// The trial ledger.

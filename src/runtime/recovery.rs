@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use crate::domain::{
-    BrokerKind, Calendar, InstrumentId, InstrumentTable, LedgerId, MarketEvent, MarketTime, Money, RunId, WallTime,
+    BrokerKind, Calendar, InstrumentId, InstrumentTable, LedgerId, MarketEvent, MarketTime, Money, RunId, SeriesInfo, WallTime,
 };
 use crate::engine::{Engine, EngineSettings, InputBody, RunInput, Setup, TapeRef, WasClean};
 use crate::market::{LiveFeed, Player, Tape, ToldFeed};
 use crate::runtime::gates::changed_since_last_run;
+use crate::runtime::markets::{base, instruments_changed, is_older};
 use crate::runtime::source::{HISTORY, Providers, Source};
 use crate::runtime::{Home, Trouble};
 use crate::store::{Body, LedgerFile, RunRow, RunStatus, Segment, SegmentReader, StoreError, TapePlays};
@@ -29,6 +30,8 @@ pub struct Opened {
     pub first: RunInput,
     /// Gates that were changed since the ledger's last run; handled next.
     pub gates_changed: Option<RunInput>,
+    /// Instruments that the run is to have from now on, where it has others; handled after that.
+    pub instruments_changed: Option<RunInput>,
     /// Whether a person had the tape stand still when the last process ended.
     pub plays: TapePlays,
 }
@@ -48,6 +51,8 @@ pub enum Feed<'a> {
         home: &'a Home,
         /// Now.
         now: WallTime,
+        /// What providers told in runs of before their instruments could change; nothing for a broker.
+        older: Vec<SeriesInfo>,
     },
 }
 
@@ -92,7 +97,8 @@ pub fn run_to_take_up(file: &LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: 
     let fed = feed.reference(terms.seed);
     let is_same = |run: &RunRow| match feed {
         Feed::Tape(_) => run.tape.sha256 == fed.sha256 && run.tape.seed == fed.seed,
-        Feed::Live { .. } => run.tape == fed,
+        Feed::Live { from: HeardFrom::Broker, .. } => run.tape == fed,
+        Feed::Live { from: HeardFrom::Providers, older, .. } => run.tape == fed || is_older(run, older),
     };
     if terms.fresh {
         return Ok(None);
@@ -169,20 +175,19 @@ fn begin(file: LedgerFile, feed: &Feed<'_>, setup: &Setup, terms: &RunTerms) -> 
                     let since = MarketTime(now.0 - HISTORY);
                     Source::Live(LiveFeed::new(setup.series.iter().map(|series| (series.instrument, since)), since))
                 }
-                HeardFrom::Providers => {
-                    let lines = setup.series.iter().map(|series| (series.instrument, None));
-                    let feed = ToldFeed::new(lines, MarketTime(0)).by_hours(|id| calendar_of(&setup.instruments, id));
-                    Source::Providers(Providers::new(feed))
-                }
+                HeardFrom::Providers => Source::Providers(Providers::new(ToldFeed::new(std::iter::empty(), MarketTime(0)))),
             };
             (source, Some(Segment::create(&segment_path(home, run)?)?))
         }
     };
-    Ok(Opened { engine: Engine::new(setup), source, segment, file, run, first, gates_changed, plays: TapePlays::On })
+    let engine = Engine::new(&base(feed, None, setup));
+    let instruments_changed = instruments_changed(feed, &engine, setup)?;
+    let plays = TapePlays::On;
+    Ok(Opened { engine, source, segment, file, run, first, gates_changed, instruments_changed, plays })
 }
 
 fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Result<Opened, Trouble> {
-    let mut engine = Engine::new(setup);
+    let mut engine = Engine::new(&base(feed, Some(row), setup));
     let (source, segment) = match feed {
         Feed::Tape(tape) => {
             let mut player = Player::new(tape, row.tape.seed);
@@ -212,7 +217,8 @@ fn resume(file: LedgerFile, row: &RunRow, feed: &Feed<'_>, setup: &Setup) -> Res
     let gates_changed = changed_since_last_run(&file, &settings)?;
     let first = RunInput::Resumed { version, was_clean, settings };
     let plays = file.tape_plays(row.run)?;
-    Ok(Opened { engine, source, segment, file, run: row.run, first, gates_changed, plays })
+    let instruments_changed = instruments_changed(feed, &engine, setup)?;
+    Ok(Opened { engine, source, segment, file, run: row.run, first, gates_changed, instruments_changed, plays })
 }
 
 /// A feed that goes on where an engine stands.

@@ -3,11 +3,13 @@
 //! Order of attention: kill switch, requests of the screen and broker reports, deadlines, market events, pictures for the screen.
 
 mod analyst;
+mod bulletins;
 mod carry_out;
 mod link;
 mod pictures;
 mod request;
 mod tape;
+mod watching;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use tokio::sync::watch;
 use crate::broker::{Broker, Paper, Standing, Wake};
 use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, Mode, TradingState, VenueNews, WallTime};
 use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, Snapshot, SnapshotRequest};
+use crate::market::bulletins::TapeBulletins;
 use crate::runtime::journal::{Batch, Journal};
 use crate::runtime::pace::Pace;
 use crate::runtime::recovery::Opened;
@@ -33,7 +36,7 @@ use crate::signals::{Analyst, RuleAnalyst};
 use crate::store::{Body, TapePlays};
 
 pub use pictures::{Answer, Frame, JournalHealth, Playback};
-pub use request::{Request, TapeControl};
+pub use request::{Request, TapeControl, WatchRequest};
 
 /// Requests that may wait. A person cannot fill it; a full queue is reported to the sender.
 const INBOX: usize = 1_024;
@@ -160,6 +163,7 @@ struct Running {
     source: Source,
     /// Market events of a live run that no batch holds yet.
     unrecorded: Vec<MarketEvent>,
+    tape_bulletins: Option<TapeBulletins>,
     news: Vec<VenueNews>,
     broker: Box<dyn Broker>,
     /// Whether the broker has called since its answers were last fetched: it calls once, however much arrives.
@@ -186,7 +190,8 @@ struct Running {
     reports: Vec<BrokerReport>,
     answers: VecDeque<Answer>,
     first: Option<RunInput>,
-    gates_changed: Option<RunInput>,
+    /// What is handled after it: other gates, other instruments.
+    then: Vec<RunInput>,
     last_frame: Instant,
     link_watch: LinkWatch,
     /// A picture that waits until the decisions it shows are on the disk: how many batches that takes, and since when.
@@ -206,14 +211,13 @@ impl Running {
         requests: SyncSender<Request>,
         heartbeat: Arc<AtomicI64>,
     ) -> std::io::Result<Self> {
-        let Opened { engine, source, segment, file, run, first, gates_changed, plays } = opened;
+        let Opened { engine, source, segment, file, run, first, gates_changed, instruments_changed, plays } = opened;
         let is_paused = plays == TapePlays::Paused;
         // The terms from now on, not those of the run's last settings.
         let terms = match &first {
             RunInput::Opened { settings, .. } | RunInput::Resumed { settings, .. } => settings.terms,
-            RunInput::Checkpoint { .. } | RunInput::Suspended | RunInput::Failed { .. } | RunInput::GatesChanged { .. } => {
-                engine.settings().terms
-            }
+            RunInput::Checkpoint { .. } | RunInput::Suspended | RunInput::Failed { .. } => engine.settings().terms,
+            RunInput::GatesChanged { .. } | RunInput::InstrumentsChanged { .. } => engine.settings().terms,
         };
         let book = engine.book();
         let mut broker = wiring.broker.unwrap_or_else(|| Box::new(Paper::new(terms, book.ledger().currency())));
@@ -238,12 +242,14 @@ impl Running {
             journal: JournalHealth { last_seq: 0, waiting: 0, last_commit: Duration::ZERO, failure: None },
             link: broker.link(),
             feed: source.view(),
+            bulletins: source.bulletins(),
             answers: VecDeque::new(),
         };
         let (frames, _) = watch::channel(Arc::new(frame));
         let consumed = engine.market().consumed();
         Ok(Self {
             engine,
+            tape_bulletins: if source.is_live() { None } else { TapeBulletins::new() },
             source,
             unrecorded: Vec::new(),
             news: Vec::new(),
@@ -268,7 +274,7 @@ impl Running {
             reports: Vec::new(),
             answers: VecDeque::new(),
             first: Some(first),
-            gates_changed,
+            then: gates_changed.into_iter().chain(instruments_changed).collect(),
             last_frame: now,
             link_watch: LinkWatch::new(now),
             held: None,
@@ -312,9 +318,10 @@ impl Running {
             }
             self.follow_up(entries);
         }
-        if let Some(changed) = self.gates_changed.take() {
+        for changed in std::mem::take(&mut self.then) {
             self.input(InputBody::Run(changed));
         }
+        self.source.follow(self.engine.market().iter().map(|series| series.instrument));
         if self.source.is_live() {
             // What was missed comes as bars; nothing is proposed on them.
             let until = MarketTime(wall_now().0);
@@ -337,6 +344,7 @@ impl Running {
         for input in feed_inputs(silences, self.source.take_served(), self.source.take_notes()) {
             self.input(input);
         }
+        self.tell_bulletins();
         self.look_at_link();
     }
 
@@ -397,10 +405,7 @@ impl Running {
             Request::Command(actor, command) => drop(self.command(actor, command)),
             Request::Ask(number, command) => {
                 let refusal = self.command(Actor::Person, command);
-                self.answers.push_back(Answer { number, refusal });
-                if self.answers.len() > KEPT_ANSWERS {
-                    self.answers.pop_front();
-                }
+                self.answer(number, refusal);
             }
             Request::Tape(control) => self.control(control),
             Request::Show(show) => {
@@ -411,6 +416,8 @@ impl Running {
                 }
             }
             Request::Comment(comment) => drop(self.input(InputBody::Commentary(comment))),
+            Request::Watch(number, change) => self.watch(number, *change),
+            Request::Search(words) => self.source.search(words),
             Request::Answered => return true,
             Request::Reconnect => self.broker.reconnect(),
             Request::Died(what) => self.urgent(InputBody::Run(RunInput::Failed { what })),
@@ -533,6 +540,7 @@ impl Running {
         if self.unrecorded.len() >= UNRECORDED {
             self.write(Vec::new());
         }
+        self.tell_bulletins_of_tape();
     }
 
     fn play_to_next_close(&mut self) {

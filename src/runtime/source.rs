@@ -1,12 +1,18 @@
 //! Where a run's market events come from: a tape that is played, or a feed that is heard and recorded.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use crate::broker::Wake;
 use crate::domain::{
-    AssetClass, Capabilities, FeedNote, InstrumentId, InstrumentTable, MarketEvent, MarketTime, SeriesInfo, VenueNews, WallTime,
+    AssetClass, Calendar, Capabilities, FeedNote, Instrument, InstrumentId, InstrumentTable, MarketEvent, MarketTime,
+    Observation, SeriesInfo, VenueNews, WallTime,
 };
 use crate::engine::{InputBody, ServedWhat};
-use crate::market::providers::{Capability, FeedView, ProviderNews, ProviderTable, ProvidersLink, Served};
+use crate::market::bulletins::BulletinView;
+use crate::market::providers::{Capability, FeedView, Line, ProviderNews, ProviderTable, ProvidersLink, Served};
 use crate::market::{LiveFeed, Player, Silences, ToldFeed};
+use crate::runtime::wall_now;
 
 /// A live run begins with so much history: eight hours of minutes.
 pub const HISTORY: i64 = 8 * 3_600_000_000_000;
@@ -30,17 +36,37 @@ pub struct Providers {
     link: Option<ProvidersLink>,
     news: Vec<ProviderNews>,
     served: Vec<Served>,
+    /// Everything that could be watched, with what providers call it.
+    known: BTreeMap<InstrumentId, Line>,
 }
 
 impl Providers {
     /// A feed that nobody speaks to yet.
     pub const fn new(feed: ToldFeed) -> Self {
-        Self { feed, link: None, news: Vec::new(), served: Vec::new() }
+        Self { feed, link: None, news: Vec::new(), served: Vec::new(), known: BTreeMap::new() }
     }
 
-    /// Hears this link from now on.
-    pub fn hear_from(&mut self, link: ProvidersLink) {
-        self.link = Some(link);
+    /// Hears this link from now on, which may be asked for any of these.
+    pub fn hear_from(&mut self, link: ProvidersLink, known: BTreeMap<InstrumentId, Line>) {
+        (self.link, self.known) = (Some(link), known);
+    }
+
+    /// Has exactly these told from now on.
+    fn follow(&mut self, wanted: impl Iterator<Item = InstrumentId>) {
+        let wanted: BTreeSet<InstrumentId> = wanted.collect();
+        let told: BTreeSet<InstrumentId> = self.feed.closed_until().map(|(id, _)| id).collect();
+        for id in told.difference(&wanted) {
+            self.feed.leave(*id);
+        }
+        for id in wanted.difference(&told) {
+            let calendar = self.known.get(id).map_or(Calendar::Crypto247, |line| line.calendar);
+            self.feed.join(*id, calendar, wall_now());
+        }
+        let Some(link) = &self.link else { return };
+        let until: BTreeMap<InstrumentId, Option<MarketTime>> = self.feed.closed_until().collect();
+        let line =
+            |id: &InstrumentId| Some(Line { known_until: until.get(id).copied().flatten(), ..self.known.get(id)?.clone() });
+        link.watch(wanted.iter().filter_map(line).collect());
     }
 }
 
@@ -125,6 +151,41 @@ impl Source {
         notes
     }
 
+    /// Takes note of what providers call these instruments; nobody is asked for them yet.
+    pub fn learn(&mut self, lines: Vec<Line>) {
+        if let Self::Providers(providers) = self {
+            providers.known.extend(lines.into_iter().map(|line| (line.instrument, line)));
+        }
+    }
+
+    /// Has exactly these told from now on, where providers tell.
+    pub fn follow(&mut self, wanted: impl Iterator<Item = InstrumentId>) {
+        if let Self::Providers(providers) = self {
+            providers.follow(wanted);
+        }
+    }
+
+    /// Asks a provider which instruments these words name; no words end it.
+    pub fn search(&self, words: String) {
+        if let Self::Providers(Providers { link: Some(link), .. }) = self {
+            link.search(words);
+        }
+    }
+
+    /// Moves out values of economic series that were released since the last call.
+    pub fn take_published(&mut self) -> Vec<Vec<Observation>> {
+        match self {
+            Self::Providers(Providers { link: Some(link), .. }) => link.take_published(),
+            Self::Tape(_) | Self::Live(_) | Self::Providers(_) => Vec::new(),
+        }
+    }
+
+    /// How economic series and news stand; nothing where nobody is asked.
+    pub fn bulletins(&self) -> Option<Arc<BulletinView>> {
+        let Self::Providers(Providers { link: Some(link), .. }) = self else { return None };
+        link.bulletins()
+    }
+
     /// Whom to call when providers have said something.
     pub fn wake_with(&self, wake: Wake) {
         if let Self::Providers(Providers { link: Some(link), .. }) = self {
@@ -162,19 +223,31 @@ pub fn live_series(instruments: &InstrumentTable, source: &str) -> Vec<SeriesInf
     instruments.iter().filter(|known| known.xapi.is_some()).map(|known| series(known.id)).collect()
 }
 
-/// The series of a run that providers feed: every instrument that one of them has a name for.
+/// The series of a run that providers feed: every instrument that is watched.
 pub fn provider_series(table: &ProviderTable, instruments: &InstrumentTable) -> Vec<SeriesInfo> {
-    let named = instruments.iter().filter_map(|known| Some((known, table.aliases.get(&known.symbol)?)));
+    series_of(table, instruments, |symbol| table.aliases.contains_key(symbol))
+}
+
+/// The series of such a run of before its instruments could change: what the table itself lists.
+pub fn listed_series(table: &ProviderTable, instruments: &InstrumentTable) -> Vec<SeriesInfo> {
+    series_of(table, instruments, |symbol| table.listed.contains(symbol))
+}
+
+fn series_of(table: &ProviderTable, instruments: &InstrumentTable, is_wanted: impl Fn(&str) -> bool) -> Vec<SeriesInfo> {
+    let latest = |known: &Instrument| instruments.by_symbol(&known.symbol) == Some(known);
+    let wanted = instruments.iter().filter(|known| is_wanted(&known.symbol) && latest(known));
+    let named = wanted.filter_map(|known| Some((known, table.known.get(&known.symbol)?)));
     let series = named.map(|(known, names)| SeriesInfo {
         instrument: known.id,
-        // Shares count shares, crypto pairs count coins; what others call volume is no count of units.
-        capabilities: Capabilities {
-            has_range: true,
-            has_volume: matches!(known.kind, AssetClass::Stock | AssetClass::Crypto),
-            is_adjusted: false,
-        },
-        source: names.keys().map(|id| id.name()).collect::<Vec<_>>().join(", "),
+        capabilities: told_capabilities(known.kind),
+        // A key that comes or goes makes no other run of it.
+        source: names.keys().filter(|id| id.key().is_none()).map(|id| id.name()).collect::<Vec<_>>().join(", "),
         last_print: None,
     });
     series.collect()
+}
+
+/// What bars of providers carry. Shares count shares, crypto pairs count coins; what others call volume is no count of units.
+pub(super) const fn told_capabilities(kind: AssetClass) -> Capabilities {
+    Capabilities { has_range: true, has_volume: matches!(kind, AssetClass::Stock | AssetClass::Crypto), is_adjusted: false }
 }

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use crate::domain::cleaned;
 use crate::market::TapeError;
 use crate::store::StoreError;
+
+/// Characters of the longest sentence.
+const LONGEST: usize = 2_000;
 
 /// Trouble in plain words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +21,10 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Trouble from its three sentences.
+    /// Trouble from its three sentences. They often quote a file, an option or a library, and stand on a terminal: all are cleaned here.
     pub fn new(what: impl Into<String>, safe: impl Into<String>, todo: impl Into<String>) -> Self {
-        Self { what: what.into(), safe: safe.into(), todo: todo.into() }
+        let clean = |text: String| cleaned(&text, LONGEST);
+        Self { what: clean(what.into()), safe: clean(safe.into()), todo: clean(todo.into()) }
     }
 }
 
@@ -89,5 +94,11 @@ mod tests {
         let shown = |what: &str| Trouble::new(what, "Nothing was started", "Mend it").to_string();
         assert_eq!(shown("x is no setting; did you mean y?"), "x is no setting; did you mean y? Nothing was started. Mend it.");
         assert_eq!(shown("x is no setting"), "x is no setting. Nothing was started. Mend it.");
+    }
+
+    #[test]
+    fn what_is_quoted_from_outside_cannot_move_the_cursor() {
+        let shown = Trouble::new("«\u{1b}[2J\u{202e}x\0» is no name", "Nothing\nwas started", "Mend \u{7}it").to_string();
+        assert_eq!(shown, "«[2Jx» is no name. Nothing was started. Mend it.");
     }
 }

@@ -103,6 +103,11 @@ impl Tracker {
         self.pending.get(&instrument).is_some_and(|list| list.iter().any(|pending| pending.source == source))
     }
 
+    /// Follows nothing of an instrument any more: its bars are not told, so its signals have no outcome.
+    pub fn forget(&mut self, instrument: InstrumentId) {
+        self.pending.remove(&instrument);
+    }
+
     /// Enters what waits for an open.
     pub fn on_open(&mut self, instrument: InstrumentId, open: Price, at: MarketTime) {
         for pending in self.pending.get_mut(&instrument).into_iter().flatten() {

@@ -8,13 +8,16 @@ use crate::engine::{Input, InputBody, Record};
 use crate::store::{Body, StoreError};
 
 /// Version of the payloads this program writes. An older one is brought up by [`decode`]; a newer one is refused.
-pub(super) const VERSION: i64 = 1;
+pub const VERSION: i64 = 1;
 /// Version of the hash's own layout.
 const HASH_LAYOUT: u8 = 1;
 
 /// An entry ready to be written.
-pub(super) struct Encoded {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// Input or record, and of which room.
     pub kind: &'static str,
+    /// Its JSON text.
     pub payload: String,
 }
 
@@ -30,7 +33,7 @@ pub(super) struct HashedFields<'a> {
 }
 
 /// The canonical payload.
-pub(super) fn encode(body: &Body) -> Result<Encoded, StoreError> {
+pub fn encode(body: &Body) -> Result<Encoded, StoreError> {
     let payload = match body {
         Body::Input(input) => serde_json::to_string(input),
         Body::Record(record) => serde_json::to_string(record),
@@ -39,7 +42,7 @@ pub(super) fn encode(body: &Body) -> Result<Encoded, StoreError> {
 }
 
 /// Reads a payload back. Pure: what an older version meant is decided by the version number alone.
-pub(super) fn decode(seq: i64, kind: &str, version: i64, payload: &str) -> Result<Body, StoreError> {
+pub fn decode(seq: i64, kind: &str, version: i64, payload: &str) -> Result<Body, StoreError> {
     if version != VERSION {
         return Err(StoreError::NewerEntry { seq, version });
     }
@@ -76,6 +79,7 @@ const fn kind(body: &Body) -> &'static str {
             InputBody::Feed { .. } => "input.feed",
             InputBody::Served { .. } => "input.served",
             InputBody::Noted(_) => "input.noted",
+            InputBody::Published { .. } => "input.published",
             InputBody::Link { .. } => "input.link",
             InputBody::Timer => "input.timer",
         },
@@ -88,6 +92,7 @@ const fn kind(body: &Body) -> &'static str {
             Record::Portfolio(_) => "record.portfolio",
             Record::Alert(_) => "record.alert",
             Record::Commentary(_) => "record.commentary",
+            Record::Published { .. } => "record.published",
         },
     }
 }

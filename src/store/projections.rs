@@ -21,11 +21,8 @@ pub(super) fn project(transaction: &Transaction<'_>, ledger: LedgerId, run: RunI
         Body::Input(input) => match &input.body {
             InputBody::Run(input) => project_run(transaction, run, input),
             InputBody::Command { .. } | InputBody::Broker(_) | InputBody::Commentary(_) => Ok(()),
-            InputBody::Feed { .. }
-            | InputBody::Served { .. }
-            | InputBody::Noted(_)
-            | InputBody::Link { .. }
-            | InputBody::Timer => Ok(()),
+            InputBody::Feed { .. } | InputBody::Served { .. } | InputBody::Link { .. } | InputBody::Timer => Ok(()),
+            InputBody::Published { .. } | InputBody::Noted(_) => Ok(()),
         },
         Body::Record(record) => match record {
             Record::Order(record) => project_order(transaction, ledger, run, record, at),
@@ -33,7 +30,7 @@ pub(super) fn project(transaction: &Transaction<'_>, ledger: LedgerId, run: RunI
             Record::Signal(record) => project_signal(transaction, run, record),
             Record::Alert(record) => project_alert(transaction, run, record),
             Record::Trading(record) => project_trading(transaction, run, record, at),
-            Record::Run(_) | Record::Proposal(_) | Record::Commentary(_) => Ok(()),
+            Record::Run(_) | Record::Proposal(_) | Record::Commentary(_) | Record::Published { .. } => Ok(()),
         },
     }
 }
@@ -66,7 +63,8 @@ fn project_run(transaction: &Transaction<'_>, run: RunId, input: &RunInput) -> P
         RunInput::Suspended => {
             set_status("suspended")?;
         }
-        RunInput::Checkpoint { .. } | RunInput::Failed { .. } | RunInput::GatesChanged { .. } => {}
+        RunInput::Checkpoint { .. } | RunInput::Failed { .. } => {}
+        RunInput::GatesChanged { .. } | RunInput::InstrumentsChanged { .. } => {}
     }
     Ok(())
 }

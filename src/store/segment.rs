@@ -24,8 +24,8 @@ pub struct Segment {
 
 /// The events of a segment, in order.
 #[derive(Debug)]
-pub struct SegmentReader {
-    file: BufReader<File>,
+pub struct SegmentReader<R = BufReader<File>> {
+    file: R,
     /// Bytes of the header and of all events given out so far.
     good: u64,
 }
@@ -94,9 +94,15 @@ impl SegmentReader {
     /// Opens a segment to read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let refuse = |source| StoreError::Io { path: path.to_owned(), source };
-        let mut file = BufReader::new(File::open(path).map_err(refuse)?);
+        Self::of(BufReader::new(File::open(path).map_err(refuse)?), path)
+    }
+}
+
+impl<R: Read> SegmentReader<R> {
+    /// Reads a segment from its bytes, wherever they come from; `path` is its name for errors.
+    pub fn of(mut file: R, path: &Path) -> Result<Self, StoreError> {
         let mut header = [0; HEADER.len()];
-        file.read_exact(&mut header).map_err(refuse)?;
+        file.read_exact(&mut header).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
         if &header != HEADER {
             return Err(StoreError::Segment { what: format!("{} is not a segment of this version", path.display()) });
         }
@@ -104,7 +110,7 @@ impl SegmentReader {
     }
 }
 
-impl Iterator for SegmentReader {
+impl<R: Read> Iterator for SegmentReader<R> {
     type Item = MarketEvent;
 
     fn next(&mut self) -> Option<MarketEvent> {

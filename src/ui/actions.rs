@@ -73,6 +73,8 @@ actions! {
     Activity, "log", View, ["l"], "activity log";
     Broker, "broker", View, ["shift-b"], "the broker: link, account, what is held back and why";
     Feed, "feed", View, ["shift-p"], "providers: who serves what and why, and what is left";
+    Economy, "economy", View, ["shift-e"], "economic series as of their releases, and what comes next";
+    News, "news", View, ["shift-n"], "headlines, what they are about, and their mood";
     Target, "target", View, ["shift-t"], "target allocation beside the book: information, not an order";
     Scores, "scores", View, ["shift-s"], "scorecards of the signals: right, after cost, chances";
     Gates, "gates", View, ["shift-g"], "gates and stages: what the record of this account may do";
@@ -89,6 +91,7 @@ actions! {
     Filter, "filter", View, ["/"], "filter quotes";
     Timeframe, "timeframe", View, ["t"], "timeframe of the chart";
     Freeze, "freeze", View, ["f"], "freeze the picture; positions, orders, risk and status go on";
+    Watch, "watch", View, ["w"], "watchlist: look for instruments by name, add, remove, move, group";
     Acknowledge, "ack", View, ["a"], "mark the selected alert as seen";
     AcknowledgeAll, "ackall", View, ["shift-a"], "mark all alerts as seen";
     Palette, "palette", Program, ["ctrl-k", "f2"], "find an action by name";

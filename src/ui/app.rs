@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::domain::Duration;
 use crate::engine::SnapshotRequest;
-use crate::runtime::{Allocated, AllocationDesk, Frame, Request, ScoresDesk, Session, wall_now};
+use crate::runtime::{Allocated, AllocationDesk, Frame, Request, ScoresDesk, Session, WatchChange, WatchDesk, wall_now};
 use crate::ui::draw::{Picture, draw};
 use crate::ui::keeper::Keeper;
 use crate::ui::roles::Theme;
@@ -52,6 +52,7 @@ struct App {
     keeper: Keeper,
     desk: Option<AllocationDesk>,
     scores: ScoresDesk,
+    watch: WatchDesk,
 }
 
 /// Signals that matter.
@@ -78,11 +79,13 @@ pub struct Start {
     pub desk: Option<AllocationDesk>,
     /// Who reads the signals' record.
     pub scores: ScoresDesk,
+    /// Who writes the watchlist.
+    pub watch: WatchDesk,
 }
 
 /// Runs the screen on the current thread until it ends. Returns how, with the state to remember.
 pub async fn run(start: Start, session: Session) -> Result<(Ended, UiState, Session), (TerminalProblem, Session)> {
-    let Start { state, context, rings, keeper, desk, scores } = start;
+    let Start { state, context, rings, keeper, desk, scores, watch } = start;
     let terminal = match Terminal::enter() {
         Ok(terminal) => terminal,
         Err(problem) => return Err((problem, session)),
@@ -91,7 +94,7 @@ pub async fn run(start: Start, session: Session) -> Result<(Ended, UiState, Sess
     let no_colour = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
     let seen = Arc::clone(&session.frames.borrow());
     let shown = SnapshotRequest::default();
-    let mut app = App { state, context, session, terminal, shown, rings, no_colour, size, seen, keeper, desk, scores };
+    let mut app = App { state, context, session, terminal, shown, rings, no_colour, size, seen, keeper, desk, scores, watch };
     let ended = app.run().await;
     restore_now();
     app.keeper.finish();
@@ -185,8 +188,15 @@ impl App {
         self.keeper.pass_time(std::time::Instant::now());
         let frame: Arc<Frame> = Arc::clone(&self.session.frames.borrow());
         self.seen = Arc::clone(&frame);
+        let changed = self.watch.answer();
+        if let Some(Ok(known)) = changed.as_ref().map(|changed| &changed.outcome) {
+            self.context.instruments = Arc::clone(&known.instruments);
+        }
         let scene = Scene { frame: &frame, context: &self.context, now: wall_now(), size: self.size };
         let mut effects = update(&mut self.state, event, scene);
+        if let Some(changed) = changed {
+            effects.extend(update(&mut self.state, &Event::Watched(Arc::new(changed)), scene));
+        }
         if let Some(allocated) = self.desk.as_ref().and_then(AllocationDesk::answer) {
             effects.extend(update(&mut self.state, &Event::Allocated(Arc::new(allocated)), scene));
         }
@@ -226,6 +236,9 @@ impl App {
                 }
                 true
             }
+            Effect::Watch(change) => self.write_watchlist(*change),
+            Effect::Follow(number, request) => self.session.request(Request::Watch(number, request)),
+            Effect::Search(words) => self.session.request(Request::Search(words)),
             Effect::Bell => {
                 if self.rings {
                     print!("\x07");
@@ -238,6 +251,14 @@ impl App {
             tracing::error!(target: "pmax::screen", "the engine did not take a request");
         }
         None
+    }
+
+    /// Has a change of the watchlist written. One that cannot be is told as one that was not.
+    fn write_watchlist(&mut self, change: WatchChange) -> bool {
+        let known = self.state.watch.known.clone();
+        let is_taken = known.is_some_and(|known| self.watch.ask((known, change)));
+        self.state.watch.is_writing = is_taken;
+        is_taken
     }
 
     /// Asks for a target allocation beside the book of the last picture. Where one is being computed already, that one will do.

@@ -43,6 +43,19 @@ impl<'a, 'b> Column<'a, 'b> {
         }
     }
 
+    /// Adds a name with text whose blanks align it; what does not fit is cut.
+    pub fn aligned(&mut self, buffer: &mut Buffer, name: &str, text: &str, role: Role) {
+        self.picture.text(buffer, self.area, self.line, &format!(" {name:<18}"), Role::Muted);
+        let rest = Rect { x: self.area.x + 19, width: self.area.width.saturating_sub(20), ..self.area };
+        self.picture.text(buffer, rest, self.line, text, role);
+        self.line += 1;
+    }
+
+    /// The line that comes next.
+    pub const fn line(&self) -> u16 {
+        self.line
+    }
+
     /// Leaves a line empty.
     pub const fn gap(&mut self) {
         self.line += 1;

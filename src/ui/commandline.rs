@@ -3,20 +3,21 @@
 use crate::domain::{CleanText, Currency, InstrumentId, MarketTime, Money, OrderSide, Quantity};
 use crate::engine::{BreakerRow, Command};
 use crate::risk::{Subject, Unlock};
-use crate::runtime::TapeControl;
+use crate::runtime::{TapeControl, WatchChange};
 use crate::ui::actions::{ACTIONS, ActionId};
 use crate::ui::format;
 use crate::ui::intent::Intent;
 use crate::ui::state::{Context, UiState, View};
-use crate::ui::update::{Effect, Scene, ask, open_preview, parse_speed, perform, toast, write_ticket};
+use crate::ui::update::{Effect, Scene, ask, open_preview, parse_speed, perform, toast, watching, write_ticket};
 
 /// Words that are not action names.
-const WORDS: [(&str, &str); 8] = [
+const WORDS: [(&str, &str); 9] = [
     ("jump DATE", "run the tape ahead to a date (UTC)"),
     ("speed N|max", "set the speed"),
     ("reset CAPITAL", "begin the paper account anew"),
     ("SYMBOL [chart|buy|sell|close [QUANTITY]]", "an instrument"),
     ("group NAME [add|remove SYMBOL|delete]", "show, edit or delete a group of quotes"),
+    ("watch search WORDS|add SYMBOL|remove SYMBOL|move SYMBOL N|group SYMBOL NAME", "the watchlist"),
     ("lock SYMBOL|all TIME WHY", "take no new orders there for 30m, 4h or 2d of market time"),
     ("unlock BREAKER|SYMBOL|all WHY", "let go of a timed lock before its time: write it twice within 60 s"),
     ("quit", "end the program"),
@@ -41,6 +42,7 @@ pub(super) fn run(state: &mut UiState, line: &str, scene: Scene<'_>, effects: &m
         ["speed", speed] => set_speed(speed, effects),
         ["reset", capital] => reset(state, capital, scene),
         ["group", rest @ ..] => group(state, rest, scene.context),
+        ["watch", rest @ ..] if !rest.is_empty() => watch(state, rest, scene, effects),
         ["lock", whom, time, why @ ..] => lock(state, whom, time, why, scene, effects),
         ["lock", ..] => Err("write e.g. `lock AAPL 4h earnings tonight`, or `all` in place of the symbol".to_owned()),
         ["unlock", whom, why @ ..] => unlock(state, whom, why, scene, effects),
@@ -150,6 +152,33 @@ fn unlock(state: &mut UiState, whom: &str, words: &[&str], scene: Scene<'_>, eff
 fn reason(words: &[&str]) -> Result<CleanText, String> {
     let text = CleanText::from_outside(&words.join(" "));
     if text.as_str().is_empty() { Err("say why: the journal keeps the reason".to_owned()) } else { Ok(text) }
+}
+
+fn watch(state: &mut UiState, words: &[&str], scene: Scene<'_>, effects: &mut Vec<Effect>) -> Done {
+    let Some(known) = state.watch.known.clone() else { return Err("no watchlist is kept here".to_owned()) };
+    match words {
+        ["search", words @ ..] => watching::open(state, &words.join(" "), scene, effects),
+        ["add", symbol] => match known.live(symbol) {
+            Some(one) => {
+                let change = WatchChange::Watch(one.symbol.clone());
+                watching::write(state, change, scene, effects);
+            }
+            // Who it is has to be chosen among what a provider finds.
+            None => watching::open(state, symbol, scene, effects),
+        },
+        ["remove", symbol] => watching::remove(state, symbol, scene, effects),
+        ["move", symbol, by] => {
+            let by = by.parse().map_err(|_| format!("«{by}» is no number of places; write e.g. 2, or -1 for one up"))?;
+            watching::write(state, WatchChange::Move((*symbol).to_owned(), by), scene, effects);
+        }
+        ["group", symbol, name] => {
+            let symbol = find(symbol, scene.context)?.1;
+            let said = watching::toggle_group(state, &symbol, name, scene)?;
+            toast(state, &said, false, scene.now);
+        }
+        _ => return Err("write `watch search WORDS`, `watch add SYMBOL`, `watch remove SYMBOL`, `watch move SYMBOL 1` or `watch group SYMBOL NAME`".to_owned()),
+    }
+    Ok(())
 }
 
 fn group(state: &mut UiState, words: &[&str], context: &Context) -> Done {

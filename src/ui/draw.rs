@@ -113,6 +113,8 @@ fn body(picture: &Picture<'_>, area: Rect, class: Class, buffer: &mut Buffer) {
         View::Activity => panes::activity::draw(picture, area, buffer),
         View::Broker => panes::broker::draw(picture, area, buffer),
         View::Feed => panes::feed::draw(picture, area, buffer),
+        View::Economy => panes::economy::draw(picture, area, buffer),
+        View::News => panes::news::draw(picture, area, buffer),
         View::Allocation => panes::allocation::draw(picture, area, buffer),
         View::Scores => panes::scores::draw(picture, area, buffer),
         View::Gates => panes::gates::draw(picture, area, buffer),

@@ -2,7 +2,9 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::domain::{Duration, MarketTime, Money, Price, Quantity, Ratio, WallTime, new_york};
+use crate::domain::{
+    Calendar, Closed, Duration, Hours, MarketSession, MarketTime, Money, Price, Quantity, Ratio, WallTime, new_york,
+};
 
 /// What is shown where a number is undefined.
 pub const NOT_AVAILABLE: &str = "n/a";
@@ -105,6 +107,37 @@ pub fn short_time(at: MarketTime) -> String {
 /// The date in New York.
 pub fn date(at: MarketTime) -> String {
     new_york().to_datetime(at.timestamp()).strftime("%Y-%m-%d").to_string()
+}
+
+/// Whether a market trades, why not, and when it does next, in New York's time.
+pub fn market_hours(calendar: Calendar, at: MarketTime) -> String {
+    let zone = new_york();
+    let clock = |at: MarketTime, how: &str| zone.to_datetime(at.timestamp()).strftime(how).to_string();
+    if calendar == Calendar::Crypto247 {
+        return "always open".to_owned();
+    }
+    let (why, next) = match calendar.hours(at) {
+        Hours::Open(MarketSession { close_at, early: Some(name), .. }) => {
+            return format!("half day until {} New York ({name})", clock(close_at, "%H:%M"));
+        }
+        Hours::Open(session) => return format!("open until {} New York", clock(session.close_at, "%H:%M")),
+        Hours::Closed { why: Closed::OffHours, next } => ("closed".to_owned(), next),
+        Hours::Closed { why: Closed::Weekend, next } => ("weekend".to_owned(), next),
+        Hours::Closed { why: Closed::Holiday(name), next } => (format!("holiday: {name}"), next),
+    };
+    let Some(next) = next else { return why };
+    let early =
+        next.early.map_or_else(String::new, |name| format!(", half day until {} ({name})", clock(next.close_at, "%H:%M")));
+    format!("{why}; opens {} New York{early}", clock(next.open_at, "%a %m-%d %H:%M"))
+}
+
+/// The same, where it is not what one expects: nothing in and around ordinary sessions.
+pub fn unusual_hours(calendar: Calendar, at: MarketTime) -> Option<String> {
+    let is_usual = match calendar.hours(at) {
+        Hours::Open(session) => session.early.is_none(),
+        Hours::Closed { why, .. } => why == Closed::OffHours,
+    };
+    (!is_usual).then(|| market_hours(calendar, at))
 }
 
 /// Clock time in UTC.

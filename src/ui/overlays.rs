@@ -5,6 +5,7 @@ pub mod palette;
 pub mod preview;
 pub mod prompts;
 pub mod ticket;
+pub mod watching;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -25,6 +26,7 @@ pub fn draw(picture: &Picture<'_>, area: Rect, body: Rect, buffer: &mut Buffer) 
             Overlay::Preview(preview) => preview::draw(picture, preview, body, buffer),
             Overlay::Rearm { input, .. } => prompts::rearm(picture, input.value(), body, buffer),
             Overlay::StageUp { input, .. } => prompts::stage_up(picture, input.value(), body, buffer),
+            Overlay::Watch(form) => watching::draw(picture, form, body, buffer),
             Overlay::History(order) => prompts::history(picture, *order, body, buffer),
             Overlay::Notice => prompts::notice(picture, body, buffer),
         }

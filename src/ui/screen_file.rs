@@ -62,9 +62,34 @@ impl ScreenFile {
         state.history.clone_from(&self.history);
     }
 
+    /// Puts an instrument into a group, or takes it out where it is in. Gives the members, or why the name is none.
+    pub fn toggle(&mut self, group: &str, symbol: &str, configured: Vec<String>) -> Result<Vec<String>, String> {
+        toggled(&mut self.groups, group, symbol, configured)
+    }
+
     /// Writes the file.
     pub fn save(&self, path: &Path) -> std::io::Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
         write_atomically(path, &text)
     }
+}
+
+/// Puts an instrument into a group, or takes it out where it is in. A group of the configuration is taken over as it stands there.
+pub(super) fn toggled(
+    groups: &mut BTreeMap<String, Vec<String>>,
+    group: &str,
+    symbol: &str,
+    configured: Vec<String>,
+) -> Result<Vec<String>, String> {
+    let is_letter = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
+    if group.is_empty() || group == "all" || group.chars().count() > 16 || !group.chars().all(is_letter) {
+        return Err("a group's name has 1 to 16 letters, digits, hyphens and underscores, and is not `all`".to_owned());
+    }
+    let members = groups.entry(group.to_owned()).or_insert(configured);
+    let before = members.len();
+    members.retain(|member| member != symbol);
+    if members.len() == before {
+        members.push(symbol.to_owned());
+    }
+    Ok(members.clone())
 }

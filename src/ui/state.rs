@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tui_input::Input;
 
 use crate::backtest::Gauged;
-use crate::domain::{InstrumentId, InstrumentTable, OrderId, WallTime};
+use crate::domain::{InstrumentId, InstrumentTable, OrderId, TimeFrame, WallTime};
 use crate::engine::{Counts, Snapshot};
 use crate::portfolio::DayResult;
-use crate::runtime::{Allocated, Frame, Palette, Scored};
+use crate::runtime::{Allocated, Draft, Frame, Known, Palette, Scored};
 use crate::signals::By;
 use crate::ui::intent::Preview;
 use crate::ui::keys::Keymap;
@@ -50,6 +50,10 @@ pub enum View {
     Broker,
     /// The providers of live prices.
     Feed,
+    /// Economic series.
+    Economy,
+    /// Headlines.
+    News,
     /// The target allocation.
     Allocation,
     /// The signals' scorecards.
@@ -58,18 +62,14 @@ pub enum View {
     Gates,
 }
 
-/// Bars per candle of the detail chart.
+/// What one candle of the detail chart stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Timeframe {
-    /// The tape's own bars.
+    /// One bar of the tape or feed.
     #[default]
-    One,
-    /// Four bars to a candle.
-    Four,
-    /// Five bars to a candle: a week of daily bars.
-    Five,
-    /// Twenty-four bars to a candle.
-    TwentyFour,
+    Own,
+    /// All bars of a longer frame; where a series has none so short, its own bars are shown.
+    Of(TimeFrame),
 }
 
 /// The order of quotes.
@@ -134,6 +134,8 @@ pub enum Overlay {
         /// Number of the request it belongs to; a refusal of that closes it.
         asked: u64,
     },
+    /// The watchlist.
+    Watch(Box<WatchForm>),
     /// An order's whole history.
     History(OrderId),
     /// The notice at the first start.
@@ -192,7 +194,31 @@ pub struct RecordShown {
     pub gauged: Vec<Gauged>,
 }
 
-/// Things that do not change while the program runs.
+/// What is typed and chosen in the watchlist's window.
+#[derive(Debug, Clone, Default)]
+pub struct WatchForm {
+    /// Words to look for; the list itself while there are none.
+    pub input: Input,
+    /// The chosen row.
+    pub selected: usize,
+    /// A new instrument that waits for a yes.
+    pub draft: Option<Draft>,
+    /// The name of a group for the chosen one, while it is typed.
+    pub grouping: Option<Input>,
+}
+
+/// The watchlist the screen knows.
+#[derive(Debug, Clone, Default)]
+pub struct WatchShown {
+    /// Everything known of what may be watched; nothing where nobody keeps it.
+    pub known: Option<Arc<Known>>,
+    /// An instrument that the engine was asked to let go, under this number: it leaves the list once it has.
+    pub leaving: Option<(u64, String)>,
+    /// Whether a change is being written.
+    pub is_writing: bool,
+}
+
+/// Things that seldom change while the program runs: instruments, where a person adds one.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// Instruments.
@@ -228,12 +254,16 @@ pub struct UiState {
     pub answered: u64,
     /// Scroll of the activity view.
     pub activity_row: usize,
+    /// The first headline shown.
+    pub news_row: usize,
     /// The target allocation.
     pub target: TargetShown,
     /// The signals' scorecards.
     pub scores: ScoresShown,
     /// The account against the plan's gates.
     pub record: RecordShown,
+    /// The watchlist.
+    pub watch: WatchShown,
     /// Order of quotes.
     pub sort: Sort,
     /// The order fixed when sorting by change.
@@ -274,15 +304,17 @@ impl Default for UiState {
             asked: 0,
             answered: 0,
             activity_row: 0,
+            news_row: 0,
             target: TargetShown::default(),
             scores: ScoresShown::default(),
             record: RecordShown::default(),
+            watch: WatchShown::default(),
             sort: Sort::Listed,
             fixed_order: Vec::new(),
             group: String::new(),
             own_groups: BTreeMap::new(),
             filter: String::new(),
-            timeframe: Timeframe::One,
+            timeframe: Timeframe::Own,
             frozen: None,
             kill_armed: None,
             toast: None,
@@ -323,24 +355,19 @@ impl Pane {
 }
 
 impl Timeframe {
-    /// How many bars make a candle.
-    pub const fn bars(self) -> usize {
+    /// The frame to make of bars of this one; nothing where they are shown as they are.
+    pub fn over(self, own: TimeFrame) -> Option<TimeFrame> {
         match self {
-            Self::One => 1,
-            Self::Four => 4,
-            Self::Five => 5,
-            Self::TwentyFour => 24,
+            Self::Of(frame) if frame > own => Some(frame),
+            Self::Own | Self::Of(_) => None,
         }
     }
 
-    /// The next one.
-    pub const fn next(self) -> Self {
-        match self {
-            Self::One => Self::Four,
-            Self::Four => Self::Five,
-            Self::Five => Self::TwentyFour,
-            Self::TwentyFour => Self::One,
-        }
+    /// The next longer one over bars of this frame, and after the longest the bars themselves.
+    #[must_use]
+    pub fn next(self, own: TimeFrame) -> Self {
+        let shown = self.over(own).unwrap_or(own);
+        TimeFrame::CHARTED.into_iter().find(|frame| *frame > shown).map_or(Self::Own, Self::Of)
     }
 }
 
@@ -358,7 +385,11 @@ impl UiState {
         };
         let mut shown: Vec<InstrumentId> = snapshot.quotes.iter().map(|row| row.instrument).filter(matches).collect();
         match self.sort {
-            Sort::Listed => {}
+            Sort::Listed => {
+                let place =
+                    |id: &InstrumentId| self.watch.known.as_ref().and_then(|known| known.place(*id)).unwrap_or(usize::MAX);
+                shown.sort_by_key(place);
+            }
             Sort::Symbol => shown.sort_by_key(|id| context.instruments.symbol(*id)),
             Sort::Change => shown.sort_by_key(|id| self.fixed_order.iter().position(|other| other == id).unwrap_or(usize::MAX)),
         }

@@ -2,6 +2,7 @@
 
 mod dialogs;
 mod perform;
+pub(super) mod watching;
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::backtest::{self, Account};
 use crate::domain::{Duration, RiskDay, Severity, WallTime};
 use crate::engine::{Command, KillPhase, SnapshotRequest};
 use crate::portfolio::DayResult;
-use crate::runtime::{Allocated, Frame, Scored, Speed, TapeControl};
+use crate::runtime::{Allocated, Changed, Frame, Scored, Speed, TapeControl, WatchChange, WatchRequest};
 use crate::ui::actions::ActionId;
 use crate::ui::intent::{ANSWER_WITHIN, Intent, Preview, PreviewPhase};
 use crate::ui::layout::{Class, class_of};
@@ -43,6 +44,8 @@ pub enum Event {
     Allocated(Arc<Allocated>),
     /// The scorecards were read.
     Scored(Arc<Scored>),
+    /// A change of the watchlist was written, or was not.
+    Watched(Arc<Changed>),
 }
 
 /// What is to be done outside.
@@ -62,6 +65,12 @@ pub enum Effect {
     Allocate,
     /// Read the scorecards of this run.
     Score,
+    /// Write a change of the watchlist.
+    Watch(Box<WatchChange>),
+    /// Let instruments join or leave the run, to be answered under this number.
+    Follow(u64, Box<WatchRequest>),
+    /// Ask a provider which instruments these words name; no words end it.
+    Search(String),
     /// Ring the bell.
     Bell,
     /// End the program.
@@ -87,10 +96,14 @@ pub fn update(state: &mut UiState, event: &Event, scene: Scene<'_>) -> Vec<Effec
     match event {
         Event::Key(key) if key.kind == KeyEventKind::Release => {}
         Event::Key(key) => press(state, *key, scene, &mut effects),
-        Event::Paste(text) => paste(state, text),
+        Event::Paste(text) => {
+            paste(state, text);
+            watching::typed(state, scene, &mut effects);
+        }
         Event::Resize(width, height) => resized(state, (*width, *height)),
         Event::Tick => {}
         Event::Allocated(allocated) => (state.target.latest, state.target.asked) = (Some(Arc::clone(allocated)), None),
+        Event::Watched(changed) => watching::written(state, changed, scene, &mut effects),
         Event::Scored(scored) => (state.scores.latest, state.scores.asked) = (Some(Arc::clone(scored)), None),
     }
     pass_time(state, scene, &mut effects);
@@ -154,6 +167,10 @@ fn paste(state: &mut UiState, text: &str) {
         Some(Overlay::Help { filter: input, .. } | Overlay::Command { input } | Overlay::Palette { input, .. }) => {
             fill(input, |_| true)
         }
+        Some(Overlay::Watch(form)) => {
+            fill(form.grouping.as_mut().unwrap_or(&mut form.input), |_| true);
+            form.selected = 0;
+        }
         Some(Overlay::Filter { input }) => {
             fill(input, |_| true);
             input.value().clone_into(&mut state.filter);
@@ -213,6 +230,7 @@ fn pass_time(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
         state.overlays.retain(|overlay| !matches!(overlay, Overlay::Preview(preview) if opens(preview)));
     }
     take_answers(state, scene);
+    watching::follow(state, scene, effects);
     follow_preview(state, scene);
     rows::settle(state, snapshot);
     follow_record(state, scene);

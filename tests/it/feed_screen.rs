@@ -22,6 +22,7 @@ fn feed(now: WallTime) -> FeedView {
     let provider = |id, stream, bars, used_today, last: Option<&str>| ProviderView {
         id,
         stream,
+        key: None,
         bars: Some(bars),
         used_today,
         most_today: Some(10_000),
@@ -60,6 +61,7 @@ fn feed(now: WallTime) -> FeedView {
         conflated: 1_204,
         dropped: 0,
         not_kept: Some("no space left".to_owned()),
+        search: None,
     }
 }
 
@@ -80,6 +82,22 @@ fn who_serves_what_and_why_not_another_is_one_key_away() {
     insta::assert_snapshot!("feed_80x24", stage.shot());
     stage.press(KeyCode::Esc);
     assert_eq!(stage.state.view, View::Panes);
+}
+
+#[test]
+fn a_key_says_what_it_is_good_for() {
+    let mut stage = opened((120, 40));
+    let mut feed = feed(stage.now());
+    feed.providers[0].key = Some("free key: not entitled to live quotes and bars".to_owned());
+    (feed.providers[0].bars, feed.providers[0].last) = (Some(Stands::Removed), None);
+    feed.served[0].quotes_before = vec![(ProviderId::AlphaVantage, "not entitled: free key".to_owned())];
+    stage.feed = Some(feed);
+    let text = stage.text();
+    assert!(
+        text.contains("○ Kraken") && text.contains("free key: not entitled to") && text.contains("not asked for bars"),
+        "{text}"
+    );
+    assert!(text.contains("not Alpha Vantage: not entitled: free key"), "{text}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn help_scrolls_to_its_last_line_at_every_size_and_still_filters() {
         stage.keys("?");
         assert!(stage.text().contains("kill switch: press twice"), "{}", stage.text());
         assert!(!stage.text().contains("No advice") && stage.text().contains("more lines"), "{size:?}\n{}", stage.text());
-        for _ in 0..60 {
+        for _ in 0..90 {
             stage.press(KeyCode::Down);
         }
         let end = stage.text();
@@ -46,7 +46,7 @@ fn help_scrolls_to_its_last_line_at_every_size_and_still_filters() {
         // The status line ages meanwhile.
         let below_status = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(below_status(&stage.text()), below_status(&end), "there is nothing below the end");
-        for _ in 0..4 {
+        for _ in 0..8 {
             stage.press(KeyCode::PageUp);
         }
         assert!(stage.text().contains("kill switch: press twice"), "{}", stage.text());

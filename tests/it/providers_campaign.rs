@@ -8,8 +8,11 @@ use pmax::market::ToldFeed;
 use pmax::market::providers::{
     Answer, Capability, Desk, Failure, FetchId, Input, Line, Output, ProviderId, ProviderTable, Refusal, Request, Served,
 };
+use prost::Message as _;
 use serde_json::json;
 
+/// Who streams what is watched here.
+const STREAMED: [ProviderId; 4] = [ProviderId::Kraken, ProviderId::Coinbase, ProviderId::Binance, ProviderId::Yahoo];
 const TABLE: &str = include_str!("../../config/providers.toml");
 const BITCOIN: InstrumentId = InstrumentId(5);
 const SECOND: i64 = 1_000_000_000;
@@ -142,6 +145,17 @@ fn body(truth: &Truth, id: ProviderId, from: i64, now: i64, scale: (i64, i64)) -
             };
             format!("[{}]", rows.iter().rev().map(row).collect::<Vec<_>>().join(","))
         }
+        ProviderId::Binance => {
+            let row = |(at, [open, high, low, close]): &(i64, [i64; 4])| {
+                json!([at * 1_000, text(*open), text(*high), text(*low), text(*close), "1.5", 0, "1", 9, "1", "1", "0"])
+            };
+            let mut rows: Vec<_> = rows.iter().map(row).collect();
+            let current = now.div_euclid(MINUTE) * MINUTE;
+            if truth.bar(current, now).is_none() {
+                rows.push(json!([current / 1_000_000, "1", "1", "1", "1", "0", 0, "0", 0, "0", "0", "0"]));
+            }
+            json!(rows).to_string()
+        }
         ProviderId::Yahoo => {
             let times: Vec<i64> = rows.iter().map(|(at, _)| *at).chain([now / SECOND]).collect();
             let column = |index: usize| {
@@ -159,21 +173,68 @@ fn body(truth: &Truth, id: ProviderId, from: i64, now: i64, scale: (i64, i64)) -
                 column(3),
             )
         }
+        _ => unreachable!("it has no name here, or no key, or tells no prices"),
     }
+}
+
+/// A price as Yahoo's stream says it: the fields that matter, by their numbers.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Pricing {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(float, tag = "2")]
+    price: f32,
+    #[prost(sint64, tag = "3")]
+    time: i64,
+    #[prost(int32, tag = "6")]
+    quote_type: i32,
+    #[prost(int32, tag = "7")]
+    market_hours: i32,
+    #[prost(sint64, tag = "27")]
+    price_hint: i64,
+}
+
+fn pricing(price: &str, now: i64) -> String {
+    let (id, price) = ("BTC-USD".to_owned(), price.parse().unwrap());
+    let data = Pricing { id, price, time: now / 1_000_000, quote_type: 41, market_hours: 1, price_hint: 2 };
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, data.encode_to_vec());
+    format!(r#"{{"type":"pricing","message":"{text}"}}"#)
+}
+
+/// Yahoo's prices of many symbols: a close for each minute, labelled with its beginning.
+fn spark(truth: &Truth, now: i64, scale: (i64, i64)) -> String {
+    let minute = now.div_euclid(MINUTE) * MINUTE;
+    let price = text(truth.price(now) * scale.0 / scale.1);
+    format!(
+        r#"{{"BTC-USD":{{"symbol":"BTC-USD","timestamp":[{},{}],"close":[null,{price}],"dataGranularity":60}}}}"#,
+        minute / SECOND - 60,
+        minute / SECOND
+    )
 }
 
 fn ok(body: String) -> Result<Answer, Refusal> {
     Ok(Answer { status: 200, retry_after: None, body: body.into_bytes() })
 }
 
-fn asked_from(request: &Request) -> i64 {
+/// What a provider that works says to a request.
+fn good(truth: &Truth, request: &Request, now: i64, scale: (i64, i64)) -> String {
+    match asked_from(request) {
+        Some(from) => body(truth, request.provider, from, now, scale),
+        None => spark(truth, now, scale),
+    }
+}
+
+/// From when on bars are asked for; nothing where prices are.
+fn asked_from(request: &Request) -> Option<i64> {
     let number = |key: &str| request.path.split(key).nth(1).and_then(|rest| rest.split('&').next().unwrap().parse::<i64>().ok());
     match request.provider {
-        ProviderId::Kraken => number("since=").unwrap() * SECOND,
-        ProviderId::Yahoo => number("period1=").unwrap() * SECOND,
+        ProviderId::Kraken => Some(number("since=").unwrap() * SECOND),
+        ProviderId::Yahoo => number("period1=").map(|at| at * SECOND),
+        ProviderId::Binance => Some(number("startTime=").unwrap() * 1_000_000),
         ProviderId::Coinbase => {
-            MarketTime::parse(request.path.split("start=").nth(1).unwrap().split('&').next().unwrap()).unwrap().0
+            MarketTime::parse(request.path.split("start=").nth(1).unwrap().split('&').next().unwrap()).map(|at| at.0)
         }
+        _ => unreachable!("it has no name here, or no key, or tells no prices"),
     }
 }
 
@@ -208,8 +269,15 @@ impl World {
     fn new(seed: u64, minutes: i64, outage: (i64, i64), faults_until: i64) -> Self {
         let mut chance = SplitMix(seed);
         let truth = Truth::new(&mut chance, minutes + HISTORY);
-        let table = ProviderTable::read(TABLE, None).unwrap();
+        // In every fourth world a person takes USDT for dollars, in the place of Kraken.
+        let (own, absent) = match seed % 4 == 2 {
+            true => ("[aliases.BTCUSD]\nbinance = \"BTCUSDT\"\n", ProviderId::Kraken),
+            false => ("", ProviderId::Binance),
+        };
+        let mut table = ProviderTable::read(TABLE, Some(own)).unwrap();
+        table.aliases.get_mut("BTCUSD").unwrap().remove(&absent);
         let line = Line {
+            currency: pmax::domain::Currency::USD,
             instrument: BITCOIN,
             kind: AssetClass::Crypto,
             calendar: Calendar::Crypto247,
@@ -260,8 +328,9 @@ impl World {
     }
 
     fn answer(&mut self, request: &Request) {
-        let (id, by, from, fault) = (request.id, request.provider, asked_from(request), self.fault());
-        let body = |now: i64, scale: (i64, i64)| body(&self.truth, by, from, now, scale);
+        let (id, fault) = (request.id, self.fault());
+        let body = |now: i64, scale: (i64, i64)| good(&self.truth, request, now, scale);
+        let from = asked_from(request).unwrap_or(self.now);
         let status = |status: u16, retry_after: Option<Duration>| Ok(Answer { status, retry_after, body: Vec::new() });
         let refusal = |failure: Failure| Err(Refusal::of(failure));
         let good = body(self.now, (1, 1));
@@ -315,7 +384,7 @@ impl World {
 
     /// What streams say in this second.
     fn stream(&mut self) {
-        for id in [ProviderId::Kraken, ProviderId::Coinbase] {
+        for id in STREAMED {
             if self.open.get(&id) != Some(&true) || self.is_out() || self.silent.get(&id).is_some_and(|until| *until > self.now) {
                 continue;
             }
@@ -343,6 +412,11 @@ impl World {
                 ProviderId::Kraken => format!(
                     r#"{{"channel":"ticker","type":"update","data":[{{"symbol":"BTC/USD","bid":{price},"ask":{price},"last":{price}}}]}}"#
                 ),
+                ProviderId::Yahoo => pricing(&price, self.now),
+                ProviderId::Binance => format!(
+                    r#"{{"stream":"btcusdt@aggTrade","data":{{"e":"aggTrade","E":1,"s":"BTCUSDT","p":"{price}","q":"1","T":{}}}}}"#,
+                    self.now / 1_000_000
+                ),
                 _ => format!(
                     r#"{{"type":"ticker","product_id":"BTC-USD","price":"{price}","best_bid":"{price}","best_ask":"{price}","time":"{}"}}"#,
                     WallTime(self.now)
@@ -367,7 +441,7 @@ impl World {
             }
             if self.now % SECOND == 0 {
                 if self.is_out() && self.open.values().any(|is_open| *is_open) {
-                    for id in [ProviderId::Kraken, ProviderId::Coinbase] {
+                    for id in STREAMED {
                         if self.open.insert(id, false) == Some(true) {
                             self.handle(Input::Closed(id, Refusal::of(Failure::Transport)));
                         }
@@ -428,7 +502,8 @@ fn campaign(seeds: std::ops::Range<u64>) {
         world.check(seed, all);
         changes += world.served.len();
         bars += world.closed().len();
-        for (by, most) in [(ProviderId::Kraken, 20), (ProviderId::Coinbase, 30), (ProviderId::Yahoo, 40)] {
+        let limits = [(ProviderId::Kraken, 20), (ProviderId::Coinbase, 30), (ProviderId::Binance, 30), (ProviderId::Yahoo, 40)];
+        for (by, most) in limits {
             let sent: Vec<i64> = world.requests.iter().filter(|(_, id)| *id == by).map(|(at, _)| *at).collect();
             let worst = sent.iter().map(|from| sent.iter().filter(|at| (0..MINUTE).contains(&(*at - from))).count()).max();
             assert!(worst.unwrap_or(0) <= most, "seed {seed}: {by} was asked {worst:?} times in a minute");
@@ -499,7 +574,7 @@ fn an_unknown_symbol_passes_a_provider_over_and_never_trips_it() {
             let answer = if request.provider == ProviderId::Kraken {
                 ok(unknown)
             } else {
-                ok(body(&world.truth, request.provider, asked_from(&request), world.now, (1, 1)))
+                ok(good(&world.truth, &request, world.now, (1, 1)))
             };
             world.desk.handle(WallTime(world.now), Input::Answered(request.id, answer), &mut Vec::new());
         }
@@ -524,10 +599,8 @@ fn prices_of_another_provider_that_jump_are_held_back_and_said() {
         world.handle(Input::Text(ProviderId::Coinbase, &frame));
         world.run(1);
     }
-    assert!(
-        world.served.iter().all(|served| served.capability != Capability::Quotes),
-        "six percent between two sources is no move"
-    );
+    let prices = world.served.iter().filter(|served| served.capability == Capability::Quotes);
+    assert!(prices.into_iter().all(|served| served.to == ProviderId::Yahoo), "six percent between two sources is no move");
     let before = &world.desk.view(WallTime(world.now)).served[0].quotes_before;
     world.check(9, 132);
     assert!(before.is_empty() || before.iter().any(|(_, why)| why.contains("apart")), "{before:?}");

@@ -33,7 +33,7 @@ fn table(kraken: Option<(u16, u16)>, coinbase: Option<(u16, u16)>, yahoo: Option
         order.push(format!("\"{name}\""));
     }
     if let Some(port) = yahoo {
-        own.push_str(&format!("[provider.yahoo]\nhttp = \"http://127.0.0.1:{port}\"\n"));
+        own.push_str(&format!("[provider.yahoo]\nhttp = \"http://127.0.0.1:{port}\"\nstream = \"\"\n"));
         order.push("\"yahoo\"".to_owned());
     }
     let order = order.join(", ");
@@ -45,7 +45,15 @@ fn link(table: &ProviderTable, kept: Option<String>, keep: &Arc<Mutex<String>>) 
     let mut names = table.aliases["BTCUSD"].clone();
     names.retain(|id, _| asked.contains(id));
     let (kind, calendar) = (AssetClass::Crypto, Calendar::Crypto247);
-    let line = Line { instrument: BITCOIN, kind, calendar, decimals: 2, names, known_until: None };
+    let line = Line {
+        instrument: BITCOIN,
+        kind,
+        calendar,
+        decimals: 2,
+        currency: pmax::domain::Currency::USD,
+        names,
+        known_until: None,
+    };
     let keep = Arc::clone(keep);
     let keep = Box::new(move |text: &str| {
         text.clone_into(&mut keep.lock().unwrap());

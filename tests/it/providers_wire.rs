@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use pmax::domain::{Calendar, InstrumentId, MarketTime, WallTime};
+use pmax::domain::{AssetClass, Calendar, Currency, InstrumentId, MarketTime, WallTime};
 use pmax::market::providers::clients::{Frame, coinbase_candles, coinbase_frame, kraken_frame, kraken_ohlc, yahoo_chart};
-use pmax::market::providers::{Chart, Failure, Refusal, Wanted};
+use pmax::market::providers::{Chart, Failure, Plan, Refusal, Wanted};
 
 use crate::support::shared;
 
@@ -14,7 +14,8 @@ fn at(text: &str) -> MarketTime {
 
 fn wanted(name: &'static str, calendar: Calendar) -> Wanted<'static> {
     let (from, now) = (at("2026-11-25T14:30"), WallTime(at("2026-11-25T14:34:30Z").0));
-    Wanted { name, instrument: InstrumentId(5), calendar, decimals: 2, has_volume: true, from, now }
+    let (kind, plan, currency) = (AssetClass::Stock, Plan::Free, Currency::USD);
+    Wanted { name, instrument: InstrumentId(5), kind, calendar, decimals: 2, currency, has_volume: true, plan, from, now }
 }
 
 fn closes(read: &Result<Chart, Refusal>) -> Vec<String> {

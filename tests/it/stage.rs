@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pmax::domain::{Duration, MarketTime, WallTime};
 use pmax::engine::{Command, Setup, SnapshotRequest};
 use pmax::market::Tape;
-use pmax::runtime::{Allocator, FeedView, Frame, Headless, LinkView, Palette};
+use pmax::runtime::{Allocator, BulletinView, FeedView, Frame, Headless, LinkView, Palette};
 use pmax::ui::{self, Context, Effect, Event, Keymap, Picture, Scene, Theme, UiState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -25,6 +25,8 @@ pub struct Stage {
     pub link: Option<LinkView>,
     /// Who serves prices, as if providers did.
     pub feed: Option<FeedView>,
+    /// Series and news, as if publishers told them.
+    pub bulletins: Option<Arc<BulletinView>>,
 }
 
 impl Stage {
@@ -35,7 +37,7 @@ impl Stage {
             groups: BTreeMap::from([("metals".to_owned(), vec!["XAUUSD".to_owned()])]),
         };
         let state = UiState { palette, ..UiState::default() };
-        Self { world, state, context, size, quits: false, link: None, feed: None }
+        Self { world, state, context, size, quits: false, link: None, feed: None, bulletins: None }
     }
 
     pub fn now(&self) -> WallTime {
@@ -48,8 +50,14 @@ impl Stage {
         SnapshotRequest { preview: preview.and_then(|preview| preview.intent.subject(&snapshot)), holds: preview.is_some() }
     }
 
+    fn frame(&self) -> Frame {
+        let told = self.world.frame(&self.show());
+        let bulletins = self.bulletins.clone().or(told.bulletins);
+        Frame { link: self.link.clone(), feed: self.feed.clone(), bulletins, ..told }
+    }
+
     pub fn event(&mut self, event: &Event) -> Vec<Effect> {
-        let frame = Arc::new(Frame { link: self.link.clone(), feed: self.feed.clone(), ..self.world.frame(&self.show()) });
+        let frame = Arc::new(self.frame());
         let scene = Scene { frame: &frame, context: &self.context, now: self.now(), size: self.size };
         let effects = ui::update(&mut self.state, event, scene);
         for effect in &effects {
@@ -66,6 +74,7 @@ impl Stage {
                     let allocated = Arc::new(allocator.beside(&frame.snapshot, self.world.now()));
                     ui::update(&mut self.state, &Event::Allocated(allocated), scene);
                 }
+                Effect::Watch(_) | Effect::Follow(..) | Effect::Search(_) => {}
                 Effect::Tape(_) | Effect::Reconnect | Effect::Show(_) | Effect::Bell => {}
             }
         }
@@ -84,7 +93,7 @@ impl Stage {
     }
 
     pub fn buffer(&self) -> Buffer {
-        let frame = Frame { link: self.link.clone(), feed: self.feed.clone(), ..self.world.frame(&self.show()) };
+        let frame = self.frame();
         let theme = Theme::new(self.state.palette);
         let (now, heartbeat) = (self.now(), Duration(0));
         let picture = Picture { state: &self.state, frame: &frame, live: &frame, context: &self.context, theme, now, heartbeat };

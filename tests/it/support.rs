@@ -30,6 +30,17 @@ pub mod pty;
 /// not ended by the deadline.
 #[track_caller]
 pub fn run(args: &[&str], env: &[(&str, &str)], home: &Path) -> Output {
+    run_reading(args, env, home, Stdio::null())
+}
+
+/// The same with a text to read.
+pub fn run_with_input(args: &[&str], input: &str, home: &Path) -> Output {
+    let file = home.join("input.txt");
+    std::fs::write(&file, input).expect("the input can be written");
+    run_reading(args, &[], home, Stdio::from(std::fs::File::open(file).expect("and read")))
+}
+
+fn run_reading(args: &[&str], env: &[(&str, &str)], home: &Path, stdin: Stdio) -> Output {
     let child = Command::new(binary())
         .args(args)
         .env_clear()
@@ -39,7 +50,7 @@ pub fn run(args: &[&str], env: &[(&str, &str)], home: &Path) -> Output {
         .env("PMAX_HOME", home)
         .envs(env.iter().copied())
         .current_dir(home)
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

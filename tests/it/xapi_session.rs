@@ -241,7 +241,8 @@ fn live(folder: &Path, port: u16, certificate: &Path, server_name: &str) -> Sess
     demo.quote_markets(MarketTime(wall_now().0 - HISTORY));
     let tls = Some(Tls::new(Some(certificate)).unwrap());
     demo.connect(Address { host: server_name.to_owned(), port, path: "/demo".to_owned(), tls }, server_name);
-    let feed = Feed::Live { from: HeardFrom::Broker, name: "live test".to_owned(), home: &home, now: wall_now() };
+    let feed =
+        Feed::Live { from: HeardFrom::Broker, name: "live test".to_owned(), home: &home, now: wall_now(), older: Vec::new() };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms()).unwrap();
     let latch = KillLatch::new(home.kill_file());
     Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Max }).unwrap()

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::broker::xapi::Decimal;
-use crate::domain::{CleanText, Price, SCALE};
+use crate::domain::{CleanText, Price, RawText, SCALE};
 
 /// The protocol's server cuts at 1 kB; nothing longer is ever sent.
 const LONGEST: usize = 1_000;
@@ -14,9 +14,9 @@ const LONGEST: usize = 1_000;
 /// Why a text cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WireError {
-    /// It does not read.
+    /// It does not read. The words may quote it.
     #[error("the broker's message does not read: {0}")]
-    Text(String),
+    Text(CleanText),
     /// A command would be too long.
     #[error("the command would be longer than the protocol allows")]
     TooLong,
@@ -287,13 +287,16 @@ impl Chart {
     /// The candles in prices, oldest first; one that makes no sense is left out, and decimals that make none are an error.
     pub fn candles(&self) -> Result<Vec<Candle>, WireError> {
         let Some(scale) = 10_i64.checked_pow(self.digits) else {
-            return Err(WireError::Text(format!("a chart with prices of {} decimals", self.digits)));
+            return Err(WireError::Text(format!("a chart with prices of {} decimals", self.digits).into()));
         };
         // Whole points first, then the division: shifts come as floats.
-        let price = |points: i64| Price::from_nanos((points + SCALE / 2).div_euclid(SCALE).saturating_mul(SCALE) / scale);
+        let price = |points: i64| {
+            let whole = points.checked_add(SCALE / 2)?.div_euclid(SCALE);
+            Some(Price::from_nanos(whole.saturating_mul(SCALE) / scale))
+        };
         let candle = |rate: &Rate| {
-            let at = |shift: Decimal| rate.open.0.checked_add(shift.0).map(price);
-            let (open, high, low, close) = (price(rate.open.0), at(rate.high)?, at(rate.low)?, at(rate.close)?);
+            let at = |shift: Decimal| rate.open.0.checked_add(shift.0).and_then(price);
+            let (open, high, low, close) = (price(rate.open.0)?, at(rate.high)?, at(rate.low)?, at(rate.close)?);
             let is_sound = low.is_positive() && low <= open.min(close) && high >= open.max(close);
             is_sound.then_some(Candle { at: rate.ctm, open, high, low, close })
         };
@@ -305,7 +308,7 @@ impl Chart {
 }
 
 fn unreadable(error: &serde_json::Error) -> WireError {
-    WireError::Text(error.to_string())
+    WireError::Text(error.to_string().into())
 }
 
 /// Reads a reply.
@@ -358,8 +361,8 @@ pub fn decode_pushed(text: &str) -> Result<Pushed, WireError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Envelope<'a> {
-        #[serde(default)]
-        command: Option<String>,
+        #[serde(borrow, default)]
+        command: Option<RawText<'a>>,
         #[serde(borrow, default)]
         data: Option<&'a RawValue>,
         #[serde(default)]
@@ -370,7 +373,7 @@ pub fn decode_pushed(text: &str) -> Result<Pushed, WireError> {
         return Ok(Pushed::Error(code));
     }
     let data = read.data.map_or("null", RawValue::get);
-    Ok(match read.command.as_deref() {
+    Ok(match read.command.as_ref().map(RawText::as_str) {
         Some("tickPrices") => Pushed::Tick(decode(data)?),
         Some("trade") => Pushed::Trade(Box::new(decode(data)?)),
         Some("tradeStatus") => Pushed::Status(decode(data)?),
@@ -420,6 +423,8 @@ mod tests {
         let candles = decode::<Chart>(text).unwrap().candles().unwrap();
         let prices = |candle: &Candle| [candle.open, candle.high, candle.low, candle.close].map(|price| price.to_string());
         assert_eq!(candles.iter().map(prices).collect::<Vec<_>>(), [["24010.5", "24012.5", "24009.8", "24011.7"]]);
+        let far = r#"{"digits":1,"rateInfos":[{"ctm":1,"open":9223372036.8,"close":0.0,"high":0.0,"low":0.0}]}"#;
+        assert_eq!(decode::<Chart>(far).unwrap().candles(), Ok(Vec::new()), "a price past the end of numbers is none");
     }
 
     #[test]
@@ -432,6 +437,9 @@ mod tests {
         let (code, words) = reply.unwrap().outcome.unwrap_err();
         assert_eq!((code.as_str(), words.as_str()), ("BE006", "Market for instrument is closed"));
         assert!(decode_reply("{\"status\":").is_err());
+        let hostile = format!("{{\"status\":\"{}\\u001b[2J\"}}", "x".repeat(1_000));
+        let said = decode_reply(&hostile).unwrap_err().to_string();
+        assert!(said.chars().count() < 500 && !said.contains('\u{1b}'), "{said}");
     }
 
     #[test]

@@ -4,13 +4,12 @@
 //! make a year are each asked about, by the option that answers.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use crate::cli::args::Stats;
-use crate::cli::stats::dates::{Stamp, Unclear, periods_per_year};
+use crate::cli::stats::periods::{Unclear, periods_per_year};
 use crate::domain::CleanText;
+use crate::market::own::{DATES, SYMBOLS, Stamp, TextProblem, is_missing, parted_by, read_text, split};
 use crate::runtime::Trouble;
 use crate::stats;
 
@@ -20,12 +19,8 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 const LONGEST: usize = 1_000_000;
 /// Returns of the shortest series about which anything is said.
 const SHORTEST: usize = 20;
-/// What stands where a value is missing.
-const MISSING: [&str; 7] = ["", ".", "NA", "N/A", "#N/A", "null", "None"];
-/// Columns of these names hold dates.
-const DATES: [&str; 8] = ["date", "time", "datetime", "timestamp", "day", "month", "ts", "ts_utc"];
-/// Columns of these names part series from each other.
-const SYMBOLS: [&str; 6] = ["symbol", "ticker", "instrument", "asset", "isin", "series"];
+/// Columns or series that are named in a sentence.
+const MOST_NAMED: usize = 8;
 
 /// What a file holds.
 #[derive(Debug)]
@@ -108,26 +103,13 @@ impl Complaint<'_> {
 
     /// The whole file as text.
     fn text(&self) -> Result<String, Trouble> {
-        let unreadable =
-            |error: std::io::Error| self.of_all(format!("it cannot be read: {error}"), "Look at its name and rights");
-        let file = File::open(self.file).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => self.of_all("there is no such file", "Look at the name, or write the whole path"),
-            _ => unreadable(error),
-        })?;
-        if file.metadata().map_err(unreadable)?.is_dir() {
-            return Err(self.of_all("this is a folder, not a file", "Name a file with one row for each date"));
-        }
-        let mut bytes = Vec::new();
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(self.of_all("it is larger than 64 MiB", "Cut out the columns and dates that you mean"));
-        }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let whole = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-            let row = 1 + whole.iter().filter(|byte| **byte == b'\n').count();
-            self.of_row(row, "this is not UTF-8 text", "Save the file as CSV in UTF-8")
-        })?;
-        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+        read_text(self.file, LARGEST).map_err(|problem| match problem {
+            TextProblem::NotFound => self.of_all("there is no such file", "Look at the name, or write the whole path"),
+            TextProblem::Unreadable(error) => self.of_all(format!("it cannot be read: {error}"), "Look at its name and rights"),
+            TextProblem::Folder => self.of_all("this is a folder, not a file", "Name a file with one row for each date"),
+            TextProblem::TooLarge => self.of_all("it is larger than 64 MiB", "Cut out the columns and dates that you mean"),
+            TextProblem::NotUtf8 { row } => self.of_row(row, "this is not UTF-8 text", "Save the file as CSV in UTF-8"),
+        })
     }
 }
 
@@ -163,8 +145,7 @@ impl<'a> Table<'a> {
         let Some((_, first)) = lines.peek() else {
             return Err(complaint.of_all("it is empty", "Give one row for each date, with a date and a value"));
         };
-        let count = |delimiter: char| first.matches(delimiter).count();
-        let delimiter = [';', '\t', ','].into_iter().find(|delimiter| count(*delimiter) > 0).unwrap_or(',');
+        let delimiter = parted_by(first);
         let mut rows: Vec<Row<'a>> = Vec::new();
         for (index, line) in lines {
             let row = Row { number: index + 1, cells: split(line, delimiter) };
@@ -196,31 +177,15 @@ impl<'a> Table<'a> {
     }
 
     fn names(&self, columns: &[usize]) -> String {
-        let names: Vec<String> = columns.iter().map(|column| clean(self.name(*column))).collect();
-        names.join(", ")
+        let names: Vec<String> = columns.iter().take(MOST_NAMED).map(|column| clean(self.name(*column))).collect();
+        let more = if columns.len() > MOST_NAMED { ", …" } else { "" };
+        format!("{}{more}", names.join(", "))
     }
 
     /// The first of a column that is not missing.
     fn sample(&self, column: usize) -> &'a str {
         self.rows.iter().map(|row| row.cell(column)).find(|cell| !is_missing(cell)).unwrap_or_default()
     }
-}
-
-fn split(line: &str, delimiter: char) -> Vec<&str> {
-    let mut is_quoted = false;
-    let parts = line.split(|letter: char| {
-        is_quoted ^= letter == '"';
-        letter == delimiter && !is_quoted
-    });
-    parts.map(str::trim).map(|cell| unquoted(cell).map_or(cell, str::trim)).collect()
-}
-
-fn unquoted(cell: &str) -> Option<&str> {
-    cell.strip_prefix('"')?.strip_suffix('"')
-}
-
-fn is_missing(cell: &str) -> bool {
-    MISSING.contains(&cell)
 }
 
 /// Neither a number nor a date.
@@ -300,7 +265,7 @@ impl Columns {
         };
         let symbols: BTreeSet<&str> = table.rows.iter().map(|row| row.cell(column)).collect();
         let listed = || {
-            let first: Vec<String> = symbols.iter().take(8).map(|symbol| clean(symbol)).collect();
+            let first: Vec<String> = symbols.iter().take(MOST_NAMED).map(|symbol| clean(symbol)).collect();
             let more = if symbols.len() > first.len() { ", …" } else { "" };
             format!("{}{more}", first.join(", "))
         };

@@ -3,12 +3,11 @@
 //! A minute counts as over only where the answer itself shows it: by a later row, or by the provider's own time. This computer's clock
 //! proves nothing about it. A minute without a trade has no row anywhere, and none is made.
 
-use jiff::civil::{Time, Weekday};
-
 use crate::domain::{
-    Bar, Calendar, Duration, Flaw, InstrumentId, MarketTime, Price, SplitRatio, VenueQuote, Volume, WallTime, new_york,
+    AssetClass, Bar, Calendar, Currency, Duration, Flaw, InstrumentId, MarketSession, MarketTime, Price, SplitRatio, VenueQuote,
+    Volume, WallTime,
 };
-use crate::market::providers::{Failure, Refusal};
+use crate::market::providers::{Failure, Plan, Refusal};
 
 /// Length of a bar.
 pub(in crate::market) const MINUTE: i64 = 60_000_000_000;
@@ -26,15 +25,21 @@ pub struct Wanted<'a> {
     pub name: &'a str,
     /// Which instrument.
     pub instrument: InstrumentId,
+    /// What it is.
+    pub kind: AssetClass,
     /// When it trades.
     pub calendar: Calendar,
     /// Decimals of its price.
     pub decimals: u8,
+    /// In what its price is.
+    pub currency: Currency,
     /// Whether the volume of its bars is that of the instrument.
     pub has_volume: bool,
+    /// What the key may be asked for.
+    pub plan: Plan,
     /// From when on bars were asked for.
     pub from: MarketTime,
-    /// When the answer came.
+    /// When it is asked, or the answer came.
     pub now: WallTime,
 }
 
@@ -67,7 +72,7 @@ pub(super) struct Row {
 }
 
 /// A name as part of a path.
-pub(super) fn encoded(name: &str) -> String {
+pub(in crate::market) fn encoded(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
@@ -85,7 +90,14 @@ pub(super) fn chart(mut rows: Vec<Row>, wanted: &Wanted<'_>, told_until: Option<
     if rows.len() > MOST_ROWS {
         return nonsense("more rows than were asked for");
     }
-    rows.retain(|row| row.at >= wanted.from && is_open(wanted.calendar, row.at));
+    let mut session: Option<MarketSession> = None;
+    rows.retain(|row| {
+        // Rows come mostly session by session: each is looked up once.
+        if !session.is_some_and(|session| session.holds(row.at)) {
+            session = wanted.calendar.session_at(row.at);
+        }
+        row.at >= wanted.from && session.is_some()
+    });
     rows.sort_by_key(|row| row.at);
     let before = rows.len();
     rows.dedup();
@@ -137,24 +149,9 @@ fn bar(row: &Row, wanted: &Wanted<'_>) -> Bar {
     Bar { instrument: wanted.instrument, open_at: at, close_at, open, high, low, close, volume, has_range: true }
 }
 
-/// Whether a market trades in this minute, by its usual hours; holidays are not known here.
+/// Whether a market trades in this minute.
 pub(in crate::market) fn is_open(calendar: Calendar, at: MarketTime) -> bool {
-    if calendar == Calendar::Crypto247 {
-        return true;
-    }
-    let local = new_york().to_datetime(at.timestamp());
-    let time = local.time();
-    let is_weekend = matches!(local.weekday(), Weekday::Saturday | Weekday::Sunday);
-    match calendar {
-        Calendar::Crypto247 => true,
-        Calendar::UsEquity => !is_weekend && time >= Time::constant(9, 30, 0, 0) && time < Time::constant(16, 0, 0, 0),
-        Calendar::Fx245 => match local.weekday() {
-            Weekday::Saturday => false,
-            Weekday::Sunday => time.hour() >= 17,
-            Weekday::Friday => time.hour() < 17,
-            Weekday::Monday | Weekday::Tuesday | Weekday::Wednesday | Weekday::Thursday => true,
-        },
-    }
+    calendar.is_open(at)
 }
 
 #[cfg(test)]
@@ -167,7 +164,18 @@ mod tests {
 
     fn wanted(calendar: Calendar) -> Wanted<'static> {
         let now = WallTime(at("2026-11-25T16:00:30Z").0);
-        Wanted { name: "X", instrument: InstrumentId(2), calendar, decimals: 2, has_volume: true, from: at("2026-11-20"), now }
+        Wanted {
+            name: "X",
+            instrument: InstrumentId(2),
+            kind: AssetClass::Stock,
+            calendar,
+            decimals: 2,
+            currency: Currency::USD,
+            has_volume: true,
+            plan: Plan::Free,
+            from: at("2026-11-20"),
+            now,
+        }
     }
 
     fn row(time: &str, price: i64) -> Row {
@@ -229,8 +237,10 @@ mod tests {
             row("2026-11-25T14:29", 100),
             row("2026-11-25T14:30", 100),
             row("2026-11-22T15:00", 100),
+            row("2026-11-26T15:00", 100),
+            row("2026-11-27T18:00", 100),
         ];
-        let read = chart(rows, &wanted(Calendar::UsEquity), Some(at("2026-11-25T15:00"))).unwrap();
+        let read = chart(rows, &wanted(Calendar::UsEquity), Some(at("2026-11-27T19:00"))).unwrap();
         let opens: Vec<String> = read.closed.iter().map(|bar| bar.open_at.to_string()).collect();
         assert_eq!(opens, ["2026-11-24T20:59:00Z", "2026-11-25T14:30:00Z"]);
         for (time, is_there) in [

@@ -48,6 +48,11 @@ struct Spent {
     /// Requests by day of the provider's zone. Days after today count for today: the clock went back since.
     #[serde(default)]
     days: BTreeMap<Date, u32>,
+    /// How counts were kept before there was one for each day: taken over where they are found.
+    #[serde(default, skip_serializing)]
+    day: Option<Date>,
+    #[serde(default, skip_serializing)]
+    used: u32,
     /// When the latest requests left, oldest first; at most a minute's worth.
     recent: VecDeque<WallTime>,
 }
@@ -177,6 +182,11 @@ impl Budget {
         until
     }
 
+    /// When a provider's day turns next.
+    pub fn day_turns(&self, provider: ProviderId, now: WallTime) -> WallTime {
+        self.next_day(provider, self.today(provider, now))
+    }
+
     /// Until when a provider wants to be left alone.
     pub fn paused_until(&self, provider: ProviderId, now: WallTime) -> Option<WallTime> {
         self.paused.get(&provider).map(|paused| paused.until).filter(|until| *until > now)
@@ -237,6 +247,12 @@ impl Spent {
     }
 
     fn settle(&mut self, today: Date) {
+        // A count that lost its day counts today.
+        let (day, used) = (self.day.take().unwrap_or(today), std::mem::take(&mut self.used));
+        if used > 0 {
+            let before = self.days.entry(day).or_default();
+            *before = before.saturating_add(used);
+        }
         let last = today.saturating_add(KEPT_AFTER.days());
         let ahead = self.days.iter().filter(|(day, _)| **day > last).fold(0_u32, |sum, (_, used)| sum.saturating_add(*used));
         self.days.retain(|day, _| *day <= last);
@@ -312,6 +328,15 @@ mod tests {
         assert_eq!((count, budget.used_today(YAHOO, start)), (25, (25, Some(25))));
         assert!(budget.take_up("{\"spent\":").is_err());
         assert_eq!(budget.used_today(YAHOO, start).0, 25, "what cannot be read changes nothing");
+    }
+
+    #[test]
+    fn a_count_that_lost_its_day_grants_nothing() {
+        let (mut budget, now) = (budget(100, 100, 3), at("2026-11-27T12:00:00Z"));
+        budget.take_up(r#"{"spent":[["yahoo","",{"day":null,"used":2,"recent":[]}]],"paused":[]}"#).unwrap();
+        budget.begin(now);
+        assert_eq!((budget.used_today(YAHOO, now).0, budget.spend(YAHOO, "chart", now)), (2, true));
+        assert_eq!((budget.used_today(YAHOO, now).0, budget.spend(YAHOO, "chart", now)), (3, false));
     }
 
     #[test]

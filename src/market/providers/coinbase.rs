@@ -3,25 +3,53 @@
 //! Bars come newest first with the low before the high, at most three hundred, and minutes without a trade are absent.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use crate::domain::{MarketTime, WallTime};
+use crate::domain::{AssetClass, Duration, WallTime};
 use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
+use crate::market::providers::client::{BarsClient, Client, NONE, StreamClient};
 use crate::market::providers::number::Number;
 use crate::market::providers::streams::{Frame, Heard};
 use crate::market::providers::{Failure, Refusal};
 
 /// REST tells 300 rows at most.
-pub(super) const DEPTH: i64 = 298 * 60_000_000_000;
+const DEPTH: i64 = 298 * 60_000_000_000;
+
+pub(super) const CLIENT: Client = Client {
+    bars: Some(BarsClient {
+        endpoint: |_| "candles",
+        depth: |_| DEPTH,
+        path,
+        read: candles,
+        has_volume: |kind| matches!(kind, AssetClass::Crypto),
+    }),
+    stream: Some(StreamClient {
+        origin: None,
+        subscribe: |wanted| vec![subscription(&wanted.iter().map(|(_, name)| *name).collect::<Vec<_>>())],
+        unsubscribe: unsubscription,
+        read: frame,
+        beats: true,
+        is_confirmed: true,
+        again_every: None,
+        prices_within: None,
+    }),
+    ..NONE
+};
 
 /// The path and query of a request for minute bars from an instant on.
-pub(super) fn path(name: &str, from: MarketTime, now: WallTime) -> String {
-    let until = now.plus(crate::domain::Duration::seconds(60));
-    format!("/products/{}/candles?granularity=60&start={from}&end={until}", encoded(name))
+fn path(wanted: &Wanted<'_>) -> String {
+    let (from, until) = (wanted.from, wanted.now.plus(Duration::seconds(60)));
+    format!("/products/{}/candles?granularity=60&start={from}&end={until}", encoded(wanted.name))
 }
 
 /// What subscribes to the quotes of these products.
-pub(super) fn subscription(names: &[&str]) -> String {
+fn subscription(names: &[&str]) -> String {
     serde_json::json!({"type": "subscribe", "product_ids": names, "channels": ["ticker", "heartbeat"]}).to_string()
+}
+
+/// What lets go of one product.
+fn unsubscription(name: &str) -> String {
+    serde_json::json!({"type": "unsubscribe", "product_ids": [name], "channels": ["ticker", "heartbeat"]}).to_string()
 }
 
 /// Time, low, high, open, close, volume.
@@ -84,6 +112,11 @@ struct Channel {
 
 #[derive(Deserialize)]
 struct Ticker {
+    #[serde(rename = "type")]
+    _type: IgnoredAny,
+    /// What only errors have.
+    message: Option<IgnoredAny>,
+    reason: Option<IgnoredAny>,
     product_id: String,
     #[serde(default)]
     price: Option<Number>,
@@ -94,16 +127,20 @@ struct Ticker {
 
 /// Reads a frame of the stream.
 pub fn frame(text: &str) -> Result<Vec<Frame>, Refusal> {
+    // Prices are read in one go; whatever is not as usual is looked at piece by piece below.
+    if text.starts_with(r#"{"type":"ticker","#)
+        && let Ok(ticker @ Ticker { message: None, reason: None, .. }) = serde_json::from_str(text)
+    {
+        return Ok(vec![quote(ticker)]);
+    }
     let message: Message = serde_json::from_str(text).map_err(|error| {
         let kind = if error.is_data() { Failure::Schema } else { Failure::Malformed };
         Refusal::new(kind, &error.to_string())
     })?;
     match message.r#type.as_str() {
         "ticker" => {
-            let ticker: Ticker = serde_json::from_str(text).map_err(|error| Refusal::new(Failure::Schema, &error.to_string()))?;
-            let Ticker { product_id, price, best_bid, best_ask, time } = ticker;
-            let at = time.as_deref().and_then(WallTime::parse);
-            Ok(vec![Frame::Quote(Heard::checked(product_id, price, best_bid, best_ask, at))])
+            let ticker = serde_json::from_str(text).map_err(|error| Refusal::new(Failure::Schema, &error.to_string()))?;
+            Ok(vec![quote(ticker)])
         }
         "subscriptions" => {
             let Subscriptions { channels } =
@@ -120,4 +157,10 @@ pub fn frame(text: &str) -> Result<Vec<Frame>, Refusal> {
         }
         _ => Ok(Vec::new()),
     }
+}
+
+fn quote(ticker: Ticker) -> Frame {
+    let Ticker { product_id, price, best_bid, best_ask, time, .. } = ticker;
+    let at = time.as_deref().and_then(WallTime::parse);
+    Frame::Quote(Heard::checked(product_id, price, best_bid, best_ask, at))
 }

@@ -1,24 +1,33 @@
 //! The desk: which provider is asked for what, when, and whose prices count. A state machine without socket, clock or chance of its own.
 //!
-//! `desk/bars.rs` asks for bars and takes answers, `desk/quotes.rs` chooses among prices, `desk/watch.rs` notes what is unsound, `streams.rs`
-//! keeps connections. A request or a
-//! stream that fails says something about its provider by the table in `refusal.rs`, and the next provider in order is asked at once.
+//! `desk/bars.rs` asks for bars and takes them, `desk/polls.rs` asks for prices where none are streamed, `desk/quotes.rs` chooses among
+//! prices, `desk/soundness.rs` notes what is unsound, `desk/flights.rs` counts and follows requests, `desk/refusals.rs` says what a failure
+//! costs whom, `streams.rs` keeps connections. A request or a stream that fails says something about its provider by the table in
+//! `refusal.rs`, and the next provider in order is asked at once.
 
 mod bars;
+mod flights;
+mod polls;
 mod quotes;
 mod reasons;
-mod watch;
+mod refusals;
+mod search;
+mod soundness;
+mod watching;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use crate::domain::{AssetClass, Bar, Calendar, Duration, FeedNote, InstrumentId, MarketTime, SplitRatio, WallTime};
+use crate::domain::{AssetClass, Bar, Calendar, Currency, Duration, FeedNote, InstrumentId, MarketTime, SplitRatio, WallTime};
+use crate::market::providers::bars::is_open;
 use crate::market::providers::desk::bars::BarsTrack;
 use crate::market::providers::desk::quotes::QuotesTrack;
+use crate::market::providers::desk::search::Search;
+use crate::market::providers::desk::watching::can_stream;
 use crate::market::providers::health::Health;
-use crate::market::providers::refusal::Means;
 use crate::market::providers::streams::{Frame, Stream, read};
 use crate::market::providers::table::Alias;
-use crate::market::providers::view::{FeedView, ProviderView, Served, ServedView, StreamView};
+use crate::market::providers::view::{FeedView, ProviderView, SearchView, Served, ServedView, StreamView};
 use crate::market::providers::{Budget, Capability, Failure, ProviderId, ProviderNews, ProviderTable, Refusal};
 use crate::market::quality::{FlawBook, Pause};
 
@@ -30,7 +39,7 @@ const TAKEN: usize = 30;
 pub struct FetchId(pub u64);
 
 /// An instrument that is watched.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// Which.
     pub instrument: InstrumentId,
@@ -40,10 +49,19 @@ pub struct Line {
     pub calendar: Calendar,
     /// Decimals of its price.
     pub decimals: u8,
+    /// In what its price is.
+    pub currency: Currency,
     /// What each provider calls it.
     pub names: BTreeMap<ProviderId, Alias>,
     /// Until when its bars are known; nothing where none ever were.
     pub known_until: Option<MarketTime>,
+}
+
+impl Line {
+    /// What a provider calls it, where it is to be asked for that.
+    pub(super) fn name(&self, id: ProviderId, capability: Capability) -> Option<&str> {
+        self.names.get(&id)?.of(capability)
+    }
 }
 
 /// An answer that came: its status, when the provider wants to be asked again if it said so, and its body.
@@ -72,6 +90,10 @@ pub enum Input<'a> {
     Closed(ProviderId, Refusal),
     /// A request was answered, or was not.
     Answered(FetchId, Result<Answer, Refusal>),
+    /// Exactly these are to be followed from now on.
+    Watch(Vec<Line>),
+    /// Which instruments do these words name? No words ask nothing more.
+    Search(String),
 }
 
 /// A request that leaves.
@@ -111,7 +133,8 @@ pub enum Output {
 /// A request under way.
 #[derive(Debug, Clone)]
 struct Flight {
-    instrument: InstrumentId,
+    /// One for bars, several for prices.
+    instruments: Vec<InstrumentId>,
     provider: ProviderId,
     capability: Capability,
     /// From when on bars were asked for.
@@ -159,11 +182,17 @@ pub struct Serving {
 #[derive(Debug)]
 pub struct Desk {
     table: ProviderTable,
+    /// Who is worth asking, by capability.
+    order: BTreeMap<Capability, Vec<ProviderId>>,
+    /// What a provider said it will not answer with the key at hand.
+    denied: BTreeMap<(ProviderId, &'static str), Refusal>,
     budget: Budget,
     health: BTreeMap<(ProviderId, Capability), Health>,
     streams: BTreeMap<ProviderId, Stream>,
     tracks: BTreeMap<InstrumentId, Track>,
     flights: BTreeMap<FetchId, Flight>,
+    /// When providers that take many names at a time were last asked for prices.
+    polled: BTreeMap<ProviderId, WallTime>,
     next: u64,
     chance: u64,
     began: WallTime,
@@ -174,36 +203,38 @@ pub struct Desk {
     flaws: FlawBook,
     /// Who stood still at the last look.
     paused: BTreeMap<InstrumentId, Pause>,
+    search: Search,
 }
 
 impl Desk {
     /// A desk for these instruments. `seed` is its only chance; `budget` holds what was spent before.
     pub fn new(table: ProviderTable, mut budget: Budget, lines: Vec<Line>, seed: u64, now: WallTime) -> Self {
         budget.begin(now);
-        let mut streams = BTreeMap::new();
-        for id in table.order(Capability::Quotes).iter().copied().filter(|id| id.streams()) {
-            let name = |line: &Line| Some((line.names.get(&id)?.of(Capability::Quotes).to_owned(), line.instrument));
+        let order: BTreeMap<Capability, Vec<ProviderId>> = Capability::ALL.into_iter().map(|of| (of, table.asked(of))).collect();
+        let (mut streams, mut health) = (BTreeMap::new(), BTreeMap::new());
+        for (id, of) in order.iter().flat_map(|(of, ids)| ids.iter().map(move |id| (*id, *of))) {
+            let mut own = Health::new();
+            if let Some(why) = (id.client().lacks)(table.plan(id), of) {
+                own.remove(&Refusal::new(Failure::NotEntitled, why), now);
+            }
+            health.insert((id, of), own);
+            let name = |line: &Line| Some((line.name(id, of)?.to_owned(), line.instrument));
             let wanted: BTreeMap<String, InstrumentId> = lines.iter().filter_map(name).collect();
-            if !wanted.is_empty() {
+            if of == Capability::Quotes && can_stream(&table, id) && !wanted.is_empty() {
                 streams.insert(id, Stream::new(id, wanted));
             }
         }
-        let each = [Capability::Quotes, Capability::Bars];
-        let health = each.into_iter().flat_map(|of| table.order(of).iter().map(move |id| ((*id, of), Health::new()))).collect();
-        let track = |line: Line| {
-            let (bars, quotes) = (BarsTrack::new(now), QuotesTrack::new(now));
-            let (taken, skipped) = (VecDeque::new(), BTreeMap::new());
-            let (taken_from, answered, left_out, split) = (None, None, Vec::new(), None);
-            (line.instrument, Track { line, bars, quotes, taken, taken_from, answered, left_out, split, skipped })
-        };
-        let tracks = lines.into_iter().map(track).collect();
+        let tracks = lines.into_iter().map(|line| (line.instrument, Track::new(line, now))).collect();
         Self {
             table,
+            order,
+            denied: BTreeMap::new(),
             budget,
             health,
             streams,
             tracks,
             flights: BTreeMap::new(),
+            polled: BTreeMap::new(),
             next: 0,
             chance: seed,
             began: now,
@@ -211,6 +242,7 @@ impl Desk {
             latest: now,
             flaws: FlawBook::default(),
             paused: BTreeMap::new(),
+            search: Search::default(),
         }
     }
 
@@ -226,11 +258,19 @@ impl Desk {
                 let draw = self.draw();
                 self.with_stream(id, |stream| stream.closed(refusal, now, draw));
             }
+            Input::Answered(id, answer) if self.search.is_asked(id) => self.found(answer, now),
             Input::Answered(id, answer) => self.answered(id, answer, now, out),
+            Input::Watch(lines) => self.watch(lines, now, out),
+            Input::Search(words) => self.search_for(&words, now),
         }
         if std::mem::take(&mut self.has_pause_to_keep) {
             self.keep(out);
         }
+    }
+
+    /// The counts that all requests go through.
+    pub(super) const fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
     }
 
     fn keep(&self, out: &mut Vec<Output>) {
@@ -241,7 +281,8 @@ impl Desk {
 
     /// Everything the screen shows of it.
     pub fn view(&self, now: WallTime) -> FeedView {
-        let providers = self.table.provider.keys().map(|id| self.provider_view(*id, now)).collect();
+        let providers =
+            self.table.provider.keys().filter(|id| self.has_use(**id)).map(|id| self.provider_view(*id, now)).collect();
         let served = |track: &Track| ServedView {
             instrument: track.line.instrument,
             quotes: track.quotes.serving.map(|serving| (serving.by, serving.since)),
@@ -252,7 +293,22 @@ impl Desk {
             paused: self.paused.get(&track.line.instrument).copied(),
             met: self.flaws.met(track.line.instrument),
         };
-        FeedView { providers, served: self.tracks.values().map(served).collect(), ..FeedView::default() }
+        FeedView {
+            providers,
+            served: self.tracks.values().map(served).collect(),
+            search: self.search.view(),
+            ..FeedView::default()
+        }
+    }
+
+    /// How a search by name stands, if there is one.
+    pub fn search_view(&self) -> Option<Arc<SearchView>> {
+        self.search.view()
+    }
+
+    /// Whether a provider has a name for anything that is watched; one that has not is not shown.
+    fn has_use(&self, id: ProviderId) -> bool {
+        self.tracks.values().any(|track| track.line.names.contains_key(&id))
     }
 
     fn provider_view(&self, id: ProviderId, now: WallTime) -> ProviderView {
@@ -263,11 +319,14 @@ impl Desk {
         });
         let of = |capability: Capability| self.health.get(&(id, capability));
         let latest = [of(Capability::Quotes), of(Capability::Bars)].into_iter().flatten().filter_map(Health::last);
-        let latest = latest.chain(self.streams.get(&id).and_then(Stream::last)).max_by_key(|(at, _)| *at);
+        let latest = latest.chain(self.streams.get(&id).and_then(Stream::last));
+        // What a key does not hold is no trouble; it is said beside it.
+        let latest = latest.filter(|(_, refusal)| refusal.failure != Failure::NotEntitled).max_by_key(|(at, _)| *at);
         let (used_today, most_today) = self.budget.used_today(id, now);
         ProviderView {
             id,
             stream,
+            key: self.key_words(id),
             bars: of(Capability::Bars).map(|health| health.stands(now)),
             used_today,
             most_today,
@@ -278,16 +337,29 @@ impl Desk {
 
     fn tick(&mut self, now: WallTime, out: &mut Vec<Output>) {
         for id in self.streams.keys().copied().collect::<Vec<_>>() {
-            let draw = self.draw();
-            self.with_stream(id, |stream| stream.tick(now, draw, out));
+            let (draw, is_trading) = (self.draw(), self.trades_at(id, now));
+            self.with_stream(id, |stream| stream.tick(now, is_trading, draw, out));
         }
         self.forget_lost_flights(now, out);
+        self.ask_search(now, out);
         for id in self.tracks.keys().copied().collect::<Vec<_>>() {
             self.ask_for_bars(id, now, out);
             self.choose(id, now, out);
-            self.ask_for_a_price(id, now, out);
         }
+        self.ask_for_prices(now, out);
         self.turn_minute(now, out);
+    }
+
+    /// Whether the market of anything that a provider streams is open; not asked where nothing hangs on it.
+    fn trades_at(&self, id: ProviderId, now: WallTime) -> bool {
+        let is_wanted = id.client().stream.as_ref().is_some_and(|stream| stream.prices_within.is_some());
+        let streamed = self.tracks.values().filter(|track| is_wanted && track.line.name(id, Capability::Quotes).is_some());
+        streamed.into_iter().any(|track| is_open(track.line.calendar, MarketTime(now.0)))
+    }
+
+    /// The providers of a capability that are worth asking, in order.
+    fn order(&self, capability: Capability) -> &[ProviderId] {
+        self.order.get(&capability).map_or(&[], Vec::as_slice)
     }
 
     fn with_stream(&mut self, id: ProviderId, act: impl FnOnce(&mut Stream)) {
@@ -309,11 +381,20 @@ impl Desk {
                     self.note_refusal(id, None, &refusal, Capability::Quotes);
                     self.apply(id, Capability::Quotes, None, &refusal, None, now);
                 }
+                Frame::AllTaken => self.with_stream(id, Stream::all_taken),
+                Frame::Leaving => return self.leave(id, now, out),
                 Frame::Subscription { name, number, refusal } => {
                     self.with_stream(id, |stream| stream.answered(name, number, refusal, now));
                 }
             }
         }
+    }
+
+    /// A connection that is about to be closed is made anew before it is.
+    fn leave(&mut self, id: ProviderId, now: WallTime, out: &mut Vec<Output>) {
+        out.push(Output::Close(id));
+        let draw = self.draw();
+        self.with_stream(id, |stream| stream.closed(Refusal::new(Failure::Transport, "the provider closes it"), now, draw));
     }
 
     /// A frame that cannot be read at all ends the connection: what it would have said is lost. One of another shape is only counted.
@@ -323,40 +404,6 @@ impl Desk {
             out.push(Output::Close(id));
             let draw = self.draw();
             self.with_stream(id, |stream| stream.closed(refusal, now, draw));
-        }
-    }
-
-    /// What a refusal means for whom to ask next.
-    fn apply(
-        &mut self,
-        id: ProviderId,
-        capability: Capability,
-        instrument: Option<InstrumentId>,
-        refusal: &Refusal,
-        retry_after: Option<Duration>,
-        now: WallTime,
-    ) {
-        let draw = self.draw();
-        let Some(health) = self.health.get_mut(&(id, capability)) else { return };
-        match refusal.failure.means() {
-            Means::Nothing => health.excuse(refusal, now),
-            Means::Skip(length) => {
-                health.excuse(refusal, now);
-                let skipped = Skipped { until: now.plus(length), refusal: refusal.clone() };
-                if let Some(track) = instrument.and_then(|instrument| self.tracks.get_mut(&instrument)) {
-                    track.skipped.insert((id, capability), skipped);
-                }
-            }
-            Means::Strike => health.strike(refusal, now, draw),
-            Means::Pause(length) => health.pause(refusal, now.plus(length), now),
-            Means::PauseHost(asked) => {
-                let until = self.budget.pause(id, retry_after.or(asked), now);
-                self.has_pause_to_keep = true;
-                for of in [Capability::Quotes, Capability::Bars] {
-                    self.health.get_mut(&(id, of)).into_iter().for_each(|health| health.pause(refusal, until, now));
-                }
-            }
-            Means::Remove => health.remove(refusal, now),
         }
     }
 

@@ -4,29 +4,58 @@
 //! rows that count none, which are no bars.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::domain::{MarketTime, WallTime};
+use crate::domain::{AssetClass, WallTime};
 use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
+use crate::market::providers::client::{BarsClient, Client, NONE, StreamClient};
 use crate::market::providers::number::Number;
 use crate::market::providers::streams::{Frame, Heard};
 use crate::market::providers::{Failure, Refusal};
 
 /// REST tells 720 rows at most.
 const MOST_ROWS: usize = 720;
-pub(super) const DEPTH: i64 = (MOST_ROWS as i64 - 2) * 60_000_000_000;
+const DEPTH: i64 = (MOST_ROWS as i64 - 2) * 60_000_000_000;
+
+pub(super) const CLIENT: Client = Client {
+    bars: Some(BarsClient {
+        endpoint: |_| "ohlc",
+        depth: |_| DEPTH,
+        path,
+        read: ohlc,
+        has_volume: |kind| matches!(kind, AssetClass::Crypto),
+    }),
+    stream: Some(StreamClient {
+        origin: None,
+        subscribe: |wanted| wanted.iter().map(|(number, name)| subscription(name, *number)).collect(),
+        unsubscribe: unsubscription,
+        read: frame,
+        beats: true,
+        is_confirmed: true,
+        again_every: None,
+        prices_within: None,
+    }),
+    ..NONE
+};
 
 /// The path and query of a request for minute bars from an instant on.
-pub(super) fn path(name: &str, from: MarketTime) -> String {
+fn path(wanted: &Wanted<'_>) -> String {
     // Whether a row at this very second is told is nowhere said: one more does no harm.
-    let since = from.0.div_euclid(1_000_000_000) - 60;
-    format!("/0/public/OHLC?pair={}&interval=1&since={since}", encoded(name))
+    let since = wanted.from.0.div_euclid(1_000_000_000) - 60;
+    format!("/0/public/OHLC?pair={}&interval=1&since={since}", encoded(wanted.name))
 }
 
 /// What subscribes to the quotes of one symbol; `number` comes back with the answer.
-pub(super) fn subscription(name: &str, number: usize) -> String {
+fn subscription(name: &str, number: usize) -> String {
     let params = serde_json::json!({"channel": "ticker", "symbol": [name]});
     serde_json::json!({"method": "subscribe", "params": params, "req_id": number}).to_string()
+}
+
+/// What lets go of them.
+fn unsubscription(name: &str) -> String {
+    let params = serde_json::json!({"channel": "ticker", "symbol": [name]});
+    serde_json::json!({"method": "unsubscribe", "params": params}).to_string()
 }
 
 #[derive(Deserialize)]
@@ -114,8 +143,25 @@ struct Ticker {
     timestamp: Option<String>,
 }
 
+/// A frame with prices as nearly all of them are, with these fields alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    #[serde(rename = "channel")]
+    _channel: IgnoredAny,
+    #[serde(rename = "type")]
+    _type: IgnoredAny,
+    data: Vec<Ticker>,
+}
+
 /// Reads a frame of the stream.
 pub fn frame(text: &str) -> Result<Vec<Frame>, Refusal> {
+    // Prices are read in one go; whatever is not as usual is looked at piece by piece below.
+    if text.starts_with(r#"{"channel":"ticker","#)
+        && let Ok(Told { data, .. }) = serde_json::from_str(text)
+    {
+        return Ok(data.into_iter().map(quote).collect());
+    }
     let message: Message<'_> = serde_json::from_str(text).map_err(|error| {
         // A sentence of the proxy before it goes away is no JSON at all.
         let kind = if error.is_data() { Failure::Schema } else { Failure::Malformed };
@@ -137,10 +183,11 @@ pub fn frame(text: &str) -> Result<Vec<Frame>, Refusal> {
 
 fn tickers(text: &str) -> Result<Vec<Frame>, Refusal> {
     let tickers: Vec<Ticker> = serde_json::from_str(text).map_err(|error| Refusal::new(Failure::Schema, &error.to_string()))?;
-    let heard = |ticker: Ticker| {
-        let Ticker { symbol, bid, ask, last, timestamp } = ticker;
-        let at = timestamp.as_deref().and_then(WallTime::parse);
-        Frame::Quote(Heard::checked(symbol, last, bid, ask, at))
-    };
-    Ok(tickers.into_iter().map(heard).collect())
+    Ok(tickers.into_iter().map(quote).collect())
+}
+
+fn quote(ticker: Ticker) -> Frame {
+    let Ticker { symbol, bid, ask, last, timestamp } = ticker;
+    let at = timestamp.as_deref().and_then(WallTime::parse);
+    Frame::Quote(Heard::checked(symbol, last, bid, ask, at))
 }

@@ -11,12 +11,13 @@ use std::time::Duration as StdDuration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::domain::{Duration, FeedNote, InstrumentId, VenueQuote, WallTime};
+use crate::domain::{Duration, FeedNote, InstrumentId, Observation, VenueQuote, WallTime};
 use crate::market::ToldBars;
-use crate::market::providers::desk::{Desk, Input, Line, Output};
+use crate::market::bulletins::{BulletinDesk, BulletinTable, BulletinView, Output as Bulletin, Watched};
+use crate::market::providers::desk::{Answer, Desk, FetchId, Input, Line, Output};
 use crate::market::providers::sockets::{Arrived, Sockets, ToSocket};
-use crate::market::providers::view::{FeedView, Served};
-use crate::market::providers::{ProviderId, ProviderNews, ProviderTable};
+use crate::market::providers::view::{FeedView, SearchView, Served};
+use crate::market::providers::{ProviderId, ProviderNews, ProviderTable, Refusal};
 
 /// How often time passes for the desk.
 const TICK: StdDuration = StdDuration::from_millis(200);
@@ -28,6 +29,8 @@ const BARS: usize = 1_024;
 const SERVED: usize = 256;
 /// Notes that may wait; with more, the oldest go first and are counted. The counts they tell of stand in the view all the same.
 const NOTES: usize = 1_024;
+/// Answers with economic values that may wait for the engine; with more, none are asked for.
+const PUBLISHED: usize = 64;
 /// Messages of all sockets that may wait for the desk; a socket waits where there are more.
 const MESSAGES: usize = 4_096;
 /// Texts that may wait for a stream; one that takes none is dead.
@@ -46,6 +49,20 @@ pub struct Surroundings {
     pub keep: Keep,
     /// Chance of pauses.
     pub seed: u64,
+}
+
+/// Economic series and news beside the prices.
+pub struct Bulletins {
+    /// What is asked of whom.
+    pub table: BulletinTable,
+    /// Whose news are wanted.
+    pub watched: Vec<Watched>,
+    /// Publishers that take a key, and have one.
+    pub keyed: Vec<ProviderId>,
+    /// What was kept, if anything was.
+    pub kept: Option<String>,
+    /// Keeps what was heard for the next start.
+    pub keep: Keep,
 }
 
 /// The link could not be started.
@@ -67,17 +84,27 @@ struct Outbox {
     served: VecDeque<Served>,
     notes: VecDeque<FeedNote>,
     lost_notes: u64,
+    published: VecDeque<Vec<Observation>>,
     view: FeedView,
+    bulletins: Option<Arc<BulletinView>>,
     conflated: u64,
     not_kept: Option<String>,
 }
 
 type Wake = Box<dyn Fn() + Send + Sync>;
 
+/// What the engine wants of the desk: the latest of each counts.
+#[derive(Default)]
+struct Wishes {
+    lines: Option<Vec<Line>>,
+    search: Option<String>,
+}
+
 /// What the thread and the engine share.
 #[derive(Default)]
 struct Shared {
     outbox: Mutex<Outbox>,
+    wishes: Mutex<Wishes>,
     wake: OnceLock<Wake>,
 }
 
@@ -99,11 +126,25 @@ impl Shared {
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl ProvidersLink {
     /// Starts the desk on a thread of its own.
     pub fn start(table: ProviderTable, lines: Vec<Line>, surroundings: Surroundings) -> Result<Self, Ended> {
+        Self::start_with(table, lines, surroundings, None)
+    }
+
+    /// The same with economic series and news.
+    pub fn start_with(
+        table: ProviderTable,
+        lines: Vec<Line>,
+        surroundings: Surroundings,
+        bulletins: Option<Bulletins>,
+    ) -> Result<Self, Ended> {
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (arrivals, arrived) = mpsc::channel(MESSAGES);
         let sockets = Sockets::new(&table, arrivals).map_err(Ended::Setup)?;
@@ -112,12 +153,16 @@ impl ProvidersLink {
         if let Some(Err(error)) = kept.map(|text| budget.take_up(&text)) {
             tracing::warn!(target: "pmax::feed", "the counts of requests cannot be read and begin anew: {error}");
         }
+        let bulletins = bulletins.map(|Bulletins { table: asked, watched, keyed, kept, keep }| {
+            (BulletinDesk::new(asked, &table, watched, keyed, kept.as_deref(), clock()), keep)
+        });
         let desk = Desk::new(table, budget, lines, seed, clock());
         let shared = Arc::new(Shared::default());
         shared.outbox().view = desk.view(clock());
         let (stop, stopped) = oneshot::channel();
         let mut driver = Driver {
             desk,
+            bulletins,
             clock,
             keep,
             sockets,
@@ -126,6 +171,9 @@ impl ProvidersLink {
             attempts: BTreeMap::new(),
             out: Vec::new(),
             shown: WallTime(0),
+            searched: None,
+            shown_bulletins: WallTime(0),
+            not_stored: None,
         };
         let thread = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
             executor.block_on(driver.run(arrived, stopped));
@@ -153,6 +201,26 @@ impl ProvidersLink {
         notes.extend(self.shared.outbox().notes.drain(..));
     }
 
+    /// Follows exactly these from now on; taken at the next tick.
+    pub fn watch(&self, lines: Vec<Line>) {
+        self.shared.wishes().lines = Some(lines);
+    }
+
+    /// Asks which instruments these words name; the view has the answer. No words end it.
+    pub fn search(&self, words: String) {
+        self.shared.wishes().search = Some(words);
+    }
+
+    /// Moves what was released to its taker.
+    pub fn take_published(&self) -> Vec<Vec<Observation>> {
+        self.shared.outbox().published.drain(..).collect()
+    }
+
+    /// How economic series and news stand, where they are asked for.
+    pub fn bulletins(&self) -> Option<Arc<BulletinView>> {
+        self.shared.outbox().bulletins.clone()
+    }
+
     /// How the providers stand.
     pub fn view(&self) -> FeedView {
         let outbox = self.shared.outbox();
@@ -178,6 +246,7 @@ impl Drop for ProvidersLink {
 
 struct Driver {
     desk: Desk,
+    bulletins: Option<(BulletinDesk, Keep)>,
     clock: fn() -> WallTime,
     keep: Keep,
     sockets: Sockets,
@@ -187,6 +256,10 @@ struct Driver {
     attempts: BTreeMap<ProviderId, u64>,
     out: Vec<Output>,
     shown: WallTime,
+    searched: Option<Arc<SearchView>>,
+    shown_bulletins: WallTime,
+    /// Why what was heard could not be kept, if it could not.
+    not_stored: Option<String>,
 }
 
 impl Driver {
@@ -198,12 +271,26 @@ impl Driver {
                 biased;
                 _ = &mut stopped => return,
                 _ = ticks.tick() => {
+                    self.take_wishes();
                     if self.shared.outbox().bars.len() < BARS {
                         self.step(Input::Tick);
+                    }
+                    if self.shared.outbox().published.len() < PUBLISHED {
+                        self.step_bulletins(None);
                     }
                 }
                 Some(arrived) = arrived.recv() => self.hear(arrived),
             }
+        }
+    }
+
+    fn take_wishes(&mut self) {
+        let Wishes { lines, search } = std::mem::take(&mut *self.shared.wishes());
+        if let Some(lines) = lines {
+            self.step(Input::Watch(lines));
+        }
+        if let Some(words) = search {
+            self.step(Input::Search(words));
         }
     }
 
@@ -214,6 +301,7 @@ impl Driver {
             Arrived::Text(id, attempt, text) if is_latest(id, attempt) => self.step(Input::Text(id, &text)),
             Arrived::Alive(id, attempt) if is_latest(id, attempt) => self.step(Input::Alive(id)),
             Arrived::Closed(id, attempt, refusal) if is_latest(id, attempt) => self.step(Input::Closed(id, refusal)),
+            Arrived::Answered(id, answer) if BulletinDesk::is_ours(id) => self.step_bulletins(Some((id, answer))),
             Arrived::Answered(id, answer) => self.step(Input::Answered(id, answer)),
             Arrived::Opened(..) | Arrived::Text(..) | Arrived::Alive(..) | Arrived::Closed(..) => {}
         }
@@ -246,9 +334,49 @@ impl Driver {
                 }
             }
         }
-        if now.since(self.shown).0 >= VIEW_EVERY.0 {
-            self.shown = now;
+        let search = self.desk.search_view();
+        let has_found = self.searched != search;
+        if has_found || now.since(self.shown).0 >= VIEW_EVERY.0 {
+            (self.shown, self.searched) = (now, search);
             self.shared.outbox().view = self.desk.view(now);
+        }
+        if let Some(wake) = self.shared.wake.get().filter(|_| has_news || has_found) {
+            wake();
+        }
+    }
+
+    /// One step of the slow desk: an answer, or time that passes.
+    fn step_bulletins(&mut self, answered: Option<(FetchId, Result<Answer, Refusal>)>) {
+        let Some((bulletins, _)) = &mut self.bulletins else { return };
+        let (now, mut out) = ((self.clock)(), Vec::new());
+        match answered {
+            Some((id, answer)) => bulletins.answered(id, answer, self.desk.budget(), now, &mut out),
+            None => bulletins.tick(self.desk.budget(), now, &mut out),
+        }
+        let mut has_news = false;
+        for output in out {
+            match output {
+                // Counted before it leaves, as all requests are.
+                Bulletin::Keep(text) => self.keep_counts(&text),
+                Bulletin::Fetch(request, patience) => {
+                    self.sockets.fetch_within(request, StdDuration::from_nanos(patience.0.unsigned_abs()));
+                }
+                Bulletin::Tell(observations) => {
+                    has_news = true;
+                    self.shared.outbox().published.push_back(observations);
+                }
+                Bulletin::Store(text) => {
+                    let kept = self.bulletins.as_mut().map(|(_, keep)| keep(&text));
+                    self.not_stored = kept.and_then(Result::err).map(|error| error.to_string());
+                }
+            }
+        }
+        if has_news || now.since(self.shown_bulletins).0 >= VIEW_EVERY.0 {
+            self.shown_bulletins = now;
+            if let Some((bulletins, _)) = &self.bulletins {
+                let view = bulletins.view(self.desk.budget(), now);
+                self.shared.outbox().bulletins = Some(Arc::new(BulletinView { not_kept: self.not_stored.clone(), ..view }));
+            }
         }
         if let Some(wake) = self.shared.wake.get().filter(|_| has_news) {
             wake();

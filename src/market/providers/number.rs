@@ -14,6 +14,16 @@ pub struct Number(Decimal);
 const MILLI: i64 = SCALE / 1_000;
 
 impl Number {
+    /// From text.
+    pub fn read(text: &str) -> Option<Self> {
+        Decimal::read(text).map(Self)
+    }
+
+    /// The shortest decimal that is this binary fraction of 32 bits: what was meant, where no more than seven digits were.
+    pub fn shortest(fraction: f32) -> Option<Self> {
+        Self::read(&fraction.to_string())
+    }
+
     /// As a price, where it is one: above zero.
     pub fn price(self) -> Option<Price> {
         Some(self.0.price()).filter(|price| price.is_positive())
@@ -62,6 +72,9 @@ mod tests {
         for none in ["0", "-1", "\"\"", "\"NaN\"", "null", "true", "1e40", "[]"] {
             assert_eq!(price(none), None, "{none}");
         }
+        let shortest = |fraction: f32| Number::shortest(fraction).and_then(Number::price).map(|price| price.to_string());
+        assert_eq!(shortest(24.535), Some("24.535".to_owned()));
+        assert_eq!([shortest(f32::NAN), shortest(f32::INFINITY), shortest(f32::MAX), shortest(-1.0)], [None, None, None, None]);
         assert_eq!(read("\"0.0015\"").unwrap().volume(), Some(Volume::from_milli(1)));
     }
 }

@@ -22,8 +22,12 @@ pub enum Failure {
     },
     /// A page for people where data should be, or a place that is not served.
     Blocked,
-    /// For customers only.
+    /// Not for this key, or for customers only.
     NotEntitled,
+    /// The key is not taken.
+    BadKey,
+    /// The requests of the day are used up, whatever was counted here.
+    QuotaExhausted,
     /// The provider does not know the symbol.
     UnknownSymbol,
     /// The request was refused for what it asked.
@@ -57,8 +61,12 @@ pub enum Means {
     Pause(Duration),
     /// Its whole host is not asked: for so long as it said, or else longer each time.
     PauseHost(Option<Duration>),
-    /// It is not asked again in this process.
+    /// Its whole host is not asked before its day turns.
+    PauseDay,
+    /// It is not asked for the same thing again in this process.
     Remove,
+    /// It is asked for nothing again in this process.
+    RemoveAll,
 }
 
 impl Failure {
@@ -73,7 +81,9 @@ impl Failure {
             Self::Upstream | Self::Malformed | Self::Schema | Self::Nonsense => Means::Strike,
             Self::Blocked => Means::Pause(Duration::seconds(900)),
             Self::Throttled { retry_after } => Means::PauseHost(retry_after),
+            Self::QuotaExhausted => Means::PauseDay,
             Self::NotEntitled => Means::Remove,
+            Self::BadKey => Means::RemoveAll,
         }
     }
 
@@ -86,7 +96,9 @@ impl Failure {
             Self::Transport => "no connection",
             Self::Throttled { .. } => "too many requests",
             Self::Blocked => "it does not serve this place",
-            Self::NotEntitled => "for customers only",
+            Self::NotEntitled => "not entitled",
+            Self::BadKey => "it does not take the key",
+            Self::QuotaExhausted => "its requests of the day are used up",
             Self::UnknownSymbol => "it does not know the symbol",
             Self::BadRequest => "it refused the request",
             Self::NoData => "no data",
@@ -154,6 +166,10 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.failure.words())?;
-        if self.said.as_str().is_empty() { Ok(()) } else { write!(formatter, " ({})", self.said) }
+        match (self.said.as_str(), self.failure) {
+            ("", _) => Ok(()),
+            (said, Failure::NotEntitled) => write!(formatter, ": {said}"),
+            (said, _) => write!(formatter, " ({said})"),
+        }
     }
 }

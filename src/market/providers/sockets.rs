@@ -19,7 +19,7 @@ use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
 use crate::domain::Duration;
 use crate::market::providers::desk::{Answer, FetchId, Request};
-use crate::market::providers::{Failure, ProviderId, ProviderTable, Refusal};
+use crate::market::providers::{Failure, Keys, ProviderId, ProviderTable, Refusal};
 
 /// A connection takes no longer than this.
 const CONNECT_WITHIN: StdDuration = StdDuration::from_secs(3);
@@ -57,6 +57,7 @@ pub(super) struct Sockets {
     trust: Arc<ClientConfig>,
     http: BTreeMap<ProviderId, String>,
     streams: BTreeMap<ProviderId, String>,
+    keys: Keys,
     user_agent: String,
     arrivals: mpsc::Sender<Arrived>,
 }
@@ -81,15 +82,23 @@ impl Sockets {
             .map_err(|error| error.to_string())?;
         let http = table.provider.iter().map(|(id, provider)| (*id, provider.http.clone())).collect();
         let streams = table.provider.iter().map(|(id, provider)| (*id, provider.stream.clone())).collect();
-        Ok(Self { client, trust: Arc::new(trust), http, streams, user_agent: table.user_agent.clone(), arrivals })
+        let (keys, user_agent) = (table.keys.clone(), table.user_agent.clone());
+        Ok(Self { client, trust: Arc::new(trust), http, streams, keys, user_agent, arrivals })
     }
 
-    /// Sends a request; its answer arrives in any case.
+    /// Sends a request; its answer arrives in any case. A key is added here and taken out of the answer here.
     pub(super) fn fetch(&self, request: Request) {
-        let url = format!("{}{}", self.http.get(&request.provider).map_or("", String::as_str), request.path);
-        let (client, arrivals) = (self.client.clone(), self.arrivals.clone());
+        self.fetch_within(request, ANSWER_WITHIN);
+    }
+
+    /// The same with a deadline of its own.
+    pub(super) fn fetch_within(&self, request: Request, deadline: StdDuration) {
+        let path = request.provider.key().map(|key| self.keys.signed(key, &request.path)).unwrap_or(request.path);
+        let url = format!("{}{path}", self.http.get(&request.provider).map_or("", String::as_str));
+        let (client, arrivals, keys) = (self.client.clone(), self.arrivals.clone(), self.keys.clone());
         tokio::spawn(async move {
-            let answer = answer(&client, &url).await;
+            let told = answer(&client, &url, deadline).await;
+            let answer = told.map(|answer| Answer { body: keys.redacted(answer.body), ..answer });
             drop(arrivals.send(Arrived::Answered(request.id, answer)).await);
         });
     }
@@ -117,8 +126,8 @@ fn trust() -> Result<ClientConfig, tokio_rustls::rustls::Error> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn answer(client: &reqwest::Client, url: &str) -> Result<Answer, Refusal> {
-    let mut response = client.get(url).send().await.map_err(|error| refused(&error))?;
+async fn answer(client: &reqwest::Client, url: &str, deadline: StdDuration) -> Result<Answer, Refusal> {
+    let mut response = client.get(url).timeout(deadline).send().await.map_err(|error| refused(&error))?;
     let status = response.status();
     if status.is_redirection() {
         return Err(Refusal::new(Failure::Blocked, "it sends to another page"));
@@ -194,6 +203,9 @@ async fn serve(
     let mut request = url.into_client_request().map_err(|error| transport(&error.to_string()))?;
     if let Ok(agent) = agent.parse() {
         request.headers_mut().insert("User-Agent", agent);
+    }
+    if let Some(origin) = id.client().stream.as_ref().and_then(|client| client.origin) {
+        request.headers_mut().insert("Origin", HeaderValue::from_static(origin));
     }
     let uri = request.uri();
     let (host, port) =

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Duration, Flaw, InstrumentId, Price, WallTime};
+use crate::market::providers::client::StreamClient;
 use crate::market::providers::desk::Output;
 use crate::market::providers::number::Number;
 use crate::market::providers::refusal::Means;
-use crate::market::providers::{Failure, ProviderId, Refusal, coinbase, kraken};
+use crate::market::providers::{Failure, ProviderId, Refusal};
 
 /// An opening that takes longer has failed. The sockets' own deadlines are shorter; this one needs no socket to notice.
 const OPEN_WITHIN: Duration = Duration::seconds(15);
@@ -31,6 +32,10 @@ const LONGEST_PAUSE: i64 = 30_000_000_000;
 pub enum Frame {
     /// A price, or why it is none.
     Quote(Result<Heard, Refusal>),
+    /// Everything that was subscribed was taken.
+    AllTaken,
+    /// The provider is about to close the connection.
+    Leaving,
     /// A subscription was confirmed or refused.
     Subscription {
         /// Of which name, if the answer says it.
@@ -55,6 +60,8 @@ pub struct Heard {
     pub ask: Option<Price>,
     /// When, by the provider's clock, if it says so.
     pub at: Option<WallTime>,
+    /// Decimals behind which its digits are noise, where the provider says so.
+    pub decimals: Option<u8>,
 }
 
 impl Heard {
@@ -78,7 +85,7 @@ impl Heard {
         if bid.zip(ask).is_some_and(|(bid, ask)| bid > ask) {
             return Err(Refusal::flawed(Flaw::Crossed, "a bid above the ask").about(name));
         }
-        Ok(Self { name, last, bid, ask, at })
+        Ok(Self { name, last, bid, ask, at, decimals: None })
     }
 }
 
@@ -95,12 +102,18 @@ pub(super) struct Stream {
     id: ProviderId,
     /// What is wanted: names and instruments.
     wanted: BTreeMap<String, InstrumentId>,
+    /// All names that ever were wanted; a subscription's number is a place in it.
+    names: Vec<String>,
     /// Names that the provider does not know; not asked for again in this process.
     unknown: BTreeSet<String>,
     socket: Socket,
     /// Names whose subscription is not confirmed, since when, and whether it was asked for twice.
     unconfirmed: BTreeSet<String>,
     asked: Option<(WallTime, bool)>,
+    /// When everything was last subscribed, where that is done again and again.
+    subscribed: WallTime,
+    /// When a price last came, or was not to be expected.
+    priced: WallTime,
     losses: u32,
     connections: u32,
     last: Option<(WallTime, Refusal)>,
@@ -110,7 +123,39 @@ impl Stream {
     pub(super) fn new(id: ProviderId, wanted: BTreeMap<String, InstrumentId>) -> Self {
         let socket = Socket::Closed { retry_at: WallTime(i64::MIN) };
         let (unknown, unconfirmed) = (BTreeSet::new(), BTreeSet::new());
-        Self { id, wanted, unknown, socket, unconfirmed, asked: None, losses: 0, connections: 0, last: None }
+        let names = wanted.keys().cloned().collect();
+        let (asked, last) = (None, None);
+        let (subscribed, priced) = (WallTime(i64::MIN), WallTime(i64::MIN));
+        Self { id, wanted, names, unknown, socket, unconfirmed, asked, subscribed, priced, losses: 0, connections: 0, last }
+    }
+
+    /// Wants these from now on: what is new is asked for at once, what is not wanted any more is let go.
+    pub(super) fn want(&mut self, wanted: BTreeMap<String, InstrumentId>, now: WallTime, out: &mut Vec<Output>) {
+        let new: BTreeSet<String> = wanted.keys().filter(|name| !self.wanted.contains_key(*name)).cloned().collect();
+        let old: Vec<String> = self.wanted.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
+        self.names.extend(new.iter().filter(|name| !self.names.contains(name)).cloned().collect::<Vec<_>>());
+        self.wanted = wanted;
+        for name in &old {
+            self.unconfirmed.remove(name);
+        }
+        if !self.is_open() {
+            return;
+        }
+        if self.wanted.is_empty() {
+            out.push(Output::Close(self.id));
+            self.socket = Socket::Closed { retry_at: now };
+            return;
+        }
+        let Some(client) = self.client() else { return };
+        out.extend(old.iter().map(|name| Output::Send(self.id, (client.unsubscribe)(name))));
+        let asked: BTreeSet<String> = new.into_iter().filter(|name| !self.unknown.contains(name)).collect();
+        if !asked.is_empty() {
+            self.subscribe(&asked, out);
+            if client.is_confirmed {
+                self.unconfirmed.extend(asked);
+                self.asked = Some((now, false));
+            }
+        }
     }
 
     /// Which instrument a name is.
@@ -124,10 +169,10 @@ impl Stream {
 
     /// Whether it is open and says something: one that promises a heartbeat and has none is gone before its prices are missed.
     pub(super) fn is_heard(&self, now: WallTime) -> bool {
-        match (self.socket, self.id) {
-            (Socket::Open { heard, .. }, ProviderId::Kraken | ProviderId::Coinbase) => now.since(heard).0 <= BEATS_WITHIN.0,
-            (Socket::Open { .. }, _) => true,
-            (Socket::Closed { .. } | Socket::Opening { .. }, _) => false,
+        let beats = self.client().is_some_and(|client| client.beats);
+        match self.socket {
+            Socket::Open { heard, .. } => !beats || now.since(heard).0 <= BEATS_WITHIN.0,
+            Socket::Closed { .. } | Socket::Opening { .. } => false,
         }
     }
 
@@ -161,8 +206,16 @@ impl Stream {
         self.unknown.contains(name)
     }
 
+    const fn client(&self) -> Option<&'static StreamClient> {
+        self.id.client().stream.as_ref()
+    }
+
     /// Lets time pass. `draw` spreads attempts.
-    pub(super) fn tick(&mut self, now: WallTime, draw: u64, out: &mut Vec<Output>) {
+    pub(super) fn tick(&mut self, now: WallTime, is_trading: bool, draw: u64, out: &mut Vec<Output>) {
+        if !is_trading {
+            self.priced = now;
+        }
+        let prices_within = self.client().and_then(|client| client.prices_within);
         match self.socket {
             Socket::Closed { retry_at } if now >= retry_at && self.has_something_to_ask() => {
                 self.socket = Socket::Opening { since: now };
@@ -173,6 +226,10 @@ impl Stream {
                 self.give_up(Refusal::of(Failure::Timeout), now, draw, out);
             }
             Socket::Opening { .. } => {}
+            Socket::Open { .. } if prices_within.is_some_and(|within| now.since(self.priced).0 >= within.0) => {
+                self.give_up(Refusal::new(Failure::Stale, "the market is open and no price comes"), now, draw, out);
+            }
+            Socket::Open { .. } if prices_within.is_some() => self.subscribe_again(now, out),
             Socket::Open { heard, .. } if now.since(heard).0 >= DEAD_AFTER.0 => {
                 self.give_up(Refusal::new(Failure::Stale, "the connection is open and says nothing"), now, draw, out);
             }
@@ -190,9 +247,30 @@ impl Stream {
     pub(super) fn opened(&mut self, now: WallTime, out: &mut Vec<Output>) {
         self.socket = Socket::Open { since: now, heard: now, has_pinged: false };
         self.connections += 1;
-        self.unconfirmed = self.wanted.keys().filter(|name| !self.unknown.contains(*name)).cloned().collect();
-        self.asked = Some((now, false));
-        self.subscribe(out);
+        (self.priced, self.subscribed) = (now, now);
+        let names = self.known_names();
+        self.subscribe(&names, out);
+        if self.client().is_some_and(|client| client.is_confirmed) {
+            (self.unconfirmed, self.asked) = (names, Some((now, false)));
+        }
+    }
+
+    fn known_names(&self) -> BTreeSet<String> {
+        self.wanted.keys().filter(|name| !self.unknown.contains(*name)).cloned().collect()
+    }
+
+    /// Some providers forget what was subscribed, and answer no subscription.
+    fn subscribe_again(&mut self, now: WallTime, out: &mut Vec<Output>) {
+        let every = self.client().and_then(|client| client.again_every);
+        if every.is_some_and(|every| now.since(self.subscribed).0 >= every.0) {
+            self.subscribed = now;
+            self.subscribe(&self.known_names(), out);
+        }
+    }
+
+    /// Everything that was subscribed was taken.
+    pub(super) fn all_taken(&mut self) {
+        self.unconfirmed.clear();
     }
 
     /// Something came, whatever it says.
@@ -205,6 +283,7 @@ impl Stream {
     /// A price came: its subscription stands.
     pub(super) fn priced(&mut self, name: &str, now: WallTime) {
         self.unconfirmed.remove(name);
+        self.priced = now;
         if self.open_since().is_some_and(|since| now.since(since).0 >= STEADY.0) {
             self.losses = 0;
         }
@@ -212,7 +291,7 @@ impl Stream {
 
     /// A subscription was confirmed or refused. What is wrong with one name is no fault of the connection.
     pub(super) fn answered(&mut self, name: Option<String>, number: Option<usize>, refusal: Option<Refusal>, now: WallTime) {
-        let name = name.or_else(|| self.wanted.keys().nth(number?).cloned());
+        let name = name.or_else(|| self.names.get(number?).cloned());
         let Some(name) = name.filter(|name| self.wanted.contains_key(name)) else {
             self.last = refusal.map(|refusal| (now, refusal)).or_else(|| self.last.take());
             return;
@@ -231,7 +310,7 @@ impl Stream {
         let pause = match refusal.failure.means() {
             Means::Pause(length) | Means::PauseHost(Some(length)) => length,
             Means::PauseHost(None) => Duration::seconds(600),
-            Means::Remove => Duration(i64::MAX),
+            Means::PauseDay | Means::Remove | Means::RemoveAll => Duration(i64::MAX),
             Means::Nothing | Means::Skip(_) | Means::Strike => Duration(longest / 2 + longest / 2 / 1_000 * drawn),
         };
         self.losses = self.losses.saturating_add(1);
@@ -249,6 +328,7 @@ impl Stream {
                 Socket::Open { since: since.before(by), heard: heard.before(by), has_pinged }
             }
         };
+        (self.priced, self.subscribed) = (self.priced.before(by), self.subscribed.before(by));
         if let Some((at, _)) = &mut self.asked {
             *at = at.before(by);
         }
@@ -279,7 +359,7 @@ impl Stream {
         match self.asked {
             Some((at, false)) if now.since(at).0 >= CONFIRM_WITHIN.0 => {
                 self.asked = Some((now, true));
-                self.subscribe(out);
+                self.subscribe(&self.unconfirmed, out);
             }
             Some((at, true)) if now.since(at).0 >= CONFIRM_WITHIN.0 => {
                 self.give_up(Refusal::new(Failure::Timeout, "a subscription was not confirmed"), now, draw, out);
@@ -288,29 +368,18 @@ impl Stream {
         }
     }
 
-    fn subscribe(&self, out: &mut Vec<Output>) {
-        let texts: Vec<String> = match self.id {
-            ProviderId::Kraken => {
-                let numbered = self.wanted.keys().enumerate().filter(|(_, name)| self.unconfirmed.contains(*name));
-                numbered.map(|(number, name)| kraken::subscription(name, number)).collect()
-            }
-            ProviderId::Coinbase => {
-                let names: Vec<&str> = self.unconfirmed.iter().map(String::as_str).collect();
-                if names.is_empty() { Vec::new() } else { vec![coinbase::subscription(&names)] }
-            }
-            ProviderId::Yahoo => Vec::new(),
-        };
-        out.extend(texts.into_iter().map(|text| Output::Send(self.id, text)));
+    fn subscribe(&self, names: &BTreeSet<String>, out: &mut Vec<Output>) {
+        let numbered = self.names.iter().enumerate().filter(|(_, name)| names.contains(*name));
+        let wanted: Vec<(usize, &str)> = numbered.map(|(number, name)| (number, name.as_str())).collect();
+        if let Some(client) = self.client().filter(|_| !wanted.is_empty()) {
+            out.extend((client.subscribe)(&wanted).into_iter().map(|text| Output::Send(self.id, text)));
+        }
     }
 }
 
 /// Reads a frame of a provider's stream.
 pub(super) fn read(id: ProviderId, text: &str) -> Result<Vec<Frame>, Refusal> {
-    match id {
-        ProviderId::Kraken => kraken::frame(text),
-        ProviderId::Coinbase => coinbase::frame(text),
-        ProviderId::Yahoo => Ok(Vec::new()),
-    }
+    id.client().stream.as_ref().map_or(Ok(Vec::new()), |client| (client.read)(text))
 }
 
 #[cfg(test)]
@@ -327,7 +396,7 @@ mod tests {
 
     fn tick(stream: &mut Stream, seconds: f64) -> Vec<Output> {
         let mut out = Vec::new();
-        stream.tick(at(seconds), 999, &mut out);
+        stream.tick(at(seconds), true, 999, &mut out);
         out
     }
 
@@ -396,6 +465,30 @@ mod tests {
         stream.answered(Some("BTC/USD".to_owned()), None, Some(Refusal::of(Failure::UnknownSymbol)), at(1.0));
         assert!(stream.is_unknown("BTC/USD"));
         stream.closed(Refusal::of(Failure::Transport), at(2.0), 0);
+        assert_eq!(tick(&mut stream, 100.0), []);
+    }
+
+    #[test]
+    fn what_is_wanted_changes_while_it_is_open_and_numbers_keep_their_names() {
+        let mut stream = stream();
+        open(&mut stream, 0.0);
+        stream.answered(None, Some(0), None, at(0.1));
+        let mut out = Vec::new();
+        let wanted = |names: &[(&str, u32)]| names.iter().map(|(name, id)| ((*name).to_owned(), InstrumentId(*id))).collect();
+        stream.want(wanted(&[("AAA/USD", 501), ("BTC/USD", 5)]), at(1.0), &mut out);
+        assert!(
+            matches!(out.as_slice(), [Output::Send(_, text)] if text.contains("AAA/USD") && text.contains("\"req_id\":1")),
+            "{out:?}"
+        );
+        stream.answered(None, Some(1), Some(Refusal::of(Failure::UnknownSymbol)), at(1.1));
+        assert!(stream.is_unknown("AAA/USD") && !stream.is_unknown("BTC/USD"));
+        out.clear();
+        stream.want(wanted(&[("AAA/USD", 501)]), at(2.0), &mut out);
+        assert!(matches!(out.as_slice(), [Output::Send(_, text)] if text.contains("unsubscribe") && text.contains("BTC/USD")));
+        assert_eq!(stream.instrument("BTC/USD"), None);
+        out.clear();
+        stream.want(wanted(&[]), at(3.0), &mut out);
+        assert_eq!(out, [Output::Close(ProviderId::Kraken)], "nothing is wanted: nothing is connected");
         assert_eq!(tick(&mut stream, 100.0), []);
     }
 }

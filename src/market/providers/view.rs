@@ -1,7 +1,9 @@
 //! What the screen shows of providers.
 
+use std::sync::Arc;
+
 use crate::domain::{InstrumentId, WallTime};
-use crate::market::providers::{Capability, ProviderId, Stands};
+use crate::market::providers::{Capability, Hit, ProviderId, Stands};
 use crate::market::{Met, Minutes, Pause};
 
 /// Another provider serves some instruments from now on.
@@ -37,6 +39,8 @@ pub struct ProviderView {
     pub id: ProviderId,
     /// Its stream, where it has one that is wanted.
     pub stream: Option<StreamView>,
+    /// Whether its key is at hand and what it may be asked for, where it wants one.
+    pub key: Option<String>,
     /// How it stands with bars, where it is in their order.
     pub bars: Option<Stands>,
     /// Requests of its day so far.
@@ -96,4 +100,31 @@ pub struct FeedView {
     pub minutes: Vec<MinutesView>,
     /// Why the counts of requests could not be kept, if they could not.
     pub not_kept: Option<String>,
+    /// What was looked for by name, and what was found.
+    pub search: Option<Arc<SearchView>>,
+}
+
+/// A search by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchView {
+    /// The words, as they were asked for.
+    pub words: String,
+    /// How it stands.
+    pub stands: SearchStands,
+}
+
+/// How a search stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SearchStands {
+    /// It is about to be asked for, or was.
+    Waiting,
+    /// There is no room for a request before then.
+    Later {
+        /// Until when.
+        until: WallTime,
+    },
+    /// This was found; it may be nothing.
+    Found(Vec<Hit>),
+    /// It came to nothing, and why.
+    Refused(String),
 }

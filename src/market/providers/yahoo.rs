@@ -1,4 +1,5 @@
-//! Yahoo Finance, chart v8 over HTTP: what is asked, and what an answer says. Unofficial; one venue's prices.
+//! Yahoo Finance, chart v8 over HTTP: what is asked, and what an answer says. Unofficial; one venue's prices. Its stream is in
+//! `yahoo_stream.rs`, prices of many symbols at a time in `yahoo_spark.rs`.
 //!
 //! While a session is open the last row is the live price with a time off the minute's grid: it is a price, not a bar. A whole row may be
 //! null. Prices are binary fractions and are rounded to the decimals of the instrument.
@@ -7,18 +8,29 @@ use serde::Deserialize;
 
 use crate::domain::{AssetClass, Flaw, MarketTime, SplitRatio, VenueQuote, WallTime};
 use crate::market::providers::bars::{self, Chart, MINUTE, Row, Wanted, at_second, encoded};
+use crate::market::providers::client::{BarsClient, Client, NONE};
 use crate::market::providers::number::Number;
+use crate::market::providers::yahoo_spark::SPARK;
+use crate::market::providers::yahoo_stream::STREAM;
 use crate::market::providers::{Failure, Refusal};
 
 /// Bars of one minute reach back thirty days, eight in one request.
-pub(super) const DEPTH: i64 = 7 * 24 * 3_600 * 1_000_000_000;
+const DEPTH: i64 = 7 * 24 * 3_600 * 1_000_000_000;
+
+pub(super) const CLIENT: Client = Client {
+    bars: Some(BarsClient { endpoint: |_| "chart", depth: |_| DEPTH, path, read: chart, has_volume }),
+    quotes: Some(SPARK),
+    stream: Some(STREAM),
+    besides: &["search"],
+    ..NONE
+};
 
 /// The path and query of a request for minute bars from an instant on.
-pub(super) fn path(name: &str, from: MarketTime, now: WallTime) -> String {
-    let (from, until) = (from.0.div_euclid(1_000_000_000), now.0.div_euclid(1_000_000_000) + 60);
+fn path(wanted: &Wanted<'_>) -> String {
+    let (from, until) = (wanted.from.0.div_euclid(1_000_000_000), wanted.now.0.div_euclid(1_000_000_000) + 60);
     format!(
         "/v8/finance/chart/{}?period1={from}&period2={until}&interval=1m&includePrePost=false&events=split&lang=en-US&region=US",
-        encoded(name)
+        encoded(wanted.name)
     )
 }
 
@@ -37,7 +49,7 @@ struct Body {
 }
 
 #[derive(Deserialize)]
-struct Said {
+pub(super) struct Said {
     #[serde(default)]
     code: Option<String>,
     #[serde(default)]
@@ -116,7 +128,7 @@ pub fn chart(status: u16, body: &[u8], wanted: &Wanted<'_>) -> Result<Chart, Ref
 }
 
 /// What is not JSON, or JSON of another shape.
-fn unread(status: u16, body: &[u8], error: &serde_json::Error) -> Refusal {
+pub(super) fn unread(status: u16, body: &[u8], error: &serde_json::Error) -> Refusal {
     let text = String::from_utf8_lossy(body.get(..400).unwrap_or(body)).into_owned();
     let is_page = text.trim_start().starts_with('<');
     match status {
@@ -132,7 +144,7 @@ fn unread(status: u16, body: &[u8], error: &serde_json::Error) -> Refusal {
     }
 }
 
-fn refused(status: u16, said: &Said) -> Refusal {
+pub(super) fn refused(status: u16, said: &Said) -> Refusal {
     let (code, words) = (said.code.as_deref().unwrap_or_default(), said.description.as_deref().unwrap_or_default());
     let failure = match (status, code) {
         (429, _) => Failure::Throttled { retry_after: None },
@@ -150,7 +162,7 @@ fn read(found: Found, wanted: &Wanted<'_>) -> Result<Chart, Refusal> {
     if meta.symbol.as_deref().is_some_and(|symbol| !symbol.eq_ignore_ascii_case(wanted.name)) {
         return schema("the answer is about another symbol");
     }
-    if let Some(other) = meta.currency.as_deref().filter(|currency| *currency != "USD") {
+    if let Some(other) = meta.currency.as_deref().filter(|currency| *currency != wanted.currency.to_string()) {
         return Err(Refusal::new(Failure::Nonsense, &format!("prices in {other}")));
     }
     if let Some(other) = meta.data_granularity.as_deref().filter(|length| *length != "1m") {
@@ -207,6 +219,6 @@ fn quote(meta: &Meta, decimals: u8, wanted: &Wanted<'_>) -> Result<Option<VenueQ
 }
 
 /// Whether volumes of this provider count units of the instrument: those of shares do; of a pair they are amounts of money.
-pub(super) const fn has_volume(kind: AssetClass) -> bool {
+const fn has_volume(kind: AssetClass) -> bool {
     matches!(kind, AssetClass::Stock)
 }

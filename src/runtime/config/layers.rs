@@ -12,7 +12,8 @@ use crate::runtime::config::Named;
 use crate::runtime::config::rules::Misfit;
 
 /// Variables that are not settings.
-const NOT_SETTINGS: [&str; 4] = ["PMAX_HOME", "PMAX_CONFIG", "PMAX_LOG", "PMAX_XAPI_PASSWORD"];
+const NOT_SETTINGS: [&str; 6] =
+    ["PMAX_HOME", "PMAX_CONFIG", "PMAX_LOG", "PMAX_XAPI_PASSWORD", "PMAX_ALPHAVANTAGE_KEY", "PMAX_FRED_KEY"];
 /// Sections whose keys are a person's own.
 const FREE: [&str; 2] = ["keys", "groups"];
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::broker::LinkView;
 use crate::domain::{MarketTime, WallTime};
 use crate::engine::Snapshot;
+use crate::market::bulletins::BulletinView;
 use crate::market::providers::FeedView;
 use crate::runtime::Speed;
 use crate::runtime::session::{FRAME_EVERY, HOLD_AT_MOST, Running};
@@ -58,6 +59,8 @@ pub struct Frame {
     pub link: Option<LinkView>,
     /// Who serves what, if providers feed the run.
     pub feed: Option<FeedView>,
+    /// Economic series and news, where they are heard.
+    pub bulletins: Option<Arc<BulletinView>>,
     /// Answers to what the screen asked last, oldest first.
     pub answers: VecDeque<Answer>,
 }
@@ -97,6 +100,7 @@ impl Running {
             journal: self.health(),
             link: self.broker.link(),
             feed: self.source.view(),
+            bulletins: self.bulletins(),
             answers: self.answers.clone(),
         };
         let batches = self.journal.sent() + self.overflow.len() as u64;

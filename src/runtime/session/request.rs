@@ -1,7 +1,8 @@
 //! What can be asked of the engine thread.
 
-use crate::domain::{Actor, MarketTime};
+use crate::domain::{Actor, InstrumentId, MarketTime, Watched};
 use crate::engine::{Command, SnapshotRequest};
+use crate::market::providers::Line;
 use crate::runtime::Speed;
 use crate::signals::Commentary;
 
@@ -20,12 +21,25 @@ pub enum Request {
     Comment(Commentary),
     /// The broker has answered: its reports are fetched.
     Answered,
+    /// Other instruments are to be watched from now on, answered under this number.
+    Watch(u64, Box<WatchRequest>),
+    /// Ask a provider which instruments these words name; the answer is part of the feed's view. No words end it.
+    Search(String),
     /// Connect to the broker now, also after a refused login.
     Reconnect,
     /// A part of the runtime died: trading stops.
     Died(String),
     /// End in order.
     Quit,
+}
+
+/// Instruments that are to join or leave a run of providers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WatchRequest {
+    /// These are to be watched, each with what providers call it.
+    pub joins: Vec<(Watched, Line)>,
+    /// These are not to be watched any more.
+    pub leaves: Vec<InstrumentId>,
 }
 
 /// What can be done to the tape.

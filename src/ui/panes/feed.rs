@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use crate::domain::{InstrumentId, PauseOf, WallTime, new_york};
+use crate::domain::{Calendar, InstrumentId, MarketTime, PauseOf, WallTime, new_york};
 use crate::engine::QuoteRow;
 use crate::runtime::{FeedView, Met, Pause, ProviderId, ProviderView, ServedView, Stands, StreamView};
 use crate::ui::column::Column;
@@ -52,6 +52,11 @@ fn providers(picture: &Picture<'_>, feed: &FeedView, area: Rect, buffer: &mut Bu
 
 /// Mark and role of a provider; the words tell it too.
 fn standing(provider: &ProviderView, now: WallTime) -> (&'static str, Role) {
+    // No key, or one that holds nothing of this: nobody's trouble.
+    let is_unasked = provider.bars.is_none_or(|stands| stands == Stands::Removed) && provider.last.is_none();
+    if provider.key.is_some() && is_unasked {
+        return ("○", Role::Muted);
+    }
     let is_open = provider.stream.is_none_or(|stream| stream.open_since.is_some());
     let rests = matches!(provider.bars, Some(Stands::Resting { .. } | Stands::Removed));
     match (is_open, rests || provider.paused_until.is_some_and(|until| until > now)) {
@@ -67,11 +72,17 @@ fn facts(column: &mut Column<'_, '_>, provider: &ProviderView, buffer: &mut Buff
         let (words, role) = stream_words(stream, now);
         column.fact(buffer, "stream", &words, role);
     }
+    if let Some(key) = &provider.key {
+        column.fact(buffer, "key", key, Role::Muted);
+    }
     if let Some(stands) = provider.bars {
         let (words, role) = match stands {
             Stands::Good => ("may serve".to_owned(), Role::Text),
             Stands::Resting { until } => (format!("rests, asked again in {}", format::age(until.since(now))), Role::Warn),
             Stands::Probing { good } => (format!("being tried again, {good} of 2 good"), Role::Warn),
+            Stands::Removed if provider.key.is_some() && provider.last.is_none() => {
+                ("not asked for bars".to_owned(), Role::Muted)
+            }
             Stands::Removed => ("not asked again".to_owned(), Role::Danger),
         };
         column.fact(buffer, "requests", &words, role);
@@ -119,6 +130,7 @@ fn served(picture: &Picture<'_>, feed: &FeedView, area: Rect, buffer: &mut Buffe
         column.gap();
     }
     quality(picture, feed, &mut column, buffer);
+    hours(&mut column, feed, buffer);
 }
 
 /// The quality of what is told: in a line for all that is whole, and one for each instrument that is not, with the reasons.
@@ -181,6 +193,21 @@ pub fn pause_words(pause: Pause) -> String {
     match pause.of {
         PauseOf::Instruments => format!("no trades since {at} New York: halted, or nobody trades"),
         PauseOf::Market => format!("the whole market has not traded since {at} New York: a pause, or a holiday"),
+    }
+}
+
+/// Which markets are open, and when the others are.
+fn hours(column: &mut Column<'_, '_>, feed: &FeedView, buffer: &mut Buffer) {
+    let picture = column.picture();
+    let calendar = |one: &ServedView| picture.context.instruments.get(one.instrument).map(|known| known.calendar);
+    let now = MarketTime(picture.now.0);
+    for (calendar_shown, name) in
+        [(Calendar::UsEquity, "US shares"), (Calendar::Fx245, "currencies"), (Calendar::Crypto247, "crypto")]
+    {
+        if feed.served.iter().any(|one| calendar(one) == Some(calendar_shown)) {
+            let role = if calendar_shown.is_open(now) { Role::Text } else { Role::Muted };
+            column.fact(buffer, name, &format::market_hours(calendar_shown, now), role);
+        }
     }
 }
 

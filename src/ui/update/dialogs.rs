@@ -14,7 +14,7 @@ use crate::ui::overlays::help;
 use crate::ui::overlays::palette::matches;
 use crate::ui::state::{Overlay, UiState};
 use crate::ui::ticket::Form;
-use crate::ui::update::{Effect, Scene, ask, perform, toast};
+use crate::ui::update::{Effect, Scene, ask, perform, toast, watching};
 
 /// The word that re-arms.
 const REARM_WORD: &str = "ARM";
@@ -50,6 +50,7 @@ pub(super) fn overlay_key(
     match overlay {
         Overlay::Preview(preview) => preview_key(state, preview, key, scene, effects),
         Overlay::Notice => notice_key(state, key, action, scene, effects),
+        Overlay::Watch(form) => watching::key(state, *form, key, scene, effects),
         _ if leaves => {}
         Overlay::Help { filter, row } => {
             if !matches!(action, Some(ActionId::Help)) || key.code == KeyCode::Char('?') && !filter.value().is_empty() {

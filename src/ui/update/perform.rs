@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Alert, BrokerKind, Instrument, InstrumentId, Mode, OrderSide, Price, TradingState};
+use crate::domain::{Alert, BrokerKind, Instrument, InstrumentId, Mode, OrderSide, Price, TimeFrame, TradingState};
 use crate::engine::{Command, Snapshot};
 use crate::runtime::{Palette, TapeControl};
 use crate::ui::actions::ActionId;
@@ -11,7 +11,7 @@ use crate::ui::panes;
 use crate::ui::rows::{self, RowKey};
 use crate::ui::state::{Context, Overlay, Pane, Sort, UiState, View};
 use crate::ui::ticket::{Form, Purpose};
-use crate::ui::update::{Effect, Scene, ask, kill, open_preview, toast};
+use crate::ui::update::{Effect, Scene, ask, kill, open_preview, toast, watching};
 
 /// Performs an action of the registry.
 pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene<'_>, effects: &mut Vec<Effect>) {
@@ -45,6 +45,8 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Activity => toggle_view(state, View::Activity),
         ActionId::Broker => toggle_view(state, View::Broker),
         ActionId::Feed => toggle_view(state, View::Feed),
+        ActionId::Economy => toggle_view(state, View::Economy),
+        ActionId::News => toggle_view(state, View::News),
         ActionId::Gates => toggle_view(state, View::Gates),
         ActionId::Target => target(state, scene, effects),
         ActionId::Scores => scores(state, scene, effects),
@@ -61,8 +63,9 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Group if state.view == View::Scores => (state.scores.by, state.scores.row) = (state.scores.by.next(), 0),
         ActionId::Group => next_group(state, scene.context),
         ActionId::Filter => state.overlays.push(Overlay::Filter { input: state.filter.clone().into() }),
-        ActionId::Timeframe => state.timeframe = state.timeframe.next(),
+        ActionId::Timeframe => state.timeframe = state.timeframe.next(own_frame(state, scene)),
         ActionId::Freeze => state.frozen = if state.frozen.is_some() { None } else { Some(Arc::clone(scene.frame)) },
+        ActionId::Watch => watching::open(state, "", scene, effects),
         ActionId::Acknowledge => acknowledge(state, scene, effects),
         ActionId::AcknowledgeAll => drop(ask(state, Command::AcknowledgeAll, effects)),
         ActionId::Palette => state.overlays.push(Overlay::Palette { input: tui_input::Input::default(), selected: 0 }),
@@ -71,6 +74,16 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Colours => state.palette = next_palette(state.palette),
         ActionId::Quit => open_preview(state, Intent::Quit, scene),
     }
+}
+
+/// The length of the bars of the instrument that is looked at.
+fn own_frame(state: &UiState, scene: Scene<'_>) -> TimeFrame {
+    let shown = match state.view {
+        View::Detail(id) => Some(id),
+        _ => state.instrument,
+    };
+    let row = scene.frame.snapshot.quotes.iter().find(|row| Some(row.instrument) == shown);
+    row.map_or(TimeFrame::MINUTE, |row| panes::detail::own_frame(row, scene.context))
 }
 
 fn arm(state: &mut UiState, scene: Scene<'_>, effects: &mut Vec<Effect>) {
@@ -146,6 +159,8 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
         | View::Activity
         | View::Broker
         | View::Feed
+        | View::Economy
+        | View::News
         | View::Allocation
         | View::Scores
         | View::Gates => state.selected_instrument(snapshot, scene.context),
@@ -318,6 +333,10 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
             let cards = state.scores.latest.as_ref().map_or(0, |latest| latest.cards(state.scores.by).len());
             state.scores.row = moved(state.scores.row, cards);
         }
+        (View::News, _) => {
+            let headlines = scene.frame.bulletins.as_ref().map_or(0, |view| view.headlines.len());
+            state.news_row = moved(state.news_row, headlines);
+        }
         (View::Activity, _) => state.activity_row = moved(state.activity_row, snapshot.activity.len()),
         (View::Panes | View::Detail(_), Pane::Quotes) => {
             let shown = state.visible_quotes(snapshot, scene.context);
@@ -328,7 +347,7 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
                 state.view = View::Detail(id);
             }
         }
-        (View::Panes | View::Detail(_) | View::Equity | View::Broker | View::Feed | View::Gates, pane) => {
+        (View::Panes | View::Detail(_) | View::Equity | View::Broker | View::Feed | View::Economy | View::Gates, pane) => {
             rows::step(state, pane, by, snapshot);
         }
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
+use tokio_tungstenite::tungstenite::{Message, WebSocket, accept_hdr};
 
 /// What an HTTP server does with a request.
 pub enum Reply {
@@ -125,6 +125,8 @@ pub struct Mood {
     pub heard: Vec<String>,
     /// Connections that were taken.
     pub connections: u32,
+    /// Address and origin of each.
+    pub opened: Vec<String>,
 }
 
 /// A WebSocket server: `greets` at once, `answers` each text, and says `tick` ten times a second once something was asked.
@@ -140,7 +142,7 @@ pub fn stream(
             return;
         }
         socket.set_nonblocking(false).unwrap();
-        let Ok(mut socket) = accept(socket) else { return };
+        let Some(mut socket) = opened(socket, &mood) else { return };
         socket.get_ref().set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         mood.lock().unwrap().connections += 1;
         if let Some(text) = greets {
@@ -171,6 +173,16 @@ pub fn stream(
             }
         }
     })
+}
+
+fn opened(socket: TcpStream, mood: &Arc<Mutex<Mood>>) -> Option<WebSocket<TcpStream>> {
+    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+    let note = |request: &Request, response: Response| {
+        let origin = request.headers().get("Origin").and_then(|value| value.to_str().ok()).unwrap_or("no origin");
+        mood.lock().unwrap().opened.push(format!("{} from {origin}", request.uri()));
+        Ok(response)
+    };
+    accept_hdr(socket, note).ok()
 }
 
 enum Heard {

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 pub use crate::broker::SocketView as Socket;
-use crate::broker::xapi::secret::Secret;
 use crate::broker::xapi::wire::{Candle, Margin, Status, Symbol, Tick, Trade, TradeRequest};
-use crate::domain::{CleanText, Duration, WallTime};
+use crate::domain::{CleanText, Duration, Secret, WallTime};
 
 /// What a client is made of.
 #[derive(Debug, Clone)]

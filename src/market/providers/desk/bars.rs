@@ -2,23 +2,18 @@
 
 use crate::domain::{AssetClass, Bar, Calendar, Duration, Flaw, InstrumentId, MarketTime, SplitRatio, WallTime};
 use crate::market::ToldBars;
-use crate::market::providers::bars::{Chart, MINUTE, Wanted, is_near, is_open};
-use crate::market::providers::desk::{Answer, Desk, FetchId, Flight, Output, Request, Serving, TAKEN};
+use crate::market::providers::bars::{Chart, MINUTE, is_near, is_open};
+use crate::market::providers::desk::flights::WAIT_AT_MOST;
+use crate::market::providers::desk::{Answer, Desk, Flight, Output, Serving, TAKEN};
 use crate::market::providers::splice::{bars_go_on, goes_on, kind_of_jump, split_of, tolerance};
 use crate::market::providers::view::Served;
-use crate::market::providers::{Capability, Failure, Health, ProviderId, ProviderNews, Refusal, coinbase, kraken, yahoo};
+use crate::market::providers::{Capability, Failure, Health, ProviderId, ProviderNews, Refusal};
 
 /// A new run begins with so many bars of each instrument, and looks for them so far back: exchanges close for nights and weekends.
 const HISTORY_BARS: usize = 480;
 const HISTORY: i64 = 4 * 24 * 3_600 * 1_000_000_000;
 /// So much of what is known already is asked for again, to hold another provider's bars against those that were taken.
 const OVERLAP: i64 = 10 * MINUTE;
-/// A provider that has no room for a request within this time is passed over.
-const WAIT_AT_MOST: Duration = Duration::seconds(20);
-/// Requests of one provider under way at a time.
-const MOST_FLIGHTS: usize = 4;
-/// An answer that is not there by then never comes; the sockets' own deadlines are shorter.
-const LOST_AFTER: Duration = Duration::seconds(30);
 /// Where a minute that is over was not told yet, it is asked for once more after this time.
 const AGAIN_AFTER: Duration = Duration::seconds(10);
 /// Bars that end so long ago in an open market are stale where another provider may know more.
@@ -61,11 +56,13 @@ impl Desk {
     /// Asks for what is due, and tries a better provider that rested beside it.
     pub(super) fn ask_for_bars(&mut self, id: InstrumentId, now: WallTime, out: &mut Vec<Output>) {
         let Some(track) = self.tracks.get(&id).filter(|track| !track.bars.is_flying && track.bars.due <= now) else { return };
-        let order = self.table.order(Capability::Bars);
+        let order = self.order(Capability::Bars);
         let may_ask = |by: &ProviderId| {
-            track.line.names.contains_key(by) && !track.bars.tried.contains(by) && !track.is_skipped(*by, Capability::Bars, now)
+            track.line.name(*by, Capability::Bars).is_some()
+                && !track.bars.tried.contains(by)
+                && !self.is_barred(track, *by, Capability::Bars, now)
         };
-        let ready_at = |by: &ProviderId| self.budget.ready_at(*by, by.endpoint(), now);
+        let ready_at = |by: &ProviderId| self.ready_at(track, *by, Capability::Bars, now);
         let has_room = |by: &ProviderId| ready_at(by).since(now).0 <= WAIT_AT_MOST.0;
         let health = |by: &ProviderId| self.health.get(&(*by, Capability::Bars));
         let candidates: Vec<ProviderId> = order.iter().copied().filter(|by| may_ask(by) && has_room(by)).collect();
@@ -85,16 +82,16 @@ impl Desk {
         };
         let Some(by) = chosen else { return self.rest_bars(id, now) };
         let waits_until = ready_at(&by);
-        let is_busy = self.flights.values().filter(|flight| flight.provider == by).count() >= MOST_FLIGHTS;
+        let is_busy = self.is_busy(by);
         if waits_until > now || is_busy {
             let Some(track) = self.tracks.get_mut(&id) else { return };
             track.bars.due = if is_busy { now.plus(Duration::millis(200)) } else { waits_until };
             return;
         }
         if let Some(better) = probe.filter(|better| ready_at(better) <= now) {
-            self.fetch(id, better, Capability::Bars, true, now, out);
+            self.fetch_bars(id, better, true, now, out);
         }
-        if self.fetch(id, by, Capability::Bars, false, now, out)
+        if self.fetch_bars(id, by, false, now, out)
             && let Some(track) = self.tracks.get_mut(&id)
         {
             track.bars.is_flying = true;
@@ -113,115 +110,77 @@ impl Desk {
         }
     }
 
-    /// Sends a request; `false` where the budget has no room for it.
-    pub(super) fn fetch(
+    /// Asks a provider for bars; `false` where the budget has no room for it.
+    fn fetch_bars(&mut self, id: InstrumentId, by: ProviderId, is_probe: bool, now: WallTime, out: &mut Vec<Output>) -> bool {
+        let (Some(track), Some(client)) = (self.tracks.get(&id), by.client().bars.as_ref()) else { return false };
+        let history = track.line.known_until.map_or(now.0 - HISTORY, |until| until.0 - OVERLAP);
+        let from = MarketTime(history.max(now.0 - (client.depth)(track.line.kind)).div_euclid(MINUTE) * MINUTE);
+        let Some(wanted) = self.wanted(&track.line, by, Capability::Bars, from, now) else { return false };
+        let (endpoint, path) = ((client.endpoint)(track.line.kind), (client.path)(&wanted));
+        let flight = Flight { instruments: vec![id], provider: by, capability: Capability::Bars, from, is_probe, since: now };
+        self.send(flight, endpoint, path, now, out)
+    }
+
+    /// Takes an answer with bars.
+    pub(super) fn take_bars(
         &mut self,
+        flight: &Flight,
         id: InstrumentId,
-        by: ProviderId,
-        capability: Capability,
-        is_probe: bool,
+        answer: Result<Answer, Refusal>,
         now: WallTime,
         out: &mut Vec<Output>,
-    ) -> bool {
-        let Some(track) = self.tracks.get(&id) else { return false };
-        let Some(name) = track.line.names.get(&by).map(|alias| alias.of(Capability::Bars).to_owned()) else { return false };
-        let history = track.line.known_until.map_or(now.0 - HISTORY, |until| until.0 - OVERLAP);
-        let (wanted, depth) = match capability {
-            Capability::Bars => (history, depth(by)),
-            Capability::Quotes => (now.0 - OVERLAP, OVERLAP),
-        };
-        let from = MarketTime(wanted.max(now.0 - depth).div_euclid(MINUTE) * MINUTE);
-        if !self.budget.spend(by, by.endpoint(), now) {
-            return false;
-        }
-        self.keep(out);
-        let path = match by {
-            ProviderId::Kraken => kraken::path(&name, from),
-            ProviderId::Coinbase => coinbase::path(&name, from, now),
-            ProviderId::Yahoo => yahoo::path(&name, from, now),
-        };
-        let number = FetchId(self.next);
-        self.next += 1;
-        self.health.get_mut(&(by, capability)).into_iter().for_each(|health| health.ask(now));
-        self.flights.insert(number, Flight { instrument: id, provider: by, capability, from, is_probe, since: now });
-        out.push(Output::Fetch(Request { id: number, provider: by, path }));
-        true
-    }
-
-    /// Answers that never came count as late ones.
-    pub(super) fn forget_lost_flights(&mut self, now: WallTime, out: &mut Vec<Output>) {
-        let is_lost = |flight: &Flight| now.since(flight.since).0 >= LOST_AFTER.0;
-        let lost: Vec<FetchId> = self.flights.iter().filter(|(_, flight)| is_lost(flight)).map(|(id, _)| *id).collect();
-        for id in lost {
-            self.answered(id, Err(Refusal::of(Failure::Timeout)), now, out);
-        }
-    }
-
-    /// Takes an answer. One that was given up is not heard.
-    pub(super) fn answered(&mut self, id: FetchId, answer: Result<Answer, Refusal>, now: WallTime, out: &mut Vec<Output>) {
-        let Some(flight) = self.flights.remove(&id) else { return };
+    ) {
         let retry_after = answer.as_ref().ok().and_then(|answer| answer.retry_after);
-        let (read, split) = match answer.and_then(|answer| self.read(&flight, &answer, now)) {
-            Ok(chart) => self.go_on(&flight, chart, now),
+        let (read, split) = match answer.and_then(|answer| self.read(flight, id, &answer, now)) {
+            Ok(chart) => self.go_on(flight.provider, id, chart, now),
             Err(refusal) => (Err(refusal), None),
         };
         if let Some(ratio) = split {
-            self.note_split(&flight, ratio, out);
+            self.note_split(flight.provider, id, ratio, out);
         }
-        let is_served = flight.capability == Capability::Bars && !flight.is_probe;
-        if let Some(track) = self.tracks.get_mut(&flight.instrument).filter(|_| is_served) {
+        let is_served = !flight.is_probe;
+        if let Some(track) = self.tracks.get_mut(&id).filter(|_| is_served) {
             track.bars.is_flying = false;
         }
         match read {
             Ok(chart) => {
-                self.health.get_mut(&(flight.provider, flight.capability)).into_iter().for_each(|health| health.succeed(now));
-                self.note_answer(&flight, &chart, now);
+                self.health.get_mut(&(flight.provider, Capability::Bars)).into_iter().for_each(|health| health.succeed(now));
+                self.note_answer(flight.provider, id, &chart, now);
                 if let Some(quote) = chart.quote {
-                    self.hear_polled(flight.instrument, flight.provider, quote, now, out);
+                    self.hear_polled(flight.provider, quote, now, out);
                 }
                 if is_served {
-                    self.take(&flight, chart, now, out);
+                    self.take(flight, id, chart, now, out);
                 }
             }
             Err(refusal) => {
-                self.note_refusal(flight.provider, Some(flight.instrument), &refusal, flight.capability);
-                self.apply(flight.provider, flight.capability, Some(flight.instrument), &refusal, retry_after, now);
+                self.note_refusal(flight.provider, Some(id), &refusal, Capability::Bars);
+                self.apply(flight.provider, Capability::Bars, Some(id), &refusal, retry_after, now);
                 if is_served {
-                    self.go_without(&flight, &refusal, now, out);
+                    self.go_without(flight, id, &refusal, now, out);
                 }
             }
         }
     }
 
     /// What an answer says.
-    fn read(&self, flight: &Flight, answer: &Answer, now: WallTime) -> Result<Chart, Refusal> {
-        let track = self.tracks.get(&flight.instrument).ok_or_else(|| Refusal::of(Failure::NoData))?;
-        let (line, by) = (&track.line, flight.provider);
-        let alias = line.names.get(&by).ok_or_else(|| Refusal::of(Failure::NoData))?;
-        let has_volume = match by {
-            ProviderId::Kraken | ProviderId::Coinbase => matches!(line.kind, AssetClass::Crypto),
-            ProviderId::Yahoo => yahoo::has_volume(line.kind),
-        };
-        let wanted = Wanted {
-            name: alias.of(Capability::Bars),
-            instrument: line.instrument,
-            calendar: line.calendar,
-            decimals: line.decimals,
-            has_volume,
-            from: flight.from,
-            now,
-        };
-        match by {
-            ProviderId::Kraken => kraken::ohlc(answer.status, &answer.body, &wanted),
-            ProviderId::Coinbase => coinbase::candles(answer.status, &answer.body, &wanted),
-            ProviderId::Yahoo => yahoo::chart(answer.status, &answer.body, &wanted),
-        }
+    fn read(&self, flight: &Flight, id: InstrumentId, answer: &Answer, now: WallTime) -> Result<Chart, Refusal> {
+        let track = self.tracks.get(&id).ok_or_else(|| Refusal::of(Failure::NoData))?;
+        let by = flight.provider;
+        let wanted = self.wanted(&track.line, by, Capability::Bars, flight.from, now);
+        let (client, wanted) = by.client().bars.as_ref().zip(wanted).ok_or_else(|| Refusal::of(Failure::NoData))?;
+        (client.read)(answer.status, &answer.body, &wanted)
     }
 
     /// An answer held against what was taken before, with the split that lies between them, where one does.
-    fn go_on(&self, flight: &Flight, chart: Chart, now: WallTime) -> (Result<Chart, Refusal>, Option<SplitRatio>) {
-        let Some(track) = self.tracks.get(&flight.instrument) else { return (Err(Refusal::of(Failure::NoData)), None) };
-        let by = flight.provider;
+    fn go_on(
+        &self,
+        by: ProviderId,
+        id: InstrumentId,
+        chart: Chart,
+        now: WallTime,
+    ) -> (Result<Chart, Refusal>, Option<SplitRatio>) {
+        let Some(track) = self.tracks.get(&id) else { return (Err(Refusal::of(Failure::NoData)), None) };
         let allowed = tolerance(track.taken.iter());
         let Some(last) = track.taken.back() else {
             // Before any bar was taken a price may have been.
@@ -254,17 +213,17 @@ impl Desk {
     }
 
     /// Takes the bars of an answer that are new, and says when it is asked again.
-    fn take(&mut self, flight: &Flight, chart: Chart, now: WallTime, out: &mut Vec<Output>) {
-        let others = self.others(flight.instrument, now);
-        let Some(track) = self.tracks.get_mut(&flight.instrument) else { return };
+    fn take(&mut self, flight: &Flight, id: InstrumentId, chart: Chart, now: WallTime, out: &mut Vec<Output>) {
+        let others = self.others(id, now);
+        let Some(track) = self.tracks.get_mut(&id) else { return };
         let newest = chart.closed.last().map(|bar| bar.close_at);
         let is_trading = is_open(track.line.calendar, MarketTime(now.0));
         let is_stale =
             newest.is_none_or(|at| now.0 - at.0 > STALE_AFTER) && is_trading && track.line.calendar == Calendar::Crypto247;
         if is_stale && others {
             let refusal = Refusal::of(Failure::Stale);
-            self.apply(flight.provider, Capability::Bars, Some(flight.instrument), &refusal, None, now);
-            return self.go_without(flight, &refusal, now, out);
+            self.apply(flight.provider, Capability::Bars, Some(id), &refusal, None, now);
+            return self.go_without(flight, id, &refusal, now, out);
         }
         let known = track.line.known_until;
         let mut closed: Vec<Bar> =
@@ -278,28 +237,28 @@ impl Desk {
         }
         track.taken.extend(closed.iter().copied());
         track.taken.drain(..track.taken.len().saturating_sub(TAKEN));
-        let told = ToldBars { instrument: flight.instrument, from: chart.from, closed, opened: chart.opened };
+        let told = ToldBars { instrument: id, from: chart.from, closed, opened: chart.opened };
         let before = track.bars.serving;
         if before.is_none_or(|serving| serving.by != flight.provider) {
             track.bars.serving = Some(Serving { by: flight.provider, since: now });
         }
         // Whose bars they are is said before them: the step from one provider's prices to another's is no move of the market.
-        self.say_served(Capability::Bars, flight.instrument, before, flight.provider, now, out);
+        self.say_served(Capability::Bars, id, before, flight.provider, now, out);
         out.push(Output::News(ProviderNews::Bars(told)));
-        self.next_round(flight, now);
+        self.next_round(flight, id, now);
     }
 
     /// The next provider is asked at once; after an empty answer there is nothing more to ask for.
-    fn go_without(&mut self, flight: &Flight, refusal: &Refusal, now: WallTime, out: &mut Vec<Output>) {
-        let others = self.others(flight.instrument, now);
-        let Some(track) = self.tracks.get_mut(&flight.instrument) else { return };
+    fn go_without(&mut self, flight: &Flight, id: InstrumentId, refusal: &Refusal, now: WallTime, out: &mut Vec<Output>) {
+        let others = self.others(id, now);
+        let Some(track) = self.tracks.get_mut(&id) else { return };
         if refusal.failure != Failure::NoData || others {
             track.bars.due = now;
             return;
         }
-        let told = ToldBars { instrument: flight.instrument, from: flight.from, closed: Vec::new(), opened: None };
+        let told = ToldBars { instrument: id, from: flight.from, closed: Vec::new(), opened: None };
         out.push(Output::News(ProviderNews::Bars(told)));
-        self.next_round(flight, now);
+        self.next_round(flight, id, now);
     }
 
     /// Whether anybody else may be asked in this round.
@@ -309,15 +268,15 @@ impl Desk {
             let health = self.health.get(&(**by, Capability::Bars));
             !track.bars.tried.contains(by) && health.is_some_and(|health| health.is_good() || health.may_probe(now))
         };
-        let order = self.table.order(Capability::Bars).iter();
-        order.filter(|by| track.line.names.contains_key(by) && !track.is_skipped(**by, Capability::Bars, now)).any(|by| may(&by))
+        let named = self.order(Capability::Bars).iter().filter(|by| track.line.name(**by, Capability::Bars).is_some());
+        named.filter(|by| !self.is_barred(track, **by, Capability::Bars, now)).any(|by| may(&by))
     }
 
     /// When the next round begins: after the next minute's end, and once more soon where the last minute was not told.
-    fn next_round(&mut self, flight: &Flight, now: WallTime) {
+    fn next_round(&mut self, flight: &Flight, id: InstrumentId, now: WallTime) {
         let settle = self.table.settle(flight.provider).0;
         let (refresh, closed) = (i64::from(self.table.refresh_seconds), i64::from(self.table.closed_refresh_seconds));
-        let Some(track) = self.tracks.get_mut(&flight.instrument) else { return };
+        let Some(track) = self.tracks.get_mut(&id) else { return };
         track.bars.tried.clear();
         let round = refresh * 1_000_000_000;
         let next = WallTime((now.0 - settle).div_euclid(round) * round + round + settle);
@@ -349,18 +308,8 @@ impl Desk {
     }
 }
 
-/// How far back a provider tells minute bars in one answer.
-const fn depth(id: ProviderId) -> i64 {
-    match id {
-        ProviderId::Kraken => kraken::DEPTH,
-        ProviderId::Coinbase => coinbase::DEPTH,
-        ProviderId::Yahoo => yahoo::DEPTH,
-    }
-}
-
-/// The next minute in which a market opens, looked for over the coming day.
+/// When the first minute of the next session is over.
 fn opens_after(calendar: Calendar, now: WallTime) -> MarketTime {
-    let first = now.0.div_euclid(MINUTE) + 1;
-    let minutes = (first..first + 24 * 60).map(|minute| MarketTime(minute * MINUTE));
-    minutes.into_iter().find(|at| is_open(calendar, *at)).map_or(MarketTime(i64::MAX / 2), |at| MarketTime(at.0 + MINUTE))
+    let next = calendar.next_session(MarketTime(now.0));
+    next.map_or(MarketTime(i64::MAX / 2), |session| MarketTime(session.open_at.0 + MINUTE))
 }

@@ -4,28 +4,36 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Duration, Flaw, FlawCount, InstrumentId, Price, VenueQuote, WallTime};
 use crate::market::providers::bars::is_near;
-use crate::market::providers::desk::{Desk, Output, Serving, Track};
+use crate::market::providers::desk::polls::Poll;
+use crate::market::providers::desk::{Desk, Output, Serving, Stream, Track};
 use crate::market::providers::splice::{goes_on, tolerance};
 use crate::market::providers::streams::Heard;
 use crate::market::providers::{Capability, Health, ProviderId, ProviderNews, Refusal};
+use crate::market::silence::Silence;
 
-/// A stream is silent about an instrument after so many of its usual pauses, within these bounds.
-const PAUSES: i64 = 5;
-const SILENT_AT_LEAST: Duration = Duration::seconds(3);
-const SILENT_AT_MOST: Duration = Duration::seconds(90);
 /// One that was lost has to speak for so long before it serves again.
 const STEADY: Duration = Duration::seconds(60);
 /// In the beginning a better provider is waited for.
-const WAIT_FOR_BETTER: Duration = Duration::seconds(5);
+pub(super) const WAIT_FOR_BETTER: Duration = Duration::seconds(5);
 /// A time of a provider that lies further ahead is not believed.
 const AHEAD: Duration = Duration::seconds(60);
+
+/// How a price came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By itself.
+    Streamed,
+    /// With an answer.
+    Polled,
+}
 
 /// What one provider last said of an instrument.
 #[derive(Debug, Clone, Copy)]
 struct Said {
     quote: VenueQuote,
+    way: Way,
     received: WallTime,
-    usual_pause: Duration,
+    silence: Silence,
     /// Since when it speaks without a silence.
     steady_since: WallTime,
 }
@@ -39,13 +47,13 @@ pub(super) struct QuotesTrack {
     last: Option<(WallTime, Price)>,
     /// Why a provider's prices are held back.
     pub held: BTreeMap<ProviderId, Refusal>,
-    /// When a provider that is polled is asked next, while no stream speaks.
-    poll_due: WallTime,
+    /// How asking for prices stands, while no stream speaks.
+    pub poll: Poll,
 }
 
 impl QuotesTrack {
     pub(super) const fn new(now: WallTime) -> Self {
-        Self { said: BTreeMap::new(), serving: None, last: None, held: BTreeMap::new(), poll_due: now }
+        Self { said: BTreeMap::new(), serving: None, last: None, held: BTreeMap::new(), poll: Poll::new(now) }
     }
 
     /// The clock went back by so much. What a provider said by its own clock may seem older for a moment, and is replaced by what it says next.
@@ -71,8 +79,12 @@ impl QuotesTrack {
 
     /// The latest price that was passed on, where another provider said it lately.
     pub(super) fn latest(&self, id: ProviderId, now: WallTime) -> Option<Price> {
-        let is_other = self.serving.is_some_and(|serving| serving.by != id || id.streams());
+        let is_other = self.serving.is_some_and(|serving| serving.by != id || self.is_streamed_by(id));
         self.last.filter(|(at, _)| is_other && now.since(*at).0 <= STEADY.0).map(|(_, price)| price)
+    }
+
+    fn is_streamed_by(&self, id: ProviderId) -> bool {
+        self.said.get(&id).is_some_and(|said| said.way == Way::Streamed)
     }
 
     /// How long ago a provider last spoke.
@@ -95,26 +107,22 @@ impl Desk {
             stream.priced(&heard.name, now);
         }
         let at = heard.at.unwrap_or(now);
-        let quote = VenueQuote { instrument, last: heard.last, bid: heard.bid, ask: heard.ask, at };
-        self.say(id, quote, now, out);
+        let known = self.tracks.get(&instrument).map_or(0, |track| track.line.decimals);
+        let rounded = |price: Price| heard.decimals.map_or(price, |told| rounded(price, told.max(known)));
+        let [bid, ask] = [heard.bid, heard.ask].map(|side| side.map(rounded));
+        self.say(id, Way::Streamed, VenueQuote { instrument, last: rounded(heard.last), bid, ask, at }, now, out);
     }
 
     /// Takes a price that came with an answer.
-    pub(super) fn hear_polled(
-        &mut self,
-        instrument: InstrumentId,
-        id: ProviderId,
-        quote: VenueQuote,
-        now: WallTime,
-        out: &mut Vec<Output>,
-    ) {
-        if self.table.order(Capability::Quotes).contains(&id) {
-            self.say(id, VenueQuote { instrument, ..quote }, now, out);
+    pub(super) fn hear_polled(&mut self, id: ProviderId, quote: VenueQuote, now: WallTime, out: &mut Vec<Output>) {
+        let is_named = |track: &Track| track.line.name(id, Capability::Quotes).is_some();
+        if self.order(Capability::Quotes).contains(&id) && self.tracks.get(&quote.instrument).is_some_and(is_named) {
+            self.say(id, Way::Polled, quote, now, out);
         }
     }
 
-    fn say(&mut self, id: ProviderId, quote: VenueQuote, now: WallTime, out: &mut Vec<Output>) {
-        let quiet = self.quiet_after(id);
+    fn say(&mut self, id: ProviderId, way: Way, quote: VenueQuote, now: WallTime, out: &mut Vec<Output>) {
+        let quiet = self.quiet_after();
         let Some(track) = self.tracks.get_mut(&quote.instrument) else { return };
         let before = track.quotes.said.get(&id).copied();
         let is_wild = before.is_some_and(|before| !is_near(before.quote.last, quote.last));
@@ -131,16 +139,21 @@ impl Desk {
             let flaw = FlawCount { flaw: Flaw::OutOfOrder, count: 1 };
             return self.note_flaw(id, quote.instrument, flaw, Capability::Quotes);
         }
-        let pause = before.map_or(Duration::seconds(1), |before| now.since(before.received));
-        let usual = before.map_or(Duration::seconds(1), |before| before.usual_pause);
-        let usual_pause = Duration((usual.0 * 9 + pause.0.clamp(0, SILENT_AT_MOST.0)) / 10);
+        let usual = before.map_or(Silence::new(), |before| before.silence);
+        // How often it is asked says nothing about how often it speaks by itself.
+        let pause = before.filter(|before| way == Way::Streamed && before.way == way).map(|before| now.since(before.received));
+        let silence = pause.map_or(usual, |pause| usual.after(pause));
         let steady = before.filter(|before| now.since(before.received).0 <= quiet(before).0);
         let steady_since = steady.map_or(now, |before| before.steady_since);
         // A price that a poll repeats is no news: its age goes on.
-        let is_news = before.is_none_or(|before| before.quote != quote) || id.streams();
-        track.quotes.said.insert(id, Said { quote, received: now, usual_pause, steady_since });
-        if let Some(health) = self.health.get_mut(&(id, Capability::Quotes)).filter(|_| id.streams()) {
-            health.succeed(now);
+        let is_news = before.is_none_or(|before| before.quote != quote) || way == Way::Streamed;
+        track.quotes.said.insert(id, Said { quote, way, received: now, silence, steady_since });
+        match way {
+            Way::Polled => track.quotes.poll.heard(Duration::seconds(self.table.refresh_seconds.into()), now),
+            Way::Streamed => {
+                track.quotes.poll.streamed(now);
+                self.health.get_mut(&(id, Capability::Quotes)).into_iter().for_each(|health| health.succeed(now));
+            }
         }
         self.choose(quote.instrument, now, out);
         if is_news {
@@ -159,18 +172,25 @@ impl Desk {
     }
 
     /// After which pause a provider counts as silent.
-    fn quiet_after(&self, id: ProviderId) -> impl Fn(&Said) -> Duration + use<> {
+    fn quiet_after(&self) -> impl Fn(&Said) -> Duration + use<> {
         let refresh = Duration::seconds(i64::from(self.table.refresh_seconds) * 3 / 2);
-        move |said: &Said| match id.streams() {
-            true => Duration(said.usual_pause.0.saturating_mul(PAUSES).clamp(SILENT_AT_LEAST.0, SILENT_AT_MOST.0)),
-            false => refresh,
+        move |said: &Said| match said.way {
+            Way::Streamed => said.silence.allowed(),
+            Way::Polled => refresh,
         }
     }
 
     pub(super) fn speaks(&self, track: &Track, id: ProviderId, now: WallTime) -> bool {
-        let quiet = self.quiet_after(id);
-        let is_open = !id.streams() || self.streams.get(&id).is_some_and(|stream| stream.is_heard(now));
-        is_open && track.quotes.said.get(&id).is_some_and(|said| now.since(said.received).0 <= quiet(said).0)
+        let quiet = self.quiet_after();
+        let is_open = |said: &Said| said.way == Way::Polled || self.streams.get(&id).is_some_and(|stream| stream.is_heard(now));
+        let said = track.quotes.said.get(&id);
+        said.is_some_and(|said| is_open(said) && now.since(said.received).0 <= quiet(said).0)
+    }
+
+    /// Whether the prices that count come by themselves.
+    pub(super) fn is_streamed(&self, track: &Track, now: WallTime) -> bool {
+        let serving = track.quotes.serving.map(|serving| serving.by);
+        serving.is_some_and(|by| track.quotes.is_streamed_by(by) && self.speaks(track, by, now))
     }
 
     /// Chooses anew whose prices of an instrument count.
@@ -178,13 +198,16 @@ impl Desk {
         let Some(track) = self.tracks.get(&id) else { return };
         let serving = track.quotes.serving;
         let (mut chosen, mut held) = (None, BTreeMap::new());
-        for by in self.table.order(Capability::Quotes).iter().copied().filter(|by| track.line.names.contains_key(by)) {
+        for by in self.order(Capability::Quotes).iter().copied() {
+            if track.line.name(by, Capability::Quotes).is_none() {
+                continue;
+            }
             let is_serving = serving.is_some_and(|serving| serving.by == by);
             let health = self.health.get(&(by, Capability::Quotes));
             let is_barred = health.is_some_and(|health| !health.is_good()) || track.is_skipped(by, Capability::Quotes, now);
             if is_barred || !self.speaks(track, by, now) {
                 // In the beginning a better one gets a moment to come.
-                let may_come = serving.is_none() && by.streams() && !is_barred;
+                let may_come = serving.is_none() && self.streams.contains_key(&by) && !is_barred;
                 if may_come && now.since(self.began).0 < WAIT_FOR_BETTER.0 {
                     break;
                 }
@@ -212,41 +235,21 @@ impl Desk {
             self.pass_on(by, quote, now, out);
         }
     }
-
-    /// Asks a provider that is polled for a price while no stream speaks, where asking for bars does not bring it anyway.
-    pub(super) fn ask_for_a_price(&mut self, id: InstrumentId, now: WallTime, out: &mut Vec<Output>) {
-        let Some(track) = self.tracks.get(&id).filter(|track| track.quotes.poll_due <= now) else { return };
-        let is_new = now.since(self.began).0 < WAIT_FOR_BETTER.0;
-        let order = self.table.order(Capability::Quotes);
-        let named = || order.iter().copied().filter(|by| track.line.names.contains_key(by));
-        let has_price = named().any(|by| by.streams() && self.speaks(track, by, now));
-        let comes_with_bars = |by: ProviderId| self.comes_with_bars(track, by);
-        let may_ask = |by: &ProviderId| {
-            let health = self.health.get(&(*by, Capability::Quotes));
-            !by.streams()
-                && !comes_with_bars(*by)
-                && !track.is_skipped(*by, Capability::Quotes, now)
-                && health.is_some_and(|health| Health::is_good(health) || health.may_probe(now))
-        };
-        let Some(by) = named().find(may_ask).filter(|_| !is_new && !has_price) else { return };
-        if self.fetch(id, by, Capability::Quotes, false, now, out)
-            && let Some(track) = self.tracks.get_mut(&id)
-        {
-            track.quotes.poll_due = now.plus(Duration::seconds(self.table.refresh_seconds.into()));
-        }
-    }
-
-    /// Whether a provider is asked for the bars of an instrument, which tell its price too.
-    fn comes_with_bars(&self, track: &Track, id: ProviderId) -> bool {
-        let first = self.table.order(Capability::Bars).iter().find(|by| track.line.names.contains_key(by));
-        track.bars.serving.map_or(first == Some(&id), |serving| serving.by == id)
-    }
 }
 
-/// Whether a provider's price jumps from what was taken last: the last price passed on, or a later close.
+/// A price with so many decimals.
+fn rounded(price: Price, decimals: u8) -> Price {
+    price.rounded_to(Price::from_nanos(10_i64.pow(9 - u32::from(decimals.min(9)))))
+}
+
+/// Whether a provider's price jumps from what was taken last.
 fn jumps(track: &Track, id: ProviderId) -> Result<(), Refusal> {
     let Some(said) = track.quotes.said.get(&id) else { return Ok(()) };
+    reference(track).map_or(Ok(()), |(_, price)| goes_on(price, said.quote.last, tolerance(track.taken.iter())))
+}
+
+/// What was taken last, and when: the last price passed on, or a later close.
+pub(super) fn reference(track: &Track) -> Option<(WallTime, Price)> {
     let closed = track.taken.back().map(|bar| (WallTime(bar.close_at.0), bar.close));
-    let reference = track.quotes.last.into_iter().chain(closed).max_by_key(|(at, _)| *at);
-    reference.map_or(Ok(()), |(_, price)| goes_on(price, said.quote.last, tolerance(track.taken.iter())))
+    track.quotes.last.into_iter().chain(closed).max_by_key(|(at, _)| *at)
 }
