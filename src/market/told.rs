@@ -58,7 +58,7 @@ struct Line {
 }
 
 impl Line {
-    const fn new(closed_until: Option<MarketTime>) -> Self {
+    fn new(closed_until: Option<MarketTime>) -> Self {
         Self {
             calendar: Calendar::Crypto247,
             minutes: Minutes::default(),
@@ -518,7 +518,7 @@ mod tests {
     fn what_joins_is_told_upon_its_history_and_what_leaves_is_told_no_more() {
         let mut feed = begun();
         let gold = InstrumentId(501);
-        feed.join(gold, at(100));
+        feed.join(gold, Calendar::Crypto247, at(100));
         feed.hear(price(gold, 101), at(101));
         assert!(!feed.pass_time(at(102)).silent.contains(&gold), "it is waited for");
         assert_eq!(said(&mut feed), Vec::<String>::new(), "a price waits for the history before it");
@@ -532,7 +532,7 @@ mod tests {
         feed.leave(gold);
         feed.hear(price(gold, 106), at(106));
         assert_eq!(said(&mut feed), Vec::<String>::new());
-        feed.join(gold, at(200));
+        feed.join(gold, Calendar::Crypto247, at(200));
         feed.hear(price(gold, 201), at(201));
         feed.pass_time(at(246));
         assert_eq!(said(&mut feed), [format!("{gold} quoted")], "it is not waited for for ever");

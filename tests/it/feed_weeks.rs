@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
-use pmax::domain::{AssetClass, Calendar, FeedNote, Flaw, InstrumentId, MarketTime, WallTime};
+use pmax::domain::{AssetClass, Calendar, Currency, FeedNote, Flaw, InstrumentId, MarketTime, WallTime};
 use pmax::market::providers::{Answer, Desk, Input, Line, Output, ProviderId, ProviderTable};
 use pmax::runtime;
 
@@ -47,7 +47,7 @@ impl Scarce {
         }
         let names = table.aliases["BTCUSD"].clone();
         let (kind, calendar) = (AssetClass::Crypto, Calendar::Crypto247);
-        let line = Line { instrument: BITCOIN, kind, calendar, decimals: 2, names, known_until: None };
+        let line = Line { instrument: BITCOIN, kind, calendar, decimals: 2, currency: Currency::USD, names, known_until: None };
         Desk::new(table.clone(), budget, vec![line], seed, WallTime(now))
     }
 

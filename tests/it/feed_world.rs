@@ -223,12 +223,12 @@ impl World {
             let known = instruments.get(instrument).unwrap();
             let called = table.aliases[&known.symbol].clone();
             for (id, alias) in &called {
-                for of in [Capability::Quotes, Capability::Bars] {
-                    names.insert((*id, alias.of(of).to_owned()), instrument);
+                for name in alias.names() {
+                    names.insert((*id, name.to_owned()), instrument);
                 }
             }
-            let (kind, calendar, decimals) = (known.kind, known.calendar, known.decimals);
-            lines.push(Line { instrument, kind, calendar, decimals, names: called, known_until: None });
+            let (kind, calendar, decimals, currency) = (known.kind, known.calendar, known.decimals, known.currency);
+            lines.push(Line { instrument, kind, calendar, decimals, currency, names: called, known_until: None });
             truths.insert(instrument, truth);
         }
         let feed = ToldFeed::new(lines.iter().map(|line| (line.instrument, None)), MarketTime(0))

@@ -251,6 +251,7 @@ impl World {
                 Output::Close(_) => self.closed.push(self.now),
                 Output::Send(_, text) => self.sent.push((self.now, text)),
                 Output::News(ProviderNews::Price(quote)) => self.news.push(quote),
+                Output::Noted(_) => {}
                 Output::Fetch(request) => {
                     let body = if request.path.contains("/spark?") { self.spark(&request) } else { String::new() };
                     let told = if body.is_empty() || !self.is_answering {

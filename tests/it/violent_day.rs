@@ -17,6 +17,7 @@ use pmax::runtime::{self, Feed, Frame, HeardFrom, Home, KillLatch, Palette, RunT
 use pmax::store::{Body, LedgerFile};
 
 use crate::feed_world::{BITCOIN, MINUTE, Mood, SECOND, SplitMix, TABLE, Truth, Watched, World};
+use crate::providers_session::nothing_published;
 use crate::stage::Stage;
 use crate::support::market_server::{Mood as Temper, Server, http, say, stream};
 use crate::support::{deadline, shared};
@@ -371,11 +372,12 @@ fn over_real_sockets_the_primary_is_killed_and_comes_back_and_the_journal_tells_
     let home = Home::find(Some(folder.path())).unwrap();
     let (_, setup) = world::setup("btc-2021");
     let setup = Setup { series: runtime::provider_series(&sockets.table, &setup.instruments), ..setup };
-    let name = runtime::feed_name(&sockets.table, &setup.instruments);
-    let feed = Feed::Live { from: HeardFrom::Providers, name, home: &home, now: wall_now() };
+    let name = runtime::LIVE_MARKETS.to_owned();
+    let feed = Feed::Live { from: HeardFrom::Providers, name, home: &home, now: wall_now(), older: Vec::new() };
     let terms = RunTerms { seed: 1, capital: Money::whole(100_000, Currency::USD).unwrap(), fresh: false, start: None };
     let mut opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms).unwrap();
-    runtime::connect_providers(&mut opened, sockets.table.clone(), &setup.instruments, &home).unwrap();
+    let nothing = nothing_published(folder.path());
+    runtime::connect_providers(&mut opened, sockets.table.clone(), &setup.instruments, &home, nothing).unwrap();
     let latch = KillLatch::new(home.kill_file());
     let session = Session::start(opened, Wiring { analyst: None, broker: None, latch, speed: Speed::Times(1) }).unwrap();
     let serving = |frame: &Frame| frame.feed.as_ref()?.served.first()?.quotes.map(|(by, _)| by);

@@ -68,6 +68,7 @@ impl Desk {
         let candidates: Vec<ProviderId> = order.iter().copied().filter(|by| may_ask(by) && has_room(by)).collect();
         // After a long gap one that reaches back over it is asked before one that does not.
         let gap = track.line.known_until.map_or(0, |until| now.0 - until.0);
+        let depth = |by: ProviderId| by.client().bars.as_ref().map_or(0, |client| (client.depth)(track.line.kind));
         let reaches = |by: &&ProviderId| gap <= depth(**by);
         let mut are_good = candidates.iter().filter(|by| health(by).is_some_and(Health::is_good));
         let good = are_good.clone().find(reaches).or_else(|| are_good.next());

@@ -36,6 +36,11 @@ impl Poll {
         self.is_alone = false;
     }
 
+    /// The clock went back by so much.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        self.due = self.due.before(by);
+    }
+
     /// A price came by itself: once no more do, one is asked for at once.
     pub(super) fn streamed(&mut self, now: WallTime) {
         self.due = now;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::domain::{Duration, Flaw, FlawCount, InstrumentId, Price, VenueQuote, WallTime};
 use crate::market::providers::bars::is_near;
 use crate::market::providers::desk::polls::Poll;
-use crate::market::providers::desk::{Desk, Output, Serving, Stream, Track};
+use crate::market::providers::desk::{Desk, Output, Serving, Track};
 use crate::market::providers::splice::{goes_on, tolerance};
 use crate::market::providers::streams::Heard;
-use crate::market::providers::{Capability, Health, ProviderId, ProviderNews, Refusal};
+use crate::market::providers::{Capability, ProviderId, ProviderNews, Refusal};
 use crate::market::silence::Silence;
 
 /// One that was lost has to speak for so long before it serves again.
@@ -65,7 +65,7 @@ impl QuotesTrack {
         }
         self.serving.iter_mut().for_each(|serving| serving.since = serving.since.before(by));
         self.last.iter_mut().for_each(|(at, _)| *at = at.before(by));
-        self.poll_due = self.poll_due.before(by);
+        self.poll.set_back(by);
     }
 
     pub(super) fn size(&self) -> usize {

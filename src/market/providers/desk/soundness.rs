@@ -24,6 +24,7 @@ impl Desk {
         self.budget.set_back(by, now);
         self.streams.values_mut().for_each(|stream| stream.set_back(by));
         self.health.values_mut().for_each(|health| health.set_back(by));
+        self.polled.values_mut().for_each(|at| *at = at.before(by));
         self.flights.values_mut().for_each(|flight| flight.since = flight.since.before(by));
         for track in self.tracks.values_mut() {
             track.bars.set_back(by);
