@@ -1,6 +1,6 @@
 //! Messages of streams, from their text to a typed price. `benches/README.md` holds the figures.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a bench stops at the impossible")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench stops at the impossible")]
 
 use std::hint::black_box;
 

@@ -7,7 +7,7 @@ use pmax::domain::{Bar, FeedNote, InstrumentId, MarketEvent, MarketTime, Missed,
 use pmax::engine::{BreakerRow, Setup, SnapshotRequest};
 use pmax::market::ToldFeed;
 use pmax::market::providers::{
-    Answer, Capability, Desk, Failure, FetchId, Input, Line, Output, ProviderId, ProviderTable, Refusal, Request, Served,
+    Answer, Desk, Failure, FetchId, Input, Line, Output, ProviderId, ProviderTable, Refusal, Request, Served,
 };
 use pmax::runtime::{self, Headless};
 use serde_json::json;
@@ -311,8 +311,28 @@ impl World {
         is_faulty.then(|| FAULTS[usize::try_from(self.chance.below(FAULTS.len() as u64)).unwrap()])
     }
 
+    /// Prices of many symbols, as Yahoo writes them.
+    fn spark(&self, by: ProviderId, names: &str, times: i64) -> String {
+        let (basis, now) = self.sees(by);
+        let minute = now.div_euclid(MINUTE) * MINUTE / SECOND;
+        let one = |name: &str| {
+            let name = decoded(name);
+            let truth = &self.truths[&self.names[&(by, name.clone())]];
+            let price = text(Self::scaled(truth.price(now), basis * times));
+            format!(
+                r#""{name}":{{"symbol":"{name}","timestamp":[{},{minute}],"close":[null,{price}],"dataGranularity":60}}"#,
+                minute - 60
+            )
+        };
+        // A comma between names may be written as it is or encoded.
+        format!("{{{}}}", names.split("%2C").flat_map(|part| part.split(',')).map(one).collect::<Vec<_>>().join(","))
+    }
+
     /// An answer as the provider would write it at that time.
     fn body(&self, request: &Request, hole: Option<u64>, twice: bool, times: i64) -> String {
+        if let Some((_, names)) = request.path.split_once("/spark?symbols=") {
+            return self.spark(request.provider, names.split('&').next().unwrap(), times);
+        }
         let (from, name) = asked(request);
         let instrument = self.names[&(request.provider, name.clone())];
         let truth = &self.truths[&instrument];
@@ -630,14 +650,17 @@ impl World {
     }
 }
 
+fn decoded(name: &str) -> String {
+    name.replace("%3D", "=").replace("%5E", "^")
+}
+
 /// From when on bars are asked for, and of what name.
 fn asked(request: &Request) -> (i64, String) {
     let part = |key: &str| request.path.split(key).nth(1).map(|rest| rest.split(['&', '?', '/']).next().unwrap().to_owned());
-    let decoded = |name: Option<String>| name.unwrap().replace("%3D", "=").replace("%5E", "^");
     let number = |key: &str| part(key).unwrap().parse::<i64>().unwrap() * SECOND;
     match request.provider {
-        ProviderId::Kraken => (number("since="), decoded(part("pair="))),
-        ProviderId::Coinbase => (MarketTime::parse(&part("start=").unwrap()).unwrap().0, decoded(part("/products/"))),
-        _ => (number("period1="), decoded(part("/chart/"))),
+        ProviderId::Kraken => (number("since="), decoded(&part("pair=").unwrap())),
+        ProviderId::Coinbase => (MarketTime::parse(&part("start=").unwrap()).unwrap().0, decoded(&part("/products/").unwrap())),
+        _ => (number("period1="), decoded(&part("/chart/").unwrap())),
     }
 }

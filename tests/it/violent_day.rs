@@ -164,10 +164,12 @@ fn who_serves_is_on_the_screen_in_the_midst_of_it() {
     let feed = world.desk.view(WallTime(world.now));
     let mut stage = Stage::new(world.engine.take().unwrap(), (160, 45), Palette::GreenRed);
     stage.feed = Some(feed);
+    let alerts = &stage.world.engine().snapshot(&SnapshotRequest::default()).alerts;
+    assert!(alerts.iter().any(|alert| alert.text.contains("prices come from Coinbase instead of Kraken")));
     let text = stage.text();
     let row = text.lines().find(|line| line.starts_with("│ BTCUSD")).unwrap();
     assert!(row.contains("Coinbase"), "{text}");
-    assert!(text.contains("prices come from Coinbase instead of Kraken"), "{text}");
+    assert!(text.contains("BTCUSD: prices come"), "{text}");
 }
 
 /// What is done to providers in one variant.
