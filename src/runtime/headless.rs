@@ -123,6 +123,11 @@ impl Headless {
     pub fn play_one(&mut self) -> bool {
         let Some(event) = self.player.as_mut().and_then(Player::next) else { return false };
         self.hear(event);
+        let now = self.engine.market().now();
+        let due = self.bulletins.as_mut().map(|bulletins| bulletins.due(now)).unwrap_or_default();
+        if !due.is_empty() {
+            self.input(InputBody::Published { observations: due });
+        }
         true
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pmax::domain::{Indicator, InstrumentId, Observation};
 use pmax::market::bulletins::{BulletinTable, BulletinView, Watched};
-use pmax::market::providers::{Bulletins, ProviderId, ProviderTable, ProvidersLink, Surroundings};
+use pmax::market::providers::{Bulletins, Keep, ProviderId, ProviderTable, ProvidersLink, Surroundings};
 use pmax::runtime::wall_now;
 
 use crate::support::market_server::{Reply, Server, http, say};
@@ -22,7 +22,7 @@ struct Asked {
     told: Vec<Observation>,
 }
 
-fn keep(text: &Arc<Mutex<String>>) -> Box<dyn FnMut(&str) -> std::io::Result<()> + Send> {
+fn keep(text: &Arc<Mutex<String>>) -> Keep {
     let text = Arc::clone(text);
     Box::new(move |new: &str| {
         new.clone_into(&mut text.lock().unwrap());

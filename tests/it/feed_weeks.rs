@@ -176,22 +176,8 @@ fn a_clock_that_goes_back_is_said_and_stalls_nothing() {
 
 /// Sessions of New York and of currencies: minutes in which a share or a pair has no price are none of its truth.
 fn hours(mut truth: Truth, calendar: Calendar) -> Truth {
-    let zone = TimeZone::get("America/New_York").unwrap();
     for (number, minute) in (0..).zip(&mut truth.minutes) {
-        let local = zone.to_datetime(MarketTime(truth.start + number * MINUTE).timestamp());
-        let (day, minute_of_day) =
-            (local.weekday().to_monday_zero_offset(), i32::from(local.hour()) * 60 + i32::from(local.minute()));
-        let is_open = match calendar {
-            Calendar::UsEquity => day < 5 && (570..960).contains(&minute_of_day),
-            Calendar::Fx245 => match day {
-                4 => minute_of_day < 1_020,
-                5 => false,
-                6 => minute_of_day >= 1_020,
-                _ => true,
-            },
-            Calendar::Crypto247 => true,
-        };
-        if !is_open {
+        if !calendar.is_open(MarketTime(truth.start + number * MINUTE)) {
             *minute = None;
         }
     }

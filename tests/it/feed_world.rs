@@ -42,7 +42,7 @@ impl Truth {
     /// A walk of so many minutes; of a hundred, so many are silent.
     pub fn walk(chance: &mut SplitMix, start: i64, minutes: usize, from: i64, silent: u64) -> Self {
         let mut price = from;
-        let step = i64::try_from(from / 4_000).unwrap();
+        let step = from / 4_000;
         let mut minute = |number: usize| {
             if number > 0 && chance.below(100) < silent {
                 return None;

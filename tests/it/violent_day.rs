@@ -167,7 +167,7 @@ fn who_serves_is_on_the_screen_in_the_midst_of_it() {
     let alerts = &stage.world.engine().snapshot(&SnapshotRequest::default()).alerts;
     assert!(alerts.iter().any(|alert| alert.text.contains("prices come from Coinbase instead of Kraken")));
     let text = stage.text();
-    let row = text.lines().find(|line| line.starts_with("│ BTCUSD")).unwrap();
+    let row = text.lines().find(|line| line.starts_with("│▸BTCUSD")).unwrap();
     assert!(row.contains("Coinbase"), "{text}");
     assert!(text.contains("BTCUSD: prices come"), "{text}");
 }
@@ -178,24 +178,42 @@ fn harm(world: &mut World, kind: u64, killed: i64) {
     let (kraken, coinbase, yahoo) = (ProviderId::Kraken, ProviderId::Coinbase, ProviderId::Yahoo);
     let everybody = [kraken, coinbase, yahoo];
     match kind {
-        0 => drop(world.moods.insert(kraken, Mood::Down)),
-        1 => drop(world.moods.insert(kraken, Mood::HalfOpen)),
-        2 => everybody.iter().for_each(|id| drop(world.moods.insert(*id, Mood::Down))),
-        3 => everybody.iter().for_each(|id| drop(world.moods.insert(*id, Mood::HalfOpen))),
-        _ => drop(world.moods.insert(kraken, if kind % 2 == 0 { Mood::Down } else { Mood::HalfOpen })),
+        0 => {
+            world.moods.insert(kraken, Mood::Down);
+        }
+        1 => {
+            world.moods.insert(kraken, Mood::HalfOpen);
+        }
+        2 => everybody.iter().for_each(|id| {
+            world.moods.insert(*id, Mood::Down);
+        }),
+        3 => everybody.iter().for_each(|id| {
+            world.moods.insert(*id, Mood::HalfOpen);
+        }),
+        _ => {
+            world.moods.insert(kraken, if kind.is_multiple_of(2) { Mood::Down } else { Mood::HalfOpen });
+        }
     }
     world.run(30);
-    if kind < 2 || kind >= 4 {
+    if !(2..4).contains(&kind) {
         let (took, to, _) = handed_over(world, killed).expect("another takes over");
         assert!(took <= 5.0 && to == coinbase, "kind {kind}: {took} s to {to}");
     }
     let longer = i64::try_from(world.chance.below(60)).unwrap();
     world.run(longer * i64::from(kind != 2 && kind != 3));
-    everybody.iter().for_each(|id| drop(world.moods.insert(*id, Mood::Up)));
+    everybody.iter().for_each(|id| {
+        world.moods.insert(*id, Mood::Up);
+    });
     match kind {
-        4 | 5 => drop(world.moods.insert(kraken, Mood::Frozen(killed - 20 * MINUTE))),
-        6 => drop(world.moods.insert(kraken, Mood::Shifted(1_080))),
-        7 => drop(world.moods.insert(kraken, Mood::Shifted(100_000))),
+        4 | 5 => {
+            world.moods.insert(kraken, Mood::Frozen(killed - 20 * MINUTE));
+        }
+        6 => {
+            world.moods.insert(kraken, Mood::Shifted(1_080));
+        }
+        7 => {
+            world.moods.insert(kraken, Mood::Shifted(100_000));
+        }
         _ => {}
     }
     world.run(150);

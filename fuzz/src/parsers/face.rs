@@ -16,8 +16,11 @@ pub use market::{
 };
 pub use person::{command_line, config, numbers, script};
 
+/// A target: its name, and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// Every target by its name: a file in `fuzz/fuzz_targets`, a folder in `tests/corpora`.
-pub const ALL: [(&str, fn(&[u8])); 23] = [
+pub const ALL: [Target; 23] = [
     ("alpha_vantage", alpha_vantage),
     ("binance", binance),
     ("budget", budget),

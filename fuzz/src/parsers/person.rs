@@ -31,7 +31,7 @@ pub fn config(bytes: &[u8]) {
                 let environment = [(format!("PMAX_{name}"), value.to_owned())];
                 return runtime::load_config(&file, Named::ByPerson, &environment, &[]);
             }
-            _ => return runtime::load_config(&file, Named::ByPerson, &[], &[text.clone()]),
+            _ => return runtime::load_config(&file, Named::ByPerson, &[], std::slice::from_ref(&text)),
         }
         runtime::load_config(&file, Named::ByPerson, &[], &[])
     });

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use crate::domain::{AssetClass, Duration, WallTime};
 use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
 use crate::market::providers::client::{BarsClient, Client, NONE, StreamClient};
-use crate::market::providers::number::Number;
+use crate::market::providers::number::{Number, null_or};
 use crate::market::providers::streams::{Frame, Heard};
 use crate::market::providers::{Failure, Refusal};
 
@@ -118,7 +118,7 @@ struct Ticker {
     message: Option<IgnoredAny>,
     reason: Option<IgnoredAny>,
     product_id: String,
-    #[serde(default)]
+    #[serde(deserialize_with = "null_or")]
     price: Option<Number>,
     best_bid: Option<Number>,
     best_ask: Option<Number>,

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::domain::{AssetClass, WallTime};
 use crate::market::providers::bars::{self, Chart, Row, Wanted, at_second, encoded};
 use crate::market::providers::client::{BarsClient, Client, NONE, StreamClient};
-use crate::market::providers::number::Number;
+use crate::market::providers::number::{Number, null_or};
 use crate::market::providers::streams::{Frame, Heard};
 use crate::market::providers::{Failure, Refusal};
 
@@ -137,7 +137,7 @@ struct Ticker {
     symbol: String,
     bid: Option<Number>,
     ask: Option<Number>,
-    #[serde(default)]
+    #[serde(deserialize_with = "null_or")]
     last: Option<Number>,
     /// Not in every version.
     timestamp: Option<String>,

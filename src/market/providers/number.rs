@@ -10,6 +10,11 @@ use crate::domain::{Decimal, Price, SCALE, Volume};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Number(Decimal);
 
+/// Reads a number that may be null but has to be there: a field that is gone is another schema, a null is a price that is none.
+pub fn null_or<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Number>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
 /// Volumes are counted in thousandths.
 const MILLI: i64 = SCALE / 1_000;
 

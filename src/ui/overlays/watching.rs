@@ -137,7 +137,8 @@ fn groups_of(picture: &Picture<'_>, symbol: &str) -> String {
 }
 
 fn names_of(known: &Known, symbol: &str) -> String {
-    let names = known.table.known.get(symbol).into_iter().flatten();
+    // What a provider calls it who wants a key is of use to few.
+    let names = known.table.known.get(symbol).into_iter().flatten().filter(|(provider, _)| provider.key().is_none());
     names.map(|(provider, alias)| format!("{provider} {}", alias.shown())).collect::<Vec<_>>().join(", ")
 }
 

@@ -177,6 +177,7 @@ pub fn stream(
 
 fn opened(socket: TcpStream, mood: &Arc<Mutex<Mood>>) -> Option<WebSocket<TcpStream>> {
     use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+    #[expect(clippy::result_large_err, reason = "the library asks for this very type")]
     let note = |request: &Request, response: Response| {
         let origin = request.headers().get("Origin").and_then(|value| value.to_str().ok()).unwrap_or("no origin");
         mood.lock().unwrap().opened.push(format!("{} from {origin}", request.uri()));

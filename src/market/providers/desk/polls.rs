@@ -69,10 +69,8 @@ impl Desk {
         }
         let refresh = Duration::seconds(self.table.refresh_seconds.into());
         for id in nobody {
-            if let Some(track) = self.tracks.get_mut(&id) {
-                track.quotes.poll.tried.clear();
-                track.quotes.poll.due = now.plus(refresh);
-            }
+            self.tracks.get_mut(&id).into_iter().for_each(|track| track.quotes.poll.tried.clear());
+            self.poll_later(id, now);
         }
         let asked_before = self.polled.clone();
         for ((by, endpoint, alone), ids) in due {
