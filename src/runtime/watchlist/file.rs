@@ -276,7 +276,7 @@ mod tests {
             (changed("\"USD\"", "\"XXX\""), 8, "XXX"),
             (changed("crypto-24-7", "always"), 13, "always"),
             (changed("SOL-USD", "SOL USD"), 3, "visible"),
-            (changed("yahoo", "binance"), 14, "binance"),
+            (changed("yahoo", "bitstamp"), 14, "bitstamp"),
             (changed("names = { yahoo = \"SOL-USD\" }", ""), 3, "no name at any provider"),
             (changed("lot =", "lots ="), 10, "lots"),
             (format!("next = 501\n{ROW}"), 1, "must be 502 or more"),
