@@ -8,6 +8,7 @@ pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod exchange;
+pub mod llm;
 pub mod market;
 pub mod orders;
 pub mod portfolio;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// Rooms and their floors, as in ARCHITECTURE.md.
-const FLOORS: [(&str, u8); 17] = [
+const FLOORS: [(&str, u8); 18] = [
     ("domain", 0),
     ("stats", 1),
     ("portfolio", 2),
@@ -21,6 +21,7 @@ const FLOORS: [(&str, u8); 17] = [
     ("store", 5),
     ("market", 5),
     ("broker", 5),
+    ("llm", 5),
     ("runtime", 6),
     ("ui", 7),
     ("cli", 7),
