@@ -135,7 +135,7 @@ impl Shelf {
             WatchChange::Move(symbol, by) => list.shift(symbol, *by, known).map_err(refuse)?,
         }
         let changed = self.lay(list)?;
-        write_atomically(&self.file, &file::text(&changed.list)).map_err(|error| {
+        write_atomically(&self.file, &changed.list.text()).map_err(|error| {
             let what = format!("{} cannot be written: {error}", self.file.display());
             Trouble::new(what, "The watchlist is as it was", "Check the disk and the rights of that folder")
         })?;
@@ -153,6 +153,16 @@ impl Shelf {
 }
 
 impl Watchlist {
+    /// Reads a file's text; `name` stands in what is refused.
+    pub fn read(text: &str, name: &str, shipped: &InstrumentTable) -> Result<Self, Trouble> {
+        file::read_text(text, name, shipped)
+    }
+
+    /// The text of its file.
+    pub fn text(&self) -> String {
+        file::text(self)
+    }
+
     /// What it adds to the table of providers and takes away from what is watched.
     pub fn choice(&self) -> Choice {
         let own = self.own.iter().map(|own| (own.instrument.symbol.clone(), own.names.clone())).collect();

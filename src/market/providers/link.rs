@@ -287,6 +287,9 @@ impl Driver {
     fn take_wishes(&mut self) {
         let Wishes { lines, search } = std::mem::take(&mut *self.shared.wishes());
         if let Some(lines) = lines {
+            if let Some((bulletins, _)) = &mut self.bulletins {
+                bulletins.watch(lines.iter().filter_map(Watched::of).collect(), (self.clock)());
+            }
             self.step(Input::Watch(lines));
         }
         if let Some(words) = search {

@@ -71,13 +71,6 @@ struct Misfit {
 
 /// Reads the file; one that is not there is an empty list.
 pub(super) fn load(path: &Path, shipped: &InstrumentTable) -> Result<Watchlist, Trouble> {
-    let refuse = |place: String, what: &str| {
-        Trouble::new(
-            format!("{place}: {what}"),
-            "Nothing was started and nothing was changed",
-            "Mend that line, or move the file away: the program's own instruments need none",
-        )
-    };
     let name = path.display().to_string();
     let read = fs::metadata(path).and_then(|about| match about.len() {
         0..=LARGEST => fs::read_to_string(path),
@@ -86,12 +79,25 @@ pub(super) fn load(path: &Path, shipped: &InstrumentTable) -> Result<Watchlist, 
     let text = match read {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Watchlist::default()),
-        Err(error) => return Err(refuse(name, &format!("the file cannot be read: {error}"))),
+        Err(error) => return Err(refuse(&name, &format!("the file cannot be read: {error}"))),
     };
-    parse(&text, shipped).map_err(|Misfit { line, what }| {
-        let place = line.map_or_else(|| name.clone(), |line| format!("{name}, line {line}"));
-        refuse(place, &what)
+    read_text(&text, &name, shipped)
+}
+
+/// Reads a file's text; its name stands in what is refused.
+pub(super) fn read_text(text: &str, name: &str, shipped: &InstrumentTable) -> Result<Watchlist, Trouble> {
+    parse(text, shipped).map_err(|Misfit { line, what }| {
+        let place = line.map_or_else(|| name.to_owned(), |line| format!("{name}, line {line}"));
+        refuse(&place, &what)
     })
+}
+
+fn refuse(place: &str, what: &str) -> Trouble {
+    Trouble::new(
+        format!("{place}: {what}"),
+        "Nothing was started and nothing was changed",
+        "Mend that line, or move the file away: the program's own instruments need none",
+    )
 }
 
 fn parse(text: &str, shipped: &InstrumentTable) -> Result<Watchlist, Misfit> {

@@ -195,3 +195,35 @@ fn an_answer_that_never_comes_is_given_up_and_a_broken_file_is_asked_anew() {
     let view = world.desk.view(&world.budget, begin.plus(LOST_AFTER));
     assert!(view.series.iter().any(|row| row.trouble.as_deref() == Some("Treasury: no answer in time")), "{:?}", view.series);
 }
+
+/// One that joins is asked about from then on, and one that leaves is not: also where its answer is still under way.
+#[test]
+fn news_follow_what_is_watched() {
+    let mut world = World::new("", None, None, at("2026-06-01T12:00:00Z"));
+    let watched = |ids: &[(u32, &str)]| {
+        let one = |(id, symbol): &(u32, &str)| Watched { instrument: InstrumentId(*id), symbol: (*symbol).to_owned() };
+        ids.iter().map(one).collect::<Vec<_>>()
+    };
+    let mut feed = |by: ProviderId, path: &str, _: WallTime| {
+        let symbol = path.split("s=").nth(1).and_then(|rest| rest.split('&').next()).filter(|_| by == ProviderId::YahooRss);
+        let symbol = symbol.ok_or(Refusal::of(Failure::Timeout))?;
+        says(&format!("<rss version=\"2.0\"><channel><item><title>About {symbol}</title></item></channel></rss>"))
+    };
+    world.desk.watch(watched(&[(1, "AAA"), (2, "BBB")]), world.now);
+    world.run(at("2026-06-01T12:02:00Z"), &mut feed);
+    world.desk.watch(watched(&[(2, "BBB"), (3, "CCC")]), world.now);
+    let before = world.asked.len();
+    world.run(at("2026-06-01T14:02:00Z"), &mut feed);
+    let later: Vec<&str> = world
+        .asked
+        .iter()
+        .skip(before)
+        .filter(|(_, by, _)| *by == ProviderId::YahooRss)
+        .map(|(_, _, path)| path.as_str())
+        .collect();
+    assert!(later.iter().any(|path| path.contains("CCC")) && later.iter().any(|path| path.contains("BBB")), "{later:?}");
+    assert!(!later.iter().any(|path| path.contains("AAA")), "{later:?}");
+    let mut about: Vec<InstrumentId> = world.desk.news.headlines().flat_map(|headline| headline.about.clone()).collect();
+    about.sort_unstable();
+    assert_eq!(about, [InstrumentId(1), InstrumentId(2), InstrumentId(3)]);
+}
