@@ -190,8 +190,9 @@ pub fn watchlist_file(bytes: &[u8]) {
                 assert!(instrument.tick.nanos() > 0 && instrument.lot.nanos() > 0, "{instrument:?}");
                 [&instrument.symbol, &instrument.name, &instrument.sector].into_iter().for_each(|text| is_fit_to_show(text, 400));
             }
-            let again = Watchlist::read(&list.text(), "instruments.toml", &shipped);
-            assert!(again.is_ok_and(|again| again == list), "what is written is read otherwise: {}", list.text());
+            let text = list.text().expect("what was read can be written");
+            let again = Watchlist::read(&text, "instruments.toml", &shipped);
+            assert!(again.is_ok_and(|again| again == list), "what is written is read otherwise: {text}");
         }
         Err(trouble) => is_fit_to_show(&trouble.to_string(), LONGEST_TROUBLE),
     }

@@ -198,6 +198,19 @@ impl BulletinDesk {
         }
     }
 
+    /// The clock went back by so much: what was to be at a time is to be that much earlier, so that nothing waits for the clock.
+    pub fn set_back(&mut self, by: Duration) {
+        self.series.values_mut().for_each(|track| {
+            track.due = track.due.before(by);
+            track.heard = track.heard.map(|(who, at)| (who, at.before(by)));
+        });
+        self.news_tracks.values_mut().for_each(|track| track.set_back(by));
+        self.news_heard = self.news_heard.map(|at| at.before(by));
+        self.health.values_mut().for_each(|health| health.set_back(by));
+        self.flights.values_mut().for_each(|flight| flight.since = flight.since.before(by));
+        self.stored = self.stored.before(by);
+    }
+
     /// Whether an answer is to a request of this desk.
     pub const fn is_ours(id: FetchId) -> bool {
         id.0 >= FIRST_NUMBER

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::domain::{Edition, Indicator, MarketTime, Observation};
+use crate::market::bulletins::release::Rule;
 use crate::market::bulletins::{Found, Release};
 use crate::market::layered::{Layered, TableError};
 use crate::market::providers::ProviderId;
@@ -108,9 +109,12 @@ impl BulletinTable {
                 return Some((path("names"), format!("{id} does not tell it, or its name has characters that no name has")));
             }
         }
-        let is_day = |release: &Release| release.day.is_none_or(|day| (1..=28).contains(&day));
+        let is_day = |release: &Release| match release.day {
+            Some(day) => (1..=28).contains(&day),
+            None => release.rule != Rule::DayOfNextMonth,
+        };
         let strange = self.release.iter().find(|(_, release)| !is_day(release));
-        strange.map(|(name, _)| (format!("release.{name}.day"), "it must be from 1 to 28".to_owned()))
+        strange.map(|(name, _)| (format!("release.{name}.day"), "it must be there for this rule, and from 1 to 28".to_owned()))
     }
 }
 

@@ -32,6 +32,10 @@ impl NewsTrack {
         }
     }
 
+    pub(super) const fn set_back(&mut self, by: Duration) {
+        self.due = self.due.before(by);
+    }
+
     fn done(&mut self, next_round: WallTime) {
         (self.is_flying, self.due) = (false, next_round);
         self.tried.clear();

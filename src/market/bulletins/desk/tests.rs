@@ -227,3 +227,28 @@ fn news_follow_what_is_watched() {
     about.sort_unstable();
     assert_eq!(about, [InstrumentId(1), InstrumentId(2), InstrumentId(3)]);
 }
+
+/// The Treasury keeps a table for each year: around New Year that of the latest curve that is out is asked for.
+#[test]
+fn around_new_year_the_table_of_the_latest_curve_is_asked_for() {
+    for (now, year) in [("2027-01-01T15:00:00Z", "2026"), ("2027-01-05T23:30:00Z", "2027"), ("2026-12-31T23:30:00Z", "2026")] {
+        let mut world = World::new("order = [\"treasury\"]\n[news]\norder = []\n", None, None, at(now));
+        world.run(world.now.plus(Duration::seconds(60)), &mut |_, _, _| Err(Refusal::of(Failure::Timeout)));
+        let paths: Vec<&str> = world.asked.iter().map(|(_, _, path)| path.as_str()).collect();
+        assert!(!paths.is_empty() && paths.iter().all(|path| path.contains(year)), "{now}: {paths:?}");
+    }
+}
+
+/// A clock set back by a day makes nobody wait for a day.
+#[test]
+fn a_clock_that_goes_back_stalls_nothing() {
+    let mut world = World::new("", None, None, at("2026-06-05T12:00:00Z"));
+    world.run(at("2026-06-05T14:00:00Z"), &mut |_, _, now| bureau(now));
+    let by = Duration::seconds(86_400);
+    world.now = world.now.before(by);
+    world.desk.set_back(by);
+    let before = world.asked.len();
+    world.desk.watch(vec![Watched { instrument: InstrumentId(1), symbol: "AAA".to_owned() }], world.now);
+    world.run(world.now.plus(Duration::seconds(3_600)), &mut |_, _, _| Err(Refusal::of(Failure::Timeout)));
+    assert!(world.asked.len() > before, "nothing was asked for an hour");
+}
