@@ -5,8 +5,10 @@
 //! What must stay true: the same tape and seed give the same events; nothing of a bar but its open is said before the bar closes, except
 //! drawn quotes, at which nothing trades.
 
+mod apart;
 pub mod bulletins;
 mod catalogue;
+mod layered;
 mod live;
 mod making;
 pub mod own;
@@ -20,6 +22,7 @@ mod told;
 mod writer;
 
 pub use catalogue::{BUNDLED, PRICES, bundled, load, load_among, may_be_named, own_tapes};
+pub use layered::{TableError, WrittenIn};
 pub use live::{LiveFeed, Silences};
 pub use making::{MadeSeries, MadeTape, make_tape};
 pub use player::Player;

@@ -1,4 +1,6 @@
 //! What can be written on the command line.
+//!
+//! Past 600 lines because what is said here of a command is its help, and all of it stands in one place.
 
 mod watch;
 

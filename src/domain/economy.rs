@@ -227,7 +227,7 @@ impl Indicator {
         }
     }
 
-    /// Whether what is outside of this can be a value: yields may lie below zero, volatility and counts may not.
+    /// Whether it can be a value of this series: yields may lie below zero, volatility and counts may not.
     pub const fn allows(self, value: Reading) -> bool {
         match self.unit() {
             Unit::Percent => value.0 > -20 * SCALE && value.0 < 100 * SCALE,

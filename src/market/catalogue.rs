@@ -1,19 +1,15 @@
 //! The tapes that come with the program, and those a person names by path.
 
 use std::path::Path;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::market::apart::{Astray, READ_WITHIN, apart};
 use crate::market::{Tape, TapeError};
 
 /// Names of the bundled tapes; the first one is played by default.
 pub const BUNDLED: [&str; 5] = ["crash-2020", "crash-2008", "eurusd-2017", "btc-2021", "us20-1990-2022"];
-
-/// How long a file may take to be read: fifty million bars take less.
-const READ_WITHIN: Duration = Duration::from_secs(120);
 
 /// The bytes of a bundled tape.
 pub fn bundled(name: &str) -> Option<Bytes> {
@@ -78,17 +74,12 @@ pub fn load_among(name: &str, own: Option<&Path>) -> Result<Tape, TapeError> {
     read_apart(name, Bytes::from(bytes), READ_WITHIN)
 }
 
-/// Reads a foreign file on a thread of its own. The Parquet library walks over a list that claims two thousand million empty entries one
-/// by one, which takes a file of a kilobyte hours; and it may stop at what it takes for impossible. Neither is to hold up or end the program.
+/// Reads a foreign file apart.
 fn read_apart(name: &str, bytes: Bytes, within: Duration) -> Result<Tape, TapeError> {
-    let refuse = |what: &str| TapeError::Layout { name: name.to_owned(), what: what.to_owned() };
-    let (done, read) = mpsc::sync_channel(1);
     let own_name = name.to_owned();
-    let started = thread::Builder::new().name("tape".to_owned()).spawn(move || drop(done.send(Tape::read(&own_name, bytes))));
-    started.map_err(|source| TapeError::Io { path: name.to_owned(), source })?;
-    read.recv_timeout(within).unwrap_or_else(|ended| match ended {
-        RecvTimeoutError::Timeout => Err(refuse("it could not be read in time; what it says of itself leads nowhere")),
-        RecvTimeoutError::Disconnected => Err(refuse("what it says of itself cannot be")),
+    apart(within, move || Tape::read(&own_name, bytes)).unwrap_or_else(|astray| match astray {
+        Astray::NoThread(source) => Err(TapeError::Io { path: name.to_owned(), source }),
+        Astray::Late | Astray::Stopped => Err(TapeError::Layout { name: name.to_owned(), what: astray.to_string() }),
     })
 }
 

@@ -44,8 +44,7 @@ pub use link::{Bulletins, Ended, Keep, ProvidersLink, Surroundings};
 pub(in crate::market) use refusal::Means;
 pub use refusal::{Failure, Refusal};
 pub use search::{Hit, Listing};
-pub(in crate::market) use table::lay_over;
-pub use table::{Alias, Capability, Plan, ProviderId, ProviderTable, TableError};
+pub use table::{Alias, Capability, Plan, ProviderId, ProviderTable};
 pub use view::{FeedView, MinutesView, ProviderView, SearchStands, SearchView, Served, ServedView, StreamView};
 
 /// What providers say of a market.

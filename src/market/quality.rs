@@ -2,7 +2,7 @@
 //!
 //! Pure. The score itself is the engine's (`engine/quality.rs`), which hears of flawed minutes as recorded notes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Calendar, Duration, FeedNote, Flaw, FlawCount, InstrumentId, MarketTime, PauseOf, WallTime};
 use crate::market::providers::{MINUTE, ProviderId, is_open};
@@ -102,6 +102,11 @@ impl FlawBook {
     pub(super) fn met(&self, instrument: InstrumentId) -> Vec<Met> {
         let totals = self.lines.get(&instrument).map(|line| &line.totals);
         totals.into_iter().flatten().map(|((by, flaw), count)| Met { by: *by, flaw: *flaw, count: *count }).collect()
+    }
+
+    /// Forgets all others.
+    pub(super) fn retain(&mut self, wanted: &BTreeSet<InstrumentId>) {
+        self.lines.retain(|id, _| wanted.contains(id));
     }
 
     /// How much it keeps.

@@ -26,6 +26,8 @@ pub struct ToldBars {
     pub instrument: InstrumentId,
     /// From when on the answer is complete: what is not in it from here on did not trade.
     pub from: MarketTime,
+    /// And until when.
+    pub until: MarketTime,
     /// Closed bars, oldest first.
     pub closed: Vec<Bar>,
     /// When and at what price the minute began that is still under way, where it was told.
@@ -44,6 +46,8 @@ struct Line {
     minutes: Minutes,
     /// The beginning of the first minute that is not closed yet; nothing where none was ever told.
     closed_until: Option<MarketTime>,
+    /// Until when answers were complete: what was not told until then did not trade.
+    complete_until: MarketTime,
     /// The latest minute whose opening was said.
     opened: Option<MarketTime>,
     quoted: WallTime,
@@ -63,6 +67,7 @@ impl Line {
             calendar: Calendar::Crypto247,
             minutes: Minutes::default(),
             closed_until,
+            complete_until: MarketTime(i64::MIN),
             opened: None,
             quoted: WallTime(i64::MIN),
             heard: None,
@@ -223,6 +228,7 @@ impl ToldFeed {
         self.collects_until = self.collects_until.map(|at| at.before(by));
         for line in self.lines.values_mut() {
             (line.quoted, line.heard) = (line.quoted.before(by), line.heard.map(|at| at.before(by)));
+            line.waits_until = line.waits_until.map(|at| at.before(by));
         }
     }
 
@@ -264,13 +270,16 @@ impl ToldFeed {
     fn bars(&mut self, told: &ToldBars, now: WallTime) {
         let Some(line) = self.lines.get_mut(&told.instrument) else { return };
         line.has_history = true;
-        if let Some(from) = line.closed_until.filter(|closed| *closed < told.from) {
+        if let Some(closed) = line.closed_until.filter(|closed| line.complete_until.max(*closed) < told.from) {
             // Older minutes than the provider tells are missing for good; those in which the market was shut are none.
+            let from = line.complete_until.max(closed);
+            line.minutes.silent += open_minutes(line.calendar, closed, from);
             line.minutes.missing += open_minutes(line.calendar, from, told.from);
             line.closed_until = Some(told.from);
             let holes = sessions(line.calendar, from, told.from);
             self.missed.extend(holes.into_iter().map(|(from, until)| Missed { instrument: told.instrument, from, until }));
         }
+        line.complete_until = line.complete_until.max(told.until);
         for bar in &told.closed {
             match &mut self.collected {
                 Some(collected) => drop(collected.insert((bar.close_at, bar.instrument), *bar)),
@@ -362,8 +371,14 @@ mod tests {
 
     fn told(instrument: InstrumentId, numbers: std::ops::Range<i64>) -> ProviderNews {
         let opened = Some((minute(numbers.end), Price::from_nanos(100 + numbers.end)));
-        let from = minute(numbers.start);
-        ProviderNews::Bars(ToldBars { instrument, from, closed: numbers.map(|number| bar(instrument, number)).collect(), opened })
+        let (from, until) = (minute(numbers.start), minute(numbers.end));
+        ProviderNews::Bars(ToldBars {
+            instrument,
+            from,
+            until,
+            closed: numbers.map(|number| bar(instrument, number)).collect(),
+            opened,
+        })
     }
 
     fn price(instrument: InstrumentId, seconds: i64) -> ProviderNews {
@@ -405,6 +420,26 @@ mod tests {
             closes,
             [format!("{b} closed -3"), format!("{e} closed -3"), format!("{b} closed -2"), format!("{e} closed -2")]
         );
+    }
+
+    #[test]
+    fn what_did_not_trade_for_longer_than_answers_reach_back_is_not_missing() {
+        let mut feed = feed();
+        feed.pass_time(at(0));
+        feed.hear(told(BITCOIN, -3..0), at(1));
+        feed.pass_time(at(46));
+        let answer = |from: i64, until: i64| {
+            let (from, until) = (minute(from), minute(until));
+            ProviderNews::Bars(ToldBars { instrument: BITCOIN, from, until, closed: Vec::new(), opened: None })
+        };
+        feed.hear(answer(-3, 200), at(200 * 60));
+        feed.hear(answer(150, 400), at(400 * 60));
+        assert_eq!(feed.pass_time(at(400 * 60)).missed, [], "one answer begins before the other ends");
+        feed.hear(answer(410, 420), at(420 * 60));
+        let hole = Missed { instrument: BITCOIN, from: minute(400), until: minute(410) };
+        assert_eq!(feed.pass_time(at(420 * 60)).missed, [hole]);
+        let minutes = feed.minutes().next().unwrap().minutes;
+        assert_eq!((minutes.silent, minutes.missing), (400, 10));
     }
 
     #[test]

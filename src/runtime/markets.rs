@@ -10,9 +10,9 @@ use crate::domain::{Actor, Instrument, InstrumentId, InstrumentTable, MarketTime
 use crate::engine::{Engine, RunInput, Setup};
 use crate::market::bulletins::{BulletinTable, Watched as Reported};
 use crate::market::providers::{
-    Alias, Bulletins, Capability, Choice, Ended, KeyName, Line, ProviderId, ProviderTable, ProvidersLink, Surroundings,
-    TableError,
+    Alias, Bulletins, Choice, Ended, KeyName, Line, ProviderId, ProviderTable, ProvidersLink, Surroundings,
 };
+use crate::market::{TableError, WrittenIn};
 use crate::runtime::config::{line_at, nearest};
 use crate::runtime::recovery::{Feed, HeardFrom, Opened};
 use crate::runtime::source::Source;
@@ -25,20 +25,9 @@ const DEFAULTS: &str = include_str!("../../config/providers.toml");
 /// Reads the table of providers with a person's own file over it. A file that is not there changes nothing.
 /// A person's choice of what is watched is laid over both.
 pub fn load_providers(own: &Path, instruments: &InstrumentTable, choice: &Choice) -> Result<ProviderTable, Trouble> {
-    let text = match fs::read_to_string(own) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(refuse(&own.display().to_string(), &format!("the file cannot be read: {error}"))),
-    };
-    let mut table = ProviderTable::read(DEFAULTS, text.as_deref()).map_err(|error| {
-        let TableError { own: place, .. } = &error;
-        let file = match (place, &text) {
-            (Some(0), _) => own.display().to_string(),
-            (Some(byte), Some(text)) => format!("{}, line {}", own.display(), line_at(text, *byte)),
-            (Some(_) | None, _) => "config/providers.toml".to_owned(),
-        };
-        refuse(&file, &error.to_string())
-    })?;
+    let text = text_of(own)?;
+    let mut table = ProviderTable::read(DEFAULTS, text.as_deref())
+        .map_err(|error| misfit(&error, own, text.as_deref(), "config/providers.toml"))?;
     if let Some(stranger) =
         table.aliases.keys().find(|symbol| instruments.by_symbol(symbol).is_none_or(|known| known.symbol != **symbol))
     {
@@ -48,6 +37,26 @@ pub fn load_providers(own: &Path, instruments: &InstrumentTable, choice: &Choice
     }
     table.choose(choice).map_err(|taken| refuse("providers.toml and instruments.toml", &taken.to_string()))?;
     Ok(table)
+}
+
+/// The text of a person's own table; `None` where there is no such file.
+fn text_of(own: &Path) -> Result<Option<String>, Trouble> {
+    match fs::read_to_string(own) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refuse(&own.display().to_string(), &format!("the file cannot be read: {error}"))),
+    }
+}
+
+/// A value that does not fit, in the words of whoever has to mend it.
+fn misfit(error: &TableError, own: &Path, text: Option<&str>, shipped: &str) -> Trouble {
+    let file = match error.place {
+        WrittenIn::Program => shipped.to_owned(),
+        WrittenIn::Own => own.display().to_string(),
+        WrittenIn::OwnAt(byte) => format!("{}, line {}", own.display(), line_at(text.unwrap_or_default(), byte)),
+    };
+    let todo = format!("Mend that value; {shipped} shows every value with what it means");
+    Trouble::new(format!("{file}: {error}"), "Nothing was started and nobody was asked", todo)
 }
 
 fn refuse(place: &str, what: &str) -> Trouble {
@@ -63,29 +72,8 @@ const BULLETINS: &str = include_str!("../../config/bulletins.toml");
 
 /// Reads the table of economic series and news with a person's own file over it. A file that is not there changes nothing.
 pub fn load_bulletins(own: &Path) -> Result<BulletinTable, Trouble> {
-    let text = match fs::read_to_string(own) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(refuse(&own.display().to_string(), &format!("the file cannot be read: {error}"))),
-    };
-    BulletinTable::read(BULLETINS, text.as_deref()).map_err(|error| {
-        let file = match (error.own, &text) {
-            (Some(byte @ 1..), Some(text)) => format!("{}, line {}", own.display(), line_at(text, byte)),
-            (Some(_), _) => own.display().to_string(),
-            (None, _) => "config/bulletins.toml".to_owned(),
-        };
-        let todo = "Mend that value; config/bulletins.toml shows every value with what it means";
-        Trouble::new(format!("{file}: {error}"), "Nothing was started and nobody was asked", todo)
-    })
-}
-
-/// Whose news are wanted: every watched instrument that Yahoo has a name for.
-fn wanted_news(lines: &[Line]) -> Vec<Reported> {
-    let named = lines.iter().filter_map(|line| {
-        let symbol = line.names.get(&ProviderId::Yahoo)?.of(Capability::Quotes)?.to_owned();
-        Some(Reported { instrument: line.instrument, symbol })
-    });
-    named.collect()
+    let text = text_of(own)?;
+    BulletinTable::read(BULLETINS, text.as_deref()).map_err(|error| misfit(&error, own, text.as_deref(), "config/bulletins.toml"))
 }
 
 /// What names a run that providers feed, in the journal. Its instruments join and leave by entries of their own.
@@ -197,7 +185,7 @@ fn open_link(
         let keep = Box::new(move |text: &str| write_atomically(&file, text));
         let has_key = |id: &ProviderId| id.key().is_some_and(|key| table.keys.has(key));
         let keyed = ProviderId::ALL.into_iter().filter(has_key).collect();
-        Bulletins { table: bulletins, watched: wanted_news(&lines), keyed, kept, keep }
+        Bulletins { table: bulletins, watched: lines.iter().filter_map(Reported::of).collect(), keyed, kept, keep }
     });
     ProvidersLink::start_with(table, lines, surroundings, bulletins).map_err(|error: Ended| {
         Trouble::new(

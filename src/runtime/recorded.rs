@@ -3,14 +3,16 @@
 //! While it is recorded, a recording is a segment like that of a live run: each event with its checksum, so that what a crash leaves is whole
 //! up to its last events. Parquet has its index at the end, so the tape is made when the recording is over.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Bar, InstrumentTable, MarketEvent, MarketTime, Missed, SeriesInfo, TimeFrame, counted};
+use crate::domain::{Bar, InstrumentId, InstrumentTable, MarketEvent, MarketTime, Missed, SeriesInfo, TimeFrame, counted};
 use crate::market::{self, MadeSeries, MadeTape, PriceFile, Tape};
+use crate::runtime::source::told_capabilities;
 use crate::runtime::{Home, Trouble, write_atomically, write_bytes_atomically};
 use crate::store::SegmentReader;
 
@@ -31,6 +33,9 @@ pub(super) struct Heading {
     pub series: Vec<SeriesInfo>,
     /// Minutes that nobody told.
     pub gaps: Vec<Missed>,
+    /// Gaps that are not named.
+    #[serde(default)]
+    pub more_gaps: u64,
 }
 
 /// A recording that is finished.
@@ -48,6 +53,8 @@ pub struct Recorded {
     pub quotes: u64,
     /// Minutes that are missing.
     pub gaps: Vec<Missed>,
+    /// Gaps that are not named.
+    pub more_gaps: u64,
 }
 
 impl Heading {
@@ -69,17 +76,19 @@ impl Recorded {
         if self.gaps.is_empty() {
             text.push_str(", no gaps");
         } else {
+            let gaps = self.gaps.len() as u64 + self.more_gaps;
+            let at_least = if self.more_gaps > 0 { "at least " } else { "" };
             let minutes: i64 = self.gaps.iter().map(|gap| gap.until.since(gap.from).0 / 60_000_000_000).sum();
             let named = self.gaps.iter().take(3).map(|gap| {
                 let clock = |at: MarketTime| at.timestamp().strftime("%H:%M").to_string();
                 format!("{} {}–{}", instruments.symbol(gap.instrument), clock(gap.from), clock(gap.until))
             });
             let named: Vec<String> = named.collect();
-            let more = self.gaps.len().saturating_sub(named.len());
+            let more = gaps.saturating_sub(named.len() as u64);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             text.push_str(&format!(
-                ", {} of {minutes} min together ({} UTC{more})",
-                counted(self.gaps.len(), "gap"),
+                ", {} of {at_least}{minutes} min together ({} UTC{more})",
+                counted(gaps, "gap"),
                 named.join(", ")
             ));
         }
@@ -127,7 +136,7 @@ pub fn finish_recording(folder: &Path, name: &str, instruments: &InstrumentTable
         source: None,
         series: &heading.series,
         began: Some(heading.began),
-        gaps: heading.gaps.clone(),
+        gaps: (heading.gaps.clone(), heading.more_gaps),
         instruments,
     };
     let recorded = maker.make(SegmentReader::open(&places.events)?)?;
@@ -169,7 +178,7 @@ pub fn tape_of_run(
         source: Some(format!("recorded by {run}")),
         series,
         began: None,
-        gaps: Vec::new(),
+        gaps: (Vec::new(), 0),
         instruments,
     };
     maker.make(SegmentReader::open(segment)?)
@@ -192,7 +201,8 @@ struct Maker<'a> {
     series: &'a [SeriesInfo],
     /// Since when it is recorded, where that is known; else since the first price.
     began: Option<MarketTime>,
-    gaps: Vec<Missed>,
+    /// Those that are named, and how many more there are.
+    gaps: (Vec<Missed>, u64),
     instruments: &'a InstrumentTable,
 }
 
@@ -225,27 +235,32 @@ impl Maker<'_> {
             fs::remove_file(&fresh).map_err(|error| trouble(&fresh, "cannot be removed", &error))?;
             None
         };
-        Ok(Recorded { name: self.name.to_owned(), tape, prices, bars: counts, quotes, gaps: self.gaps })
+        let (gaps, more_gaps) = self.gaps;
+        Ok(Recorded { name: self.name.to_owned(), tape, prices, bars: counts, quotes, gaps, more_gaps })
     }
 
     fn write_tape(&self, began: Option<MarketTime>, bars: Vec<Bar>) -> Result<PathBuf, Trouble> {
         let instruments = self.instruments;
-        let described = self.series.iter().filter_map(|series| {
-            let mut own = bars.iter().filter(|bar| bar.instrument == series.instrument).peekable();
-            let calendar = instruments.get(series.instrument)?.calendar;
-            let frame = TimeFrame::of(own.peek()?, calendar);
+        // What was recorded counts, whatever is watched today.
+        let recorded: BTreeSet<InstrumentId> = bars.iter().map(|bar| bar.instrument).collect();
+        let described = recorded.into_iter().filter_map(|id| {
+            let mut own = bars.iter().filter(|bar| bar.instrument == id).peekable();
+            let known = instruments.get(id)?;
+            let listed = self.series.iter().find(|series| series.instrument == id);
+            let capabilities = listed.map_or(told_capabilities(known.kind), |series| series.capabilities);
+            let from = listed.map_or("providers", |series| series.source.as_str());
             Some(MadeSeries {
-                instrument: series.instrument,
-                symbol: instruments.symbol(series.instrument),
-                frame,
-                has_range: series.capabilities.has_range,
+                instrument: id,
+                symbol: instruments.symbol(id),
+                frame: TimeFrame::of(own.peek()?, known.calendar),
+                has_range: capabilities.has_range,
                 has_volume: own.any(|bar| bar.volume.is_some()),
                 is_adjusted: false,
-                source: self.source.clone().unwrap_or_else(|| format!("recorded from {}", series.source)),
+                source: self.source.clone().unwrap_or_else(|| format!("recorded from {from}")),
                 note: "A minute without a trade has no bar.".to_owned(),
             })
         });
-        let gaps = match self.gaps.len() {
+        let gaps = match self.gaps.0.len() as u64 + self.gaps.1 {
             0 => String::new(),
             gaps => format!(" {} that no provider told.", counted(gaps, "gap")),
         };

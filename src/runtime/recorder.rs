@@ -5,11 +5,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::domain::{InstrumentTable, MarketEvent, MarketTime, Missed, RiskDay, SeriesInfo, WallTime};
+use crate::domain::{Duration, InstrumentTable, MarketEvent, MarketTime, Missed, RiskDay, SeriesInfo, WallTime};
 use crate::market::providers::{ProviderTable, ProvidersLink};
 use crate::market::{self, ToldFeed};
 use crate::runtime::markets::link_to_record;
 use crate::runtime::recorded::{Heading, MOST_GAPS, Places, Recorded, finish_recording, taken};
+use crate::runtime::recovery::calendar_of;
 use crate::runtime::{Home, Trouble};
 use crate::store::Segment;
 
@@ -17,6 +18,9 @@ use crate::store::Segment;
 const WRITE_AT: usize = 512;
 /// How long fewer of them wait at most, in nanoseconds.
 const WRITE_WITHIN: i64 = 1_000_000_000;
+
+/// A minute is told within this time of its end, where it is told at all.
+const SETTLES_WITHIN: Duration = Duration::seconds(60);
 
 /// When a recording ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,8 +108,14 @@ impl Part {
         if places.is_taken() {
             return Err(taken(&name));
         }
-        let heading =
-            Heading { format: 1, name: name.clone(), began: MarketTime(now.0), series: series.to_vec(), gaps: Vec::new() };
+        let heading = Heading {
+            format: 1,
+            name: name.clone(),
+            began: MarketTime(now.0),
+            series: series.to_vec(),
+            gaps: Vec::new(),
+            more_gaps: 0,
+        };
         let cannot = |error: std::io::Error| {
             Trouble::new(
                 format!("{} cannot be written: {error}", places.events.display()),
@@ -132,6 +142,7 @@ impl Recording {
         let part = Part::begin(part_name(&name, by_day, now), &folder, &series, now)?;
         let link = link_to_record(table, &series, instruments, home)?;
         let feed = ToldFeed::new(series.iter().map(|series| (series.instrument, None)), MarketTime(0));
+        let feed = feed.by_hours(|id| calendar_of(instruments, id));
         let counts = Counts { instruments: series.len(), ..Counts::default() };
         let instruments = Arc::clone(instruments);
         let (finished, waiting) = (Vec::new(), Vec::new());
@@ -159,10 +170,13 @@ impl Recording {
             }
             self.waiting.push(event);
         }
-        if self.waiting.len() >= WRITE_AT || (!self.waiting.is_empty() && now.since(self.written_at).0 >= WRITE_WITHIN) {
+        // A clock set back must not keep what waits from the disk.
+        let is_due = !(0..WRITE_WITHIN).contains(&now.since(self.written_at).0);
+        if self.waiting.len() >= WRITE_AT || (!self.waiting.is_empty() && is_due) {
             self.write(now)?;
         }
-        if self.by_day && self.part.day != RiskDay::of(MarketTime(now.0)) {
+        // The day's last minute is told a few seconds after its end.
+        if self.by_day && self.part.day < RiskDay::of(MarketTime(now.before(SETTLES_WITHIN).0)) {
             self.turn_day(now)?;
         }
         Ok(())
@@ -176,6 +190,7 @@ impl Recording {
         let heading = &mut self.part.heading;
         let room = MOST_GAPS.saturating_sub(heading.gaps.len());
         heading.gaps.extend(missed.iter().take(room));
+        heading.more_gaps += missed.len().saturating_sub(room) as u64;
         heading.write(&self.part.places.heading).map_err(|error| {
             let what = format!("{} cannot be written: {error}", self.part.places.heading.display());
             Trouble::new(what, "What was recorded before is kept; `pmax tapes` finishes it", "Check the disk and its rights")

@@ -239,7 +239,7 @@ fn feed_after(engine: &Engine, from: HeardFrom) -> Source {
     }
 }
 
-fn calendar_of(instruments: &InstrumentTable, id: InstrumentId) -> Calendar {
+pub(super) fn calendar_of(instruments: &InstrumentTable, id: InstrumentId) -> Calendar {
     instruments.get(id).map_or(Calendar::Crypto247, |known| known.calendar)
 }
 

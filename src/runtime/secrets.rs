@@ -77,8 +77,17 @@ impl<'a> Credential<'a> {
 
     /// Forgets it wherever this program may have put it.
     pub fn forget(self, env_file: &Path) -> Result<(), Trouble> {
-        if let Some(entry) = self.entry() {
-            drop(entry.delete_credential());
+        let gone = self.entry().map(|entry| entry.delete_credential());
+        if let Some(Err(error)) = gone {
+            // A keyring without it and one that does not answer refuse alike: what counts is whether it can still be read.
+            tracing::warn!(target: "pmax::secrets", "the keyring refused to delete the {}: {error}", self.noun);
+            if self.in_keyring().is_some() {
+                return Err(Trouble::new(
+                    format!("The keyring does not let go of the {}: {error}", self.noun),
+                    "It is kept as it was",
+                    "Unlock the keyring, or take it out there by hand",
+                ));
+            }
         }
         if env_file.exists() {
             self.write_env_file(env_file, None).map_err(|error| self.unwritable(env_file, &error))?;

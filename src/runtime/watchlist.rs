@@ -8,6 +8,7 @@ mod draft;
 mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -135,7 +136,8 @@ impl Shelf {
             WatchChange::Move(symbol, by) => list.shift(symbol, *by, known).map_err(refuse)?,
         }
         let changed = self.lay(list)?;
-        write_atomically(&self.file, &file::text(&changed.list)).map_err(|error| {
+        let written = changed.list.text().map_err(io::Error::other).and_then(|text| write_atomically(&self.file, &text));
+        written.map_err(|error| {
             let what = format!("{} cannot be written: {error}", self.file.display());
             Trouble::new(what, "The watchlist is as it was", "Check the disk and the rights of that folder")
         })?;
@@ -153,6 +155,16 @@ impl Shelf {
 }
 
 impl Watchlist {
+    /// Reads a file's text; `name` stands in what is refused.
+    pub fn read(text: &str, name: &str, shipped: &InstrumentTable) -> Result<Self, Trouble> {
+        file::read_text(text, name, shipped)
+    }
+
+    /// The text of its file.
+    pub fn text(&self) -> Result<String, toml::ser::Error> {
+        file::text(self)
+    }
+
     /// What it adds to the table of providers and takes away from what is watched.
     pub fn choice(&self) -> Choice {
         let own = self.own.iter().map(|own| (own.instrument.symbol.clone(), own.names.clone())).collect();

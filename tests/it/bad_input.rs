@@ -29,9 +29,10 @@ fn with_ledger() -> tempfile::TempDir {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
-    assert!(line.starts_with("ack "), "{line}");
+    // Several, so that there is an order for a test to alter.
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let acknowledged = lines.map_while(Result::ok).filter(|line| line.starts_with("ack ")).take(12).count();
+    assert_eq!(acknowledged, 12);
     child.kill().unwrap();
     child.wait().unwrap();
     home

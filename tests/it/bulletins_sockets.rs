@@ -8,7 +8,7 @@ use pmax::market::bulletins::{BulletinTable, BulletinView, Watched};
 use pmax::market::providers::{Bulletins, Keep, ProviderId, ProviderTable, ProvidersLink, Surroundings};
 use pmax::runtime::wall_now;
 
-use crate::support::market_server::{Reply, Server, http, say};
+use crate::support::market_server::{CUT_GZIP, Reply, Server, http, say};
 use crate::support::{deadline, shared};
 
 const PROVIDERS: &str = include_str!("../../config/providers.toml");
@@ -199,6 +199,14 @@ fn every_refusal_of_a_publisher_is_named_and_nothing_is_told() {
             "api_key",
         ),
         ("fredgraph", "504", body(504, "<html>Gateway Time-out"), "HTTP 504"),
+        ("treasury", "stalls", Box::new(|| Reply::Stall), "no answer in time"),
+        (
+            "bls",
+            "cut in the midst",
+            Box::new(|| Reply::Say(200, vec![("Content-Encoding", "gzip".to_owned())], CUT_GZIP.to_vec())),
+            "cannot be read",
+        ),
+        ("cboe", "huge", Box::new(|| say(200, " ".repeat(5 << 20))), "more than 4 MiB"),
         ("fredgraph", "hangs up", Box::new(|| Reply::Hang), "no connection"),
     ];
     let running: Vec<_> = cases

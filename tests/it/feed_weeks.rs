@@ -219,7 +219,7 @@ fn a_week_of_faults_keeps_memory_flat_and_accounts_for_every_minute() {
     world.take_census();
     // What is kept is bounded by what is watched, and does not grow from the third day on.
     let bounds = BTreeMap::from([
-        ("streams", 8),
+        ("streams", 8 + 8),
         ("outcomes", 6 * 10),
         ("flights", 12),
         ("taken bars", 3 * 30),

@@ -12,12 +12,10 @@ use pmax::market::providers::{
 use pmax::runtime::wall_now;
 
 use crate::support::deadline;
-use crate::support::market_server::{Mood, Reply, Server, http, say, stream};
+use crate::support::market_server::{CUT_GZIP, Mood, Reply, Server, http, say, stream};
 
 const TABLE: &str = include_str!("../../config/providers.toml");
 const BITCOIN: InstrumentId = InstrumentId(5);
-/// Five bytes of a packed answer that should be longer.
-const CUT_GZIP: [u8; 14] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0x56, 0x4a, 0xce];
 
 /// What a server says to every request.
 type Answers = Box<dyn Fn() -> Reply + Send + Sync>;

@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use pmax::domain::{AssetClass, Calendar, Currency, InstrumentId, MarketTime, VenueQuote, WallTime};
 use pmax::market::providers::clients::{Frame, yahoo_frame, yahoo_spark};
 use pmax::market::providers::{
-    Answer, Desk, Failure, Input, Line, Output, Plan, ProviderId, ProviderNews, ProviderTable, ProvidersLink, Refusal, Request,
-    Surroundings, Wanted,
+    Alias, Answer, Desk, Failure, Input, Line, Output, Plan, ProviderId, ProviderNews, ProviderTable, ProvidersLink, Refusal,
+    Request, Surroundings, Wanted,
 };
 use pmax::runtime::wall_now;
 use prost::Message as _;
@@ -132,7 +132,6 @@ fn what_is_no_price_is_none_and_what_makes_no_sense_is_named() {
     assert_eq!(failure(Pricing { time: -5, ..good.clone() }), Failure::Nonsense);
     assert_eq!(failure(Pricing { time: i64::MAX, ..good.clone() }), Failure::Nonsense);
     assert_eq!(failure(Pricing { bid: 227.0, ask: 226.0, ..good.clone() }), Failure::Nonsense);
-    assert_eq!(failure(Pricing { currency: "GBp".to_owned(), ..good.clone() }), Failure::Nonsense);
     for nothing in [
         framed(&Pricing { quote_type: 7, ..good.clone() }),
         framed(&Pricing { market_hours: 0, ..good.clone() }),
@@ -289,6 +288,40 @@ impl World {
         let sparks = self.asked.iter().filter(|(_, request)| request.path.contains("/spark?"));
         sparks.map(|(at, request)| (*at, request.path.split(',').count())).collect()
     }
+}
+
+/// One listed in another money, or told wrongly again and again, costs nobody else its prices.
+#[test]
+fn what_is_told_wrongly_of_one_instrument_says_nothing_about_the_others() {
+    let mut world = World::new("2026-11-25T15:00:00Z");
+    let number = |world: &World, name: &str| {
+        let named = |names: &BTreeMap<ProviderId, Alias>| names.get(&YAHOO).is_some_and(|alias| alias.shown() == name);
+        let mut table = ProviderTable::read(TABLE, None).unwrap();
+        table.aliases.retain(|symbol, _| symbol != "BTCUSD" && symbol != "EURUSD");
+        assert!(world.asked.is_empty());
+        InstrumentId(100 + table.aliases.values().position(named).unwrap() as u32)
+    };
+    let (apple, foreign, crossed) = (number(&world, "AAPL"), number(&world, "KO"), number(&world, "IBM"));
+    world.handle(Input::Opened(YAHOO));
+    let turn = |world: &World| world.now.0 / 500_000_000 % 3;
+    world.run(120, |world| {
+        let said = match turn(world) {
+            0 => pricing("AAPL", 226.5, world.now),
+            1 => Pricing { currency: "EUR".to_owned(), ..pricing("KO", 60.0, world.now) },
+            _ => Pricing { bid: 227.0, ask: 226.0, ..pricing("IBM", 226.5, world.now) },
+        };
+        Some(framed(&said))
+    });
+    let last = |id: InstrumentId| world.news.iter().rev().find(|quote| quote.instrument == id).map(|quote| quote.at);
+    assert!(last(apple).is_some_and(|at| world.now.since(at).0 < 3_000_000_000), "{:?}", last(apple));
+    let streamed = |id: InstrumentId| {
+        world.news.iter().filter(|quote| quote.instrument == id).map(|quote| quote.last.to_string()).collect::<Vec<_>>()
+    };
+    assert!(
+        !streamed(foreign).contains(&"60".to_owned()) && streamed(crossed).iter().all(|price| price == "226.5"),
+        "{:?}",
+        streamed(foreign)
+    );
 }
 
 #[test]

@@ -9,21 +9,23 @@ mod person;
 mod words;
 
 pub use book::{ledger_record, simulator, xapi};
-pub use bulletins::{economic_series, headlines};
+pub use bulletins::{bulletins_kept, bulletins_toml, economic_series, headlines};
 pub use files::{segment, stats_file, tape, tape_import};
 pub use market::{
     alpha_vantage, binance, budget, coinbase, kraken, providers_toml, yahoo_chart, yahoo_search, yahoo_spark, yahoo_stream,
 };
-pub use person::{command_line, config, numbers, script};
+pub use person::{command_line, config, numbers, script, watchlist_file};
 
 /// A target: its name, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target by its name: a file in `fuzz/fuzz_targets`, a folder in `tests/corpora`.
-pub const ALL: [Target; 23] = [
+pub const ALL: [Target; 26] = [
     ("alpha_vantage", alpha_vantage),
     ("binance", binance),
     ("budget", budget),
+    ("bulletins_kept", bulletins_kept),
+    ("bulletins_toml", bulletins_toml),
     ("coinbase", coinbase),
     ("command_line", command_line),
     ("config", config),
@@ -39,6 +41,7 @@ pub const ALL: [Target; 23] = [
     ("stats_file", stats_file),
     ("tape", tape),
     ("tape_import", tape_import),
+    ("watchlist_file", watchlist_file),
     ("xapi", xapi),
     ("yahoo_chart", yahoo_chart),
     ("yahoo_search", yahoo_search),

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pmax::domain::{AssetClass, Bar, Calendar, Currency, Duration, InstrumentId, MarketTime, Price, VenueQuote, WallTime};
+use pmax::market::WrittenIn;
 use pmax::market::providers::clients::{
     Frame, alpha_vantage_bars, alpha_vantage_quote, alpha_vantage_refusal, binance_frame, binance_klines, coinbase_candles,
     coinbase_frame, kraken_frame, kraken_ohlc, yahoo_chart as chart, yahoo_frame, yahoo_search as search, yahoo_spark as spark,
@@ -242,7 +243,7 @@ pub fn providers_toml(bytes: &[u8]) {
             drop(table.budget());
         }
         Err(error) => {
-            assert!(error.own.is_none_or(|byte| byte <= text.len()), "a place behind the end of the file");
+            assert!(!matches!(error.place, WrittenIn::OwnAt(byte) if byte > text.len()), "a place behind the end of the file");
             is_fit_to_show(&Trouble::new(error.to_string(), "", "").to_string(), LONGEST_TROUBLE);
         }
     }

@@ -9,7 +9,7 @@ use pmax::domain::{CleanText, Decimal, MarketTime, Price, Quantity, ScriptName, 
 use pmax::engine::{Command, Setup, SnapshotRequest};
 use pmax::market;
 use pmax::risk::Unlock;
-use pmax::runtime::{self, Frame, Headless, Named};
+use pmax::runtime::{self, Frame, Headless, Named, Watchlist, instruments};
 use pmax::signals::{AsOf, Script, Strategy};
 use pmax::ui::{self, Context, Effect, Event, Keymap, Scene, UiState};
 
@@ -174,5 +174,26 @@ pub fn script(bytes: &[u8]) {
         assert!(thought.strength.is_finite() && (0.0..=1_000.0).contains(&thought.strength), "{thought:?}");
         assert_eq!(thought.horizon_bars, script.horizon());
         is_fit_to_show(&thought.rationale, 160);
+    }
+}
+
+/// A person's own instruments and what they watch.
+pub fn watchlist_file(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let Ok(shipped) = instruments() else { unreachable!("the shipped table is sound") };
+    match Watchlist::read(&text, "instruments.toml", &shipped) {
+        Ok(list) => {
+            for own in list.own() {
+                let instrument = &own.instrument;
+                assert!(instrument.id.is_own() && shipped.by_symbol(&instrument.symbol).is_none(), "{instrument:?}");
+                assert!(!instrument.tradable || instrument.never_tradable().is_none(), "{instrument:?}");
+                assert!(instrument.tick.nanos() > 0 && instrument.lot.nanos() > 0, "{instrument:?}");
+                [&instrument.symbol, &instrument.name, &instrument.sector].into_iter().for_each(|text| is_fit_to_show(text, 400));
+            }
+            let text = list.text().expect("what was read can be written");
+            let again = Watchlist::read(&text, "instruments.toml", &shipped);
+            assert!(again.is_ok_and(|again| again == list), "what is written is read otherwise: {text}");
+        }
+        Err(trouble) => is_fit_to_show(&trouble.to_string(), LONGEST_TROUBLE),
     }
 }

@@ -14,7 +14,7 @@ use crate::market::bulletins::desk::news::NewsTrack;
 use crate::market::bulletins::view::{BulletinView, SeriesView, SourceView, Topic};
 use crate::market::bulletins::{BulletinTable, Newsroom, kept};
 use crate::market::providers::{
-    Answer, Budget, Failure, FetchId, Health, Means, ProviderId, ProviderTable, Refusal, Request, Stands,
+    Answer, Budget, Capability, Failure, FetchId, Health, Line, Means, ProviderId, ProviderTable, Refusal, Request, Stands,
 };
 use crate::signals::Economy;
 
@@ -40,6 +40,14 @@ pub struct Watched {
     pub instrument: InstrumentId,
     /// What Yahoo calls it.
     pub symbol: String,
+}
+
+impl Watched {
+    /// What is asked about an instrument that is followed; nothing where Yahoo, which knows its news, has no name for it.
+    pub fn of(line: &Line) -> Option<Self> {
+        let symbol = line.names.get(&ProviderId::Yahoo)?.of(Capability::Quotes)?.to_owned();
+        Some(Self { instrument: line.instrument, symbol })
+    }
 }
 
 /// What the desk wants.
@@ -71,7 +79,7 @@ struct SeriesTrack {
 #[derive(Debug, Clone)]
 enum About {
     Series(Vec<Indicator>),
-    News(usize),
+    News(u64),
 }
 
 #[derive(Debug, Clone)]
@@ -93,7 +101,8 @@ pub struct BulletinDesk {
     economy: Economy,
     news: Newsroom,
     series: BTreeMap<Indicator, SeriesTrack>,
-    news_tracks: Vec<NewsTrack>,
+    news_tracks: BTreeMap<u64, NewsTrack>,
+    next_track: u64,
     news_heard: Option<WallTime>,
     health: BTreeMap<(ProviderId, Topic), Health>,
     flights: BTreeMap<FetchId, Flight>,
@@ -135,19 +144,18 @@ impl BulletinDesk {
         let settle = table.order.iter().map(|id| providers.settle(*id)).max().unwrap_or(Duration(0));
         let track = SeriesTrack { due: now, is_flying: false, tried: Vec::new(), heard: None, trouble: None, not_out: 0 };
         let series = table.series.keys().map(|id| (*id, track.clone())).collect();
-        let news_tracks = news::tracks(&table.news, &watched, now);
-        let asked = news_tracks.iter().flat_map(|track| track.asked.iter().map(|(id, _)| (*id, Topic::News)));
-        let of_series = table.order.iter().map(|id| (*id, Topic::Series));
-        let health = of_series.chain(asked).map(|key| (key, Health::new())).collect();
+        let general = news::general(&table.news, now);
+        let health = table.order.iter().map(|id| ((*id, Topic::Series), Health::new())).collect();
         let mut desk = Self {
             table,
             settle,
             keyed,
-            watched,
+            watched: Vec::new(),
             economy,
             news,
             series,
-            news_tracks,
+            news_tracks: BTreeMap::new(),
+            next_track: 0,
             news_heard: None,
             health,
             flights: BTreeMap::new(),
@@ -157,6 +165,8 @@ impl BulletinDesk {
             is_dirty: false,
             stored: now,
         };
+        desk.follow(general);
+        desk.watch(watched, now);
         for indicator in Indicator::ALL {
             if !desk.is_behind(indicator, now) {
                 desk.await_release(indicator, now);
@@ -186,6 +196,19 @@ impl BulletinDesk {
         if self.is_dirty && now.since(self.stored).0 >= STORE_EVERY.0 {
             self.store(now, out);
         }
+    }
+
+    /// The clock went back by so much: what was to be at a time is to be that much earlier, so that nothing waits for the clock.
+    pub fn set_back(&mut self, by: Duration) {
+        self.series.values_mut().for_each(|track| {
+            track.due = track.due.before(by);
+            track.heard = track.heard.map(|(who, at)| (who, at.before(by)));
+        });
+        self.news_tracks.values_mut().for_each(|track| track.set_back(by));
+        self.news_heard = self.news_heard.map(|at| at.before(by));
+        self.health.values_mut().for_each(|health| health.set_back(by));
+        self.flights.values_mut().for_each(|flight| flight.since = flight.since.before(by));
+        self.stored = self.stored.before(by);
     }
 
     /// Whether an answer is to a request of this desk.
@@ -311,7 +334,7 @@ impl BulletinDesk {
                 }
             }
             About::News(index) => {
-                if let Some(track) = self.news_tracks.get_mut(*index) {
+                if let Some(track) = self.news_tracks.get_mut(index) {
                     track.go_without(refusal, now.plus(Duration::seconds(i64::from(self.table.news.every_minutes) * 60)), now);
                 }
             }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use serde::Deserialize;
-use toml::{Table, Value};
 
 use crate::domain::{Edition, Indicator, MarketTime, Observation};
+use crate::market::bulletins::release::Rule;
 use crate::market::bulletins::{Found, Release};
-use crate::market::providers::{ProviderId, TableError, lay_over};
+use crate::market::layered::{Layered, TableError};
+use crate::market::providers::ProviderId;
 
 /// The table.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -54,21 +55,9 @@ pub struct SeriesRow {
 impl BulletinTable {
     /// Reads the table of the program with a person's own over it.
     pub fn read(defaults: &str, own: Option<&str>) -> Result<Self, TableError> {
-        let parse = |text: &str, is_own: bool| {
-            text.parse::<Table>().map_err(|error| TableError {
-                path: "the file".to_owned(),
-                own: is_own.then(|| error.span().map_or(0, |span| span.start)),
-                what: format!("this is not TOML as it should be: {}", error.message().lines().collect::<Vec<_>>().join("; ")),
-            })
-        };
-        let (mut merged, over) = (parse(defaults, false)?, own.map(|text| parse(text, true)).transpose()?.unwrap_or_default());
-        lay_over(&mut merged, &over);
-        let blame = |path: String, what: String| TableError { own: own.map(|_| 0), path, what };
-        let table: Self = serde_path_to_error::deserialize(Value::Table(merged)).map_err(|error| {
-            let path = error.path().to_string();
-            blame(path, error.into_inner().to_string().lines().next().unwrap_or_default().to_owned())
-        })?;
-        table.contradiction().map_or(Ok(table.clone()), |(path, what)| Err(blame(path, what)))
+        let read = Layered::<Self>::read(defaults, own)?;
+        read.table.contradiction().map_or(Ok(()), |(path, what)| Err(read.blame(path, what)))?;
+        Ok(read.table)
     }
 
     /// The rule of a series' releases.
@@ -120,9 +109,12 @@ impl BulletinTable {
                 return Some((path("names"), format!("{id} does not tell it, or its name has characters that no name has")));
             }
         }
-        let is_day = |release: &Release| release.day.is_none_or(|day| (1..=28).contains(&day));
+        let is_day = |release: &Release| match release.day {
+            Some(day) => (1..=28).contains(&day),
+            None => release.rule != Rule::DayOfNextMonth,
+        };
         let strange = self.release.iter().find(|(_, release)| !is_day(release));
-        strange.map(|(name, _)| (format!("release.{name}.day"), "it must be from 1 to 28".to_owned()))
+        strange.map(|(name, _)| (format!("release.{name}.day"), "it must be there for this rule, and from 1 to 28".to_owned()))
     }
 }
 

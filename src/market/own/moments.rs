@@ -40,7 +40,7 @@ pub(super) fn read(cell: Cell<'_>, clock: Option<Cell<'_>>, order: Option<DateOr
             from_text(&joined, order)
         }
         Cell::Whole(number) => from_text(&number.to_string(), order),
-        // Seconds since 1970 with their fraction.
+        // Seconds since 1970; a fraction of one is cut off.
         Cell::Real(number) if number.is_finite() => from_text(&format!("{}", number.trunc()), order),
         Cell::Day(days) => {
             Some(Moment::Day(Date::constant(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?).ok()?))
@@ -130,7 +130,7 @@ fn time_of_day(text: &str) -> Option<String> {
     Some(if text.find(':') == Some(1) { format!("0{text}") } else { text.to_owned() })
 }
 
-/// What the numbers of all dates say of their order: `Err` where they say both, `Ok(None)` where it does not matter or nothing tells.
+/// What the numbers of all dates say of their order.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     pub has_slashes: bool,

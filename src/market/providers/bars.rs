@@ -15,6 +15,8 @@ pub(in crate::market) const MINUTE: i64 = 60_000_000_000;
 const WILDEST: i128 = 2;
 /// A row that begins later than this from now is from no clock that can be trusted.
 const AHEAD: Duration = Duration::seconds(120);
+/// A pause between two bars in which a market may have been shut.
+const NIGHT: Duration = Duration::seconds(4 * 3_600);
 /// More rows than any provider gives for what is asked.
 const MOST_ROWS: usize = 20_000;
 
@@ -48,6 +50,8 @@ pub struct Wanted<'a> {
 pub struct Chart {
     /// From when on it is complete.
     pub from: MarketTime,
+    /// Until when it is complete: the beginning of the minute under way, as far as the answer itself shows.
+    pub until: MarketTime,
     /// Closed bars, oldest first.
     pub closed: Vec<Bar>,
     /// When and at what price the minute under way began, where it is told.
@@ -115,7 +119,11 @@ pub(super) fn chart(mut rows: Vec<Row>, wanted: &Wanted<'_>, told_until: Option<
         if before.is_some_and(|before| before.at == row.at) {
             return flawed(Flaw::Duplicate, "two bars of one minute that differ");
         }
-        let is_wild = |before: &Row| !is_near(before.close, row.close) || !is_near(before.close, row.open);
+        // Over a night a price may go far, but not into another unit.
+        let may_be_far =
+            |before: &Row, now: Price| row.at.0 - before.at.0 >= NIGHT.0 && jump_between(before.close, now) != Flaw::UnitJump;
+        let goes_far = |before: &Row, now: Price| !is_near(before.close, now) && !may_be_far(before, now);
+        let is_wild = |before: &Row| goes_far(before, row.close) || goes_far(before, row.open);
         if let Some(before) = before.filter(is_wild) {
             let now = if is_near(before.close, row.close) { row.open } else { row.close };
             return flawed(jump_between(before.close, now), "a price twice or half the one a bar before");
@@ -125,7 +133,8 @@ pub(super) fn chart(mut rows: Vec<Row>, wanted: &Wanted<'_>, told_until: Option<
     let is_over = |row: &&Row| row.at.0 + MINUTE <= ends.0;
     let closed = rows.iter().filter(is_over).map(|row| bar(row, wanted)).collect();
     let opened = rows.last().filter(|row| !is_over(row)).map(|row| (row.at, row.open));
-    Ok(Chart { from: wanted.from, closed, opened, quote: None, doubled, split: None })
+    let until = MarketTime(ends.0.div_euclid(MINUTE) * MINUTE);
+    Ok(Chart { from: wanted.from, until, closed, opened, quote: None, doubled, split: None })
 }
 
 /// Whether one price is neither more than twice nor less than half another.
@@ -227,6 +236,15 @@ mod tests {
         assert_eq!(kinds, [unit, unit, unit, unit, other, other]);
         let read = chart(vec![good, good, good, row("2026-11-25T15:59", 100)], &wanted(Calendar::Crypto247), None).unwrap();
         assert_eq!((read.doubled, read.closed.len()), (2, 1));
+    }
+
+    #[test]
+    fn over_a_night_a_price_may_double_but_not_change_its_unit() {
+        let rows =
+            |price: i64| vec![row("2026-11-24T20:59", 100), row("2026-11-25T14:30", price), row("2026-11-25T14:31", price)];
+        let read = |price: i64| chart(rows(price), &wanted(Calendar::UsEquity), None).map(|chart| chart.closed.len());
+        assert_eq!([read(45), read(230)].map(Result::ok), [Some(2), Some(2)]);
+        assert_eq!(read(10_000).unwrap_err().flaw, Some(Flaw::UnitJump));
     }
 
     #[test]

@@ -379,7 +379,15 @@ impl Desk {
                 Frame::Quote(Ok(heard)) => self.hear(id, &heard, now, out),
                 Frame::Quote(Err(refusal)) => {
                     self.note_refusal(id, None, &refusal, Capability::Quotes);
-                    self.apply(id, Capability::Quotes, None, &refusal, None, now);
+                    // A price of a known instrument that cannot be one is not heard, and that is all: if more do not come, it is silent.
+                    if refusal.failure == Failure::Nonsense && self.is_about_one(id, &refusal) {
+                        self.health
+                            .get_mut(&(id, Capability::Quotes))
+                            .into_iter()
+                            .for_each(|health| health.excuse(&refusal, now));
+                    } else {
+                        self.apply(id, Capability::Quotes, None, &refusal, None, now);
+                    }
                 }
                 Frame::AllTaken => self.with_stream(id, Stream::all_taken),
                 Frame::Leaving => return self.leave(id, now, out),
@@ -388,6 +396,12 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// Whether what a stream said is about an instrument that it is to tell.
+    fn is_about_one(&self, id: ProviderId, refusal: &Refusal) -> bool {
+        let about = refusal.about.as_deref();
+        self.streams.get(&id).zip(about).is_some_and(|(stream, name)| stream.instrument(name).is_some())
     }
 
     /// A connection that is about to be closed is made anew before it is.

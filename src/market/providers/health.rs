@@ -145,7 +145,7 @@ impl Health {
     }
 
     /// The clock went back by so much.
-    pub(super) const fn set_back(&mut self, by: Duration) {
+    pub const fn set_back(&mut self, by: Duration) {
         if let Stands::Resting { until } = &mut self.stands {
             *until = until.before(by);
         }

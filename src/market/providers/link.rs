@@ -17,7 +17,7 @@ use crate::market::bulletins::{BulletinDesk, BulletinTable, BulletinView, Output
 use crate::market::providers::desk::{Answer, Desk, FetchId, Input, Line, Output};
 use crate::market::providers::sockets::{Arrived, Sockets, ToSocket};
 use crate::market::providers::view::{FeedView, SearchView, Served};
-use crate::market::providers::{ProviderId, ProviderNews, ProviderTable, Refusal};
+use crate::market::providers::{Failure, ProviderId, ProviderNews, ProviderTable, Refusal};
 
 /// How often time passes for the desk.
 const TICK: StdDuration = StdDuration::from_millis(200);
@@ -174,6 +174,7 @@ impl ProvidersLink {
             searched: None,
             shown_bulletins: WallTime(0),
             not_stored: None,
+            are_kept: true,
         };
         let thread = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
             executor.block_on(driver.run(arrived, stopped));
@@ -260,6 +261,8 @@ struct Driver {
     shown_bulletins: WallTime,
     /// Why what was heard could not be kept, if it could not.
     not_stored: Option<String>,
+    /// Whether the counts of requests could be kept the last time.
+    are_kept: bool,
 }
 
 impl Driver {
@@ -287,6 +290,9 @@ impl Driver {
     fn take_wishes(&mut self) {
         let Wishes { lines, search } = std::mem::take(&mut *self.shared.wishes());
         if let Some(lines) = lines {
+            if let Some((bulletins, _)) = &mut self.bulletins {
+                bulletins.watch(lines.iter().filter_map(Watched::of).collect(), (self.clock)());
+            }
             self.step(Input::Watch(lines));
         }
         if let Some(words) = search {
@@ -312,6 +318,7 @@ impl Driver {
         let now = (self.clock)();
         self.desk.handle(now, input, &mut self.out);
         let mut has_news = false;
+        let mut uncounted = Vec::new();
         for output in std::mem::take(&mut self.out) {
             match output {
                 Output::Open(id) => self.open(id),
@@ -319,6 +326,7 @@ impl Driver {
                 Output::Ping(id) => self.write(id, ToSocket::Ping),
                 Output::Send(id, text) => self.write(id, ToSocket::Text(text)),
                 Output::Keep(text) => self.keep_counts(&text),
+                Output::Fetch(request) if !self.are_kept => uncounted.push(request.id),
                 Output::Fetch(request) => self.sockets.fetch(request),
                 Output::News(news) => {
                     has_news = true;
@@ -329,14 +337,20 @@ impl Driver {
                     self.post_served(served);
                 }
                 Output::Noted(note) => {
+                    if let (FeedNote::ClockWentBack { by }, Some((bulletins, _))) = (&note, &mut self.bulletins) {
+                        bulletins.set_back(*by);
+                    }
                     has_news = true;
                     self.post_note(note);
                 }
             }
         }
+        for id in uncounted {
+            self.step(Input::Answered(id, Err(uncountable())));
+        }
         let search = self.desk.search_view();
         let has_found = self.searched != search;
-        if has_found || now.since(self.shown).0 >= VIEW_EVERY.0 {
+        if has_found || is_due(self.shown, now) {
             (self.shown, self.searched) = (now, search);
             self.shared.outbox().view = self.desk.view(now);
         }
@@ -349,6 +363,7 @@ impl Driver {
     fn step_bulletins(&mut self, answered: Option<(FetchId, Result<Answer, Refusal>)>) {
         let Some((bulletins, _)) = &mut self.bulletins else { return };
         let (now, mut out) = ((self.clock)(), Vec::new());
+        let mut uncounted = Vec::new();
         match answered {
             Some((id, answer)) => bulletins.answered(id, answer, self.desk.budget(), now, &mut out),
             None => bulletins.tick(self.desk.budget(), now, &mut out),
@@ -358,6 +373,7 @@ impl Driver {
             match output {
                 // Counted before it leaves, as all requests are.
                 Bulletin::Keep(text) => self.keep_counts(&text),
+                Bulletin::Fetch(request, _) if !self.are_kept => uncounted.push(request.id),
                 Bulletin::Fetch(request, patience) => {
                     self.sockets.fetch_within(request, StdDuration::from_nanos(patience.0.unsigned_abs()));
                 }
@@ -371,7 +387,10 @@ impl Driver {
                 }
             }
         }
-        if has_news || now.since(self.shown_bulletins).0 >= VIEW_EVERY.0 {
+        for id in uncounted {
+            self.step_bulletins(Some((id, Err(uncountable()))));
+        }
+        if has_news || is_due(self.shown_bulletins, now) {
             self.shown_bulletins = now;
             if let Some((bulletins, _)) = &self.bulletins {
                 let view = bulletins.view(self.desk.budget(), now);
@@ -411,6 +430,7 @@ impl Driver {
         if let Err(error) = &kept {
             tracing::warn!(target: "pmax::feed", "the counts of requests were not kept: {error}");
         }
+        self.are_kept = kept.is_ok();
         self.shared.outbox().not_kept = kept.err().map(|error| error.to_string());
     }
 
@@ -453,6 +473,17 @@ impl Driver {
             outbox.served.pop_front();
         }
     }
+}
+
+/// What a desk hears of a request that did not leave.
+fn uncountable() -> Refusal {
+    Refusal::new(Failure::Transport, "not asked: requests cannot be counted on the disk")
+}
+
+/// Whether a view is old, or from a time that a clock set back has not reached yet.
+const fn is_due(shown: WallTime, now: WallTime) -> bool {
+    let age = now.0 - shown.0;
+    age < 0 || age >= VIEW_EVERY.0
 }
 
 impl Drop for Driver {

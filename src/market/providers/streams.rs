@@ -62,6 +62,8 @@ pub struct Heard {
     pub at: Option<WallTime>,
     /// Decimals behind which its digits are noise, where the provider says so.
     pub decimals: Option<u8>,
+    /// In what its price is, where the provider says so.
+    pub currency: Option<String>,
 }
 
 impl Heard {
@@ -85,7 +87,7 @@ impl Heard {
         if bid.zip(ask).is_some_and(|(bid, ask)| bid > ask) {
             return Err(Refusal::flawed(Flaw::Crossed, "a bid above the ask").about(name));
         }
-        Ok(Self { name, last, bid, ask, at, decimals: None })
+        Ok(Self { name, last, bid, ask, at, decimals: None, currency: None })
     }
 }
 
@@ -298,7 +300,10 @@ impl Stream {
         };
         self.unconfirmed.remove(&name);
         if let Some(refusal) = refusal {
-            self.unknown.insert(name);
+            // Whatever else is refused may be taken by the next connection.
+            if refusal.failure == Failure::UnknownSymbol {
+                self.unknown.insert(name);
+            }
             self.last = Some((now, refusal));
         }
     }
@@ -339,7 +344,7 @@ impl Stream {
 
     /// How much it keeps.
     pub(super) fn size(&self) -> usize {
-        self.wanted.len() + self.unknown.len() + self.unconfirmed.len()
+        self.wanted.len() + self.unknown.len() + self.unconfirmed.len() + self.names.len()
     }
 
     fn has_something_to_ask(&self) -> bool {

@@ -6,10 +6,9 @@ use std::fmt;
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
-use toml::{Table, Value};
 
 use crate::domain::Duration;
+use crate::market::layered::{Layered, TableError};
 use crate::market::providers::{Budget, KeyName, Keys, Limits};
 
 /// A provider this program has a client for.
@@ -272,41 +271,12 @@ pub struct ProviderTable {
     pub keys: Keys,
 }
 
-/// Why the table is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{path}: {what}")]
-pub struct TableError {
-    /// Which value.
-    pub path: String,
-    /// Whether a person's own file says so, and on which byte where that is known.
-    pub own: Option<usize>,
-    /// What is wrong and what is allowed.
-    pub what: String,
-}
-
 impl ProviderTable {
     /// Reads the table of the program with a person's own over it.
     pub fn read(defaults: &str, own: Option<&str>) -> Result<Self, TableError> {
-        let parse = |text: &str, is_own: bool| {
-            text.parse::<Table>().map_err(|error| TableError {
-                path: "the file".to_owned(),
-                own: is_own.then(|| error.span().map_or(0, |span| span.start)),
-                what: format!("this is not TOML as it should be: {}", error.message().lines().collect::<Vec<_>>().join("; ")),
-            })
-        };
-        let (mut merged, own) = (parse(defaults, false)?, own.map(|text| parse(text, true)).transpose()?.unwrap_or_default());
-        lay_over(&mut merged, &own);
-        let blame = |path: String, what: String| {
-            let is_own =
-                path.split('.').try_fold(&own, |table, key| table.get(key).map(|value| value.as_table().unwrap_or(&own)));
-            TableError { own: is_own.map(|_| 0), path, what }
-        };
-        let mut table: Self = serde_path_to_error::deserialize(Value::Table(merged)).map_err(|error| {
-            let path = error.path().to_string();
-            let said = error.into_inner().to_string();
-            blame(path, said.lines().next().unwrap_or_default().to_owned())
-        })?;
-        table.contradiction().map_or(Ok(()), |(path, what)| Err(blame(path, what)))?;
+        let read = Layered::<Self>::read(defaults, own)?;
+        read.table.contradiction().map_or(Ok(()), |(path, what)| Err(read.blame(path, what)))?;
+        let mut table = read.table;
         table.known = table.aliases.clone();
         if !table.watch.is_empty() {
             table.aliases.retain(|symbol, _| table.watch.contains(symbol));
@@ -422,19 +392,11 @@ fn is_address(url: &str, encrypted: &str, plain: &str) -> bool {
     is_clean && (url.strip_prefix(encrypted).is_some_and(is_named) || url.strip_prefix(plain).is_some_and(is_here))
 }
 
-pub(in crate::market) fn lay_over(under: &mut Table, over: &Table) {
-    for (key, value) in over {
-        match (under.get_mut(key).and_then(Value::as_table_mut), value.as_table()) {
-            (Some(under), Some(over)) => lay_over(under, over),
-            _ => drop(under.insert(key.clone(), value.clone())),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::Secret;
+    use crate::market::WrittenIn;
 
     const SHIPPED: &str = include_str!("../../../config/providers.toml");
 
@@ -488,7 +450,7 @@ mod tests {
         ] {
             let error = ProviderTable::read(SHIPPED, Some(own)).unwrap_err();
             let said = error.to_string();
-            assert!(error.own.is_some() && words.iter().all(|word| said.contains(word)), "{own}: {error:?}");
+            assert!(error.place != WrittenIn::Program && words.iter().all(|word| said.contains(word)), "{own}: {error:?}");
         }
     }
 }

@@ -111,7 +111,7 @@ pub fn spark(status: u16, body: &[u8], asked: &[Wanted<'_>]) -> Result<Vec<Venue
 
 fn quote(found: &Found, wanted: &Wanted<'_>) -> Result<Option<VenueQuote>, Refusal> {
     let Found { meta, timestamp, close, indicators, .. } = found;
-    if let Some(other) = meta.currency.as_deref().filter(|currency| *currency != "USD") {
+    if let Some(other) = meta.currency.as_deref().filter(|currency| *currency != wanted.currency.to_string()) {
         return Err(Refusal::new(Failure::Nonsense, &format!("prices in {other}")));
     }
     let closes = indicators.quote.first().map_or(close, |columns| &columns.close);

@@ -97,9 +97,6 @@ fn price(text: &str) -> Option<Frame> {
     if market_hours != REGULAR {
         return None;
     }
-    if !currency.is_empty() && currency != "USD" {
-        return refused(Failure::Nonsense, &format!("prices in {currency}"));
-    }
     let Some(at) = time.checked_mul(1_000_000).filter(|at| *at > 0).map(WallTime) else {
         return refused(Failure::Nonsense, "a time that cannot be");
     };
@@ -108,5 +105,5 @@ fn price(text: &str) -> Option<Frame> {
     };
     let heard = Heard::checked(id, last, Some(bid), Some(ask), Some(at));
     let decimals = Some(u8::try_from(price_hint.clamp(0, 9)).unwrap_or(9));
-    Some(Frame::Quote(heard.map(|heard| Heard { decimals, ..heard })))
+    Some(Frame::Quote(heard.map(|heard| Heard { decimals, currency: Some(currency).filter(|word| !word.is_empty()), ..heard })))
 }

@@ -71,13 +71,6 @@ struct Misfit {
 
 /// Reads the file; one that is not there is an empty list.
 pub(super) fn load(path: &Path, shipped: &InstrumentTable) -> Result<Watchlist, Trouble> {
-    let refuse = |place: String, what: &str| {
-        Trouble::new(
-            format!("{place}: {what}"),
-            "Nothing was started and nothing was changed",
-            "Mend that line, or move the file away: the program's own instruments need none",
-        )
-    };
     let name = path.display().to_string();
     let read = fs::metadata(path).and_then(|about| match about.len() {
         0..=LARGEST => fs::read_to_string(path),
@@ -86,12 +79,25 @@ pub(super) fn load(path: &Path, shipped: &InstrumentTable) -> Result<Watchlist, 
     let text = match read {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Watchlist::default()),
-        Err(error) => return Err(refuse(name, &format!("the file cannot be read: {error}"))),
+        Err(error) => return Err(refuse(&name, &format!("the file cannot be read: {error}"))),
     };
-    parse(&text, shipped).map_err(|Misfit { line, what }| {
-        let place = line.map_or_else(|| name.clone(), |line| format!("{name}, line {line}"));
-        refuse(place, &what)
+    read_text(&text, &name, shipped)
+}
+
+/// Reads a file's text; its name stands in what is refused.
+pub(super) fn read_text(text: &str, name: &str, shipped: &InstrumentTable) -> Result<Watchlist, Trouble> {
+    parse(text, shipped).map_err(|Misfit { line, what }| {
+        let place = line.map_or_else(|| name.to_owned(), |line| format!("{name}, line {line}"));
+        refuse(&place, &what)
     })
+}
+
+fn refuse(place: &str, what: &str) -> Trouble {
+    Trouble::new(
+        format!("{place}: {what}"),
+        "Nothing was started and nothing was changed",
+        "Mend that line, or move the file away: the program's own instruments need none",
+    )
 }
 
 fn parse(text: &str, shipped: &InstrumentTable) -> Result<Watchlist, Misfit> {
@@ -211,7 +217,7 @@ fn key_line(text: &str, key: &str) -> Option<usize> {
 }
 
 /// The whole file.
-pub(super) fn text(list: &Watchlist) -> String {
+pub(super) fn text(list: &Watchlist) -> Result<String, toml::ser::Error> {
     let row = |instrument: &Instrument, names: &BTreeMap<ProviderId, Alias>| Row {
         id: instrument.id.0,
         symbol: instrument.symbol.clone(),
@@ -234,9 +240,7 @@ pub(super) fn text(list: &Watchlist) -> String {
         instrument: list.own.iter().map(|own| row(&own.instrument, &own.names)).collect(),
         retired: list.retired.iter().map(|gone| row(gone, &BTreeMap::new())).collect(),
     };
-    let body = toml::to_string(&file);
-    debug_assert!(body.is_ok(), "the list is plain data: {body:?}");
-    format!("{HEADER}{}", body.unwrap_or_default())
+    toml::to_string(&file).map(|body| format!("{HEADER}{body}"))
 }
 
 #[cfg(test)]
@@ -257,7 +261,7 @@ mod tests {
     fn what_is_written_is_read_as_it_was() {
         let list = read(&format!("without = [\"IBM\"]\nalso = [\"AAPL\"]\norder = [\"SOLUSD\"]\n{ROW}")).unwrap();
         assert_eq!((list.next, list.own.len()), (502, 1));
-        assert_eq!(read(&text(&list)).unwrap(), list);
+        assert_eq!(read(&text(&list).unwrap()).unwrap(), list);
         assert_eq!(read("").unwrap().own.len(), 0);
     }
 
@@ -302,11 +306,11 @@ mod tests {
         ) {
             let text_in = format!("{}{noise}", parts.concat());
             if let Ok(list) = read(&text_in) {
-                prop_assert_eq!(read(&text(&list)).unwrap(), list);
+                prop_assert_eq!(read(&text(&list).unwrap()).unwrap(), list);
             }
             let rows = format!("{}{ROW}", parts.first().copied().filter(|part| part.starts_with("also")).unwrap_or_default());
             let list = read(&rows).unwrap();
-            prop_assert_eq!(read(&text(&list)).unwrap(), list);
+            prop_assert_eq!(read(&text(&list).unwrap()).unwrap(), list);
         }
     }
 }

@@ -45,7 +45,7 @@ fn providers(picture: &Picture<'_>, feed: &FeedView, area: Rect, buffer: &mut Bu
     column.fact(buffer, "prices", &waits, if feed.dropped > 0 { Role::Warn } else { Role::Text });
     column.fact(buffer, "closed bars", "none dropped: while too many wait, none are asked for", Role::Muted);
     if let Some(why) = &feed.not_kept {
-        let text = format!("the counts of requests cannot be kept ({why}): after a restart they begin anew");
+        let text = format!("the counts of requests cannot be kept ({why}): nobody is asked until they can");
         column.put(buffer, &text, Role::Warn);
     }
 }

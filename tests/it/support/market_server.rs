@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept_hdr};
 
+/// Five bytes of a packed answer that should be longer.
+pub const CUT_GZIP: [u8; 14] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0x56, 0x4a, 0xce];
+
 /// What an HTTP server does with a request.
 pub enum Reply {
     /// Status, headers beside the usual ones, body.

@@ -103,8 +103,11 @@ impl BulletinDesk {
         let since = indicators.iter().map(|id| since(*id, today)).min()?;
         let (_, name) = named.first()?;
         match by {
-            // The first days of a year have no table of their own yet.
-            ProviderId::Treasury => Some(treasury::path(today.saturating_sub(7.days()).year())),
+            // Its tables are by years: that of the latest day whose curve is out.
+            ProviderId::Treasury => {
+                let out = |id: &Indicator| self.table.release(*id)?.latest_by(id.every(), MarketTime(now.0));
+                Some(treasury::path(indicators.iter().filter_map(out).max().unwrap_or(today).year()))
+            }
             ProviderId::Cboe => Some(cboe::path(name)),
             ProviderId::Bls => Some(bls::path(name)),
             ProviderId::Fred => Some(fred::path(name, since)),

@@ -195,3 +195,60 @@ fn an_answer_that_never_comes_is_given_up_and_a_broken_file_is_asked_anew() {
     let view = world.desk.view(&world.budget, begin.plus(LOST_AFTER));
     assert!(view.series.iter().any(|row| row.trouble.as_deref() == Some("Treasury: no answer in time")), "{:?}", view.series);
 }
+
+/// One that joins is asked about from then on, and one that leaves is not: also where its answer is still under way.
+#[test]
+fn news_follow_what_is_watched() {
+    let mut world = World::new("", None, None, at("2026-06-01T12:00:00Z"));
+    let watched = |ids: &[(u32, &str)]| {
+        let one = |(id, symbol): &(u32, &str)| Watched { instrument: InstrumentId(*id), symbol: (*symbol).to_owned() };
+        ids.iter().map(one).collect::<Vec<_>>()
+    };
+    let mut feed = |by: ProviderId, path: &str, _: WallTime| {
+        let symbol = path.split("s=").nth(1).and_then(|rest| rest.split('&').next()).filter(|_| by == ProviderId::YahooRss);
+        let symbol = symbol.ok_or(Refusal::of(Failure::Timeout))?;
+        says(&format!("<rss version=\"2.0\"><channel><item><title>About {symbol}</title></item></channel></rss>"))
+    };
+    world.desk.watch(watched(&[(1, "AAA"), (2, "BBB")]), world.now);
+    world.run(at("2026-06-01T12:02:00Z"), &mut feed);
+    world.desk.watch(watched(&[(2, "BBB"), (3, "CCC")]), world.now);
+    let before = world.asked.len();
+    world.run(at("2026-06-01T14:02:00Z"), &mut feed);
+    let later: Vec<&str> = world
+        .asked
+        .iter()
+        .skip(before)
+        .filter(|(_, by, _)| *by == ProviderId::YahooRss)
+        .map(|(_, _, path)| path.as_str())
+        .collect();
+    assert!(later.iter().any(|path| path.contains("CCC")) && later.iter().any(|path| path.contains("BBB")), "{later:?}");
+    assert!(!later.iter().any(|path| path.contains("AAA")), "{later:?}");
+    let mut about: Vec<InstrumentId> = world.desk.news.headlines().flat_map(|headline| headline.about.clone()).collect();
+    about.sort_unstable();
+    assert_eq!(about, [InstrumentId(1), InstrumentId(2), InstrumentId(3)]);
+}
+
+/// The Treasury keeps a table for each year: around New Year that of the latest curve that is out is asked for.
+#[test]
+fn around_new_year_the_table_of_the_latest_curve_is_asked_for() {
+    for (now, year) in [("2027-01-01T15:00:00Z", "2026"), ("2027-01-05T23:30:00Z", "2027"), ("2026-12-31T23:30:00Z", "2026")] {
+        let mut world = World::new("order = [\"treasury\"]\n[news]\norder = []\n", None, None, at(now));
+        world.run(world.now.plus(Duration::seconds(60)), &mut |_, _, _| Err(Refusal::of(Failure::Timeout)));
+        let paths: Vec<&str> = world.asked.iter().map(|(_, _, path)| path.as_str()).collect();
+        assert!(!paths.is_empty() && paths.iter().all(|path| path.contains(year)), "{now}: {paths:?}");
+    }
+}
+
+/// A clock set back by a day makes nobody wait for a day.
+#[test]
+fn a_clock_that_goes_back_stalls_nothing() {
+    let mut world = World::new("", None, None, at("2026-06-05T12:00:00Z"));
+    world.run(at("2026-06-05T14:00:00Z"), &mut |_, _, now| bureau(now));
+    let by = Duration::seconds(86_400);
+    world.now = world.now.before(by);
+    world.desk.set_back(by);
+    let before = world.asked.len();
+    world.desk.watch(vec![Watched { instrument: InstrumentId(1), symbol: "AAA".to_owned() }], world.now);
+    world.run(world.now.plus(Duration::seconds(3_600)), &mut |_, _, _| Err(Refusal::of(Failure::Timeout)));
+    assert!(world.asked.len() > before, "nothing was asked for an hour");
+}

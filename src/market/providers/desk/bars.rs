@@ -16,7 +16,7 @@ const HISTORY: i64 = 4 * 24 * 3_600 * 1_000_000_000;
 const OVERLAP: i64 = 10 * MINUTE;
 /// Where a minute that is over was not told yet, it is asked for once more after this time.
 const AGAIN_AFTER: Duration = Duration::seconds(10);
-/// Bars that end so long ago in an open market are stale where another provider may know more.
+/// Bars of a market that never closes that end so long ago are stale where another provider may know more.
 const STALE_AFTER: i64 = 5 * MINUTE;
 
 /// A split that a provider names is what lies between prices for so long after it.
@@ -218,9 +218,7 @@ impl Desk {
         let others = self.others(id, now);
         let Some(track) = self.tracks.get_mut(&id) else { return };
         let newest = chart.closed.last().map(|bar| bar.close_at);
-        let is_trading = is_open(track.line.calendar, MarketTime(now.0));
-        let is_stale =
-            newest.is_none_or(|at| now.0 - at.0 > STALE_AFTER) && is_trading && track.line.calendar == Calendar::Crypto247;
+        let is_stale = newest.is_none_or(|at| now.0 - at.0 > STALE_AFTER) && track.line.calendar == Calendar::Crypto247;
         if is_stale && others {
             let refusal = Refusal::of(Failure::Stale);
             self.apply(flight.provider, Capability::Bars, Some(id), &refusal, None, now);
@@ -238,7 +236,7 @@ impl Desk {
         }
         track.taken.extend(closed.iter().copied());
         track.taken.drain(..track.taken.len().saturating_sub(TAKEN));
-        let told = ToldBars { instrument: id, from: chart.from, closed, opened: chart.opened };
+        let told = ToldBars { instrument: id, from: chart.from, until: chart.until, closed, opened: chart.opened };
         let before = track.bars.serving;
         if before.is_none_or(|serving| serving.by != flight.provider) {
             track.bars.serving = Some(Serving { by: flight.provider, since: now });
@@ -257,7 +255,9 @@ impl Desk {
             track.bars.due = now;
             return;
         }
-        let told = ToldBars { instrument: id, from: flight.from, closed: Vec::new(), opened: None };
+        // Nothing traded until it was asked.
+        let until = MarketTime(flight.since.0.div_euclid(MINUTE) * MINUTE);
+        let told = ToldBars { instrument: id, from: flight.from, until, closed: Vec::new(), opened: None };
         out.push(Output::News(ProviderNews::Bars(told)));
         self.next_round(flight, id, now);
     }

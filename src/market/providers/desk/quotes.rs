@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{Duration, Flaw, FlawCount, InstrumentId, Price, VenueQuote, WallTime};
-use crate::market::providers::bars::is_near;
+use crate::market::providers::bars::{is_near, jump_between};
 use crate::market::providers::desk::polls::Poll;
 use crate::market::providers::desk::{Desk, Output, Serving, Track};
 use crate::market::providers::splice::{goes_on, tolerance};
 use crate::market::providers::streams::Heard;
-use crate::market::providers::{Capability, ProviderId, ProviderNews, Refusal};
+use crate::market::providers::{Capability, Failure, ProviderId, ProviderNews, Refusal};
 use crate::market::silence::Silence;
 
 /// One that was lost has to speak for so long before it serves again.
@@ -17,6 +17,9 @@ const STEADY: Duration = Duration::seconds(60);
 pub(super) const WAIT_FOR_BETTER: Duration = Duration::seconds(5);
 /// A time of a provider that lies further ahead is not believed.
 const AHEAD: Duration = Duration::seconds(60);
+
+/// A price that is twice or half one from so long ago is believed.
+const FORGOTTEN_AFTER: Duration = Duration::seconds(900);
 
 /// How a price came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +110,13 @@ impl Desk {
             stream.priced(&heard.name, now);
         }
         let at = heard.at.unwrap_or(now);
-        let known = self.tracks.get(&instrument).map_or(0, |track| track.line.decimals);
+        let line = self.tracks.get(&instrument).map(|track| &track.line);
+        let known = line.map_or(0, |line| line.decimals);
+        if let Some((told, line)) = heard.currency.as_deref().zip(line).filter(|(told, line)| **told != line.currency.to_string())
+        {
+            let refusal = Refusal::new(Failure::Nonsense, &format!("prices in {told}, not in {}", line.currency));
+            return self.apply(id, Capability::Quotes, Some(instrument), &refusal, None, now);
+        }
         let rounded = |price: Price| heard.decimals.map_or(price, |told| rounded(price, told.max(known)));
         let [bid, ask] = [heard.bid, heard.ask].map(|side| side.map(rounded));
         self.say(id, Way::Streamed, VenueQuote { instrument, last: rounded(heard.last), bid, ask, at }, now, out);
@@ -125,7 +134,11 @@ impl Desk {
         let quiet = self.quiet_after();
         let Some(track) = self.tracks.get_mut(&quote.instrument) else { return };
         let before = track.quotes.said.get(&id).copied();
-        let is_wild = before.is_some_and(|before| !is_near(before.quote.last, quote.last));
+        // Over a night a price may go far, and after a while nobody knows what it was; another unit stays one.
+        let may_be_far = |before: &Said| {
+            now.since(before.received).0 >= FORGOTTEN_AFTER.0 && jump_between(before.quote.last, quote.last) != Flaw::UnitJump
+        };
+        let is_wild = before.is_some_and(|before| !is_near(before.quote.last, quote.last) && !may_be_far(&before));
         let (is_ahead, is_old) = (quote.at.since(now).0 > AHEAD.0, before.is_some_and(|before| quote.at < before.quote.at));
         if is_wild || is_ahead {
             let what = if is_wild { "twice or half the price before" } else { "a time that has not come" };

@@ -3,7 +3,10 @@
 use crate::domain::{Duration, InstrumentId, WallTime};
 use crate::market::providers::desk::{Desk, Skipped, Track};
 use crate::market::providers::refusal::Means;
-use crate::market::providers::{Capability, ProviderId, Refusal};
+use crate::market::providers::{Capability, Failure, ProviderId, Refusal};
+
+/// A provider whose words about an instrument make no sense is not asked for it for so long.
+const NONSENSE_RESTS: Duration = Duration::seconds(60);
 
 impl Desk {
     /// What a refusal means for whom to ask next.
@@ -18,7 +21,12 @@ impl Desk {
     ) {
         let draw = self.draw();
         let Some(health) = self.health.get_mut(&(id, capability)) else { return };
-        match refusal.failure.means() {
+        let means = match (refusal.failure, instrument) {
+            // What is told wrongly of one instrument says nothing about what is told of the others.
+            (Failure::Nonsense, Some(_)) => Means::Skip(NONSENSE_RESTS),
+            (failure, _) => failure.means(),
+        };
+        match means {
             Means::Nothing => health.excuse(refusal, now),
             Means::Skip(length) => {
                 health.excuse(refusal, now);

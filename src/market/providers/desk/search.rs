@@ -43,6 +43,12 @@ impl Search {
         Some(Arc::new(SearchView { words: words.clone(), stands }))
     }
 
+    /// The clock went back by so much.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        self.wanted.iter_mut().for_each(|(_, since)| *since = since.before(by));
+        self.flight.iter_mut().for_each(|(.., since)| *since = since.before(by));
+    }
+
     fn remember(&mut self, words: String, hits: Vec<Hit>) {
         self.remembered.retain(|(known, _)| *known != words);
         self.remembered.push_back((words, hits));

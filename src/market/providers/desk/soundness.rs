@@ -32,6 +32,7 @@ impl Desk {
             track.answered = track.answered.map(|at| at.before(by));
             track.skipped.values_mut().for_each(|skipped| skipped.until = skipped.until.before(by));
         }
+        self.search.set_back(by);
         self.keep(out);
         out.push(Output::Noted(FeedNote::ClockWentBack { by }));
     }

@@ -14,6 +14,8 @@ impl Desk {
     pub(super) fn watch(&mut self, lines: Vec<Line>, now: WallTime, out: &mut Vec<Output>) {
         let wanted: BTreeSet<InstrumentId> = lines.iter().map(|line| line.instrument).collect();
         self.tracks.retain(|id, _| wanted.contains(id));
+        self.paused.retain(|id, _| wanted.contains(id));
+        self.flaws.retain(&wanted);
         for line in lines {
             match self.tracks.get_mut(&line.instrument) {
                 Some(track) => (track.line.names, track.line.decimals) = (line.names, line.decimals),

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pmax_fuzz::run(pmax_fuzz::parsers::bulletins_toml, bytes));
