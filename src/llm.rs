@@ -7,5 +7,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod decoder;
+pub mod gguf;
 pub mod model;
 pub mod panel;
