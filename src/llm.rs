@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod ask;
 pub mod chat;
+pub mod decoder;
 pub mod generate;
 pub mod gguf;
 pub mod grammar;
