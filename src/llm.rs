@@ -7,5 +7,13 @@
 
 pub mod answer;
 pub mod ask;
+pub mod chat;
+pub mod decoder;
+pub mod generate;
+pub mod gguf;
+pub mod grammar;
 pub mod model;
 pub mod panel;
+pub mod tasks;
+pub mod tokenizer;
+pub mod weigh;
