@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod bandwidth;
 pub mod decoder;
 pub mod gguf;
 pub mod model;
