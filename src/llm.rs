@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod bandwidth;
 pub mod chat;
 pub mod decoder;
 pub mod generate;
