@@ -7,5 +7,11 @@
 
 pub mod answer;
 pub mod ask;
+pub mod catalogue;
+pub mod desk;
+mod http;
+pub mod install;
 pub mod model;
 pub mod panel;
+pub mod protocol;
+pub mod worker;

@@ -40,6 +40,8 @@ mod import;
 mod journal;
 mod keys;
 mod limits;
+mod llm_stand_in;
+mod llm_worker;
 mod locks;
 mod lookahead;
 mod oracles;
