@@ -7,8 +7,11 @@
 
 pub mod answer;
 pub mod ask;
+pub mod bandwidth;
 pub mod catalogue;
+pub mod decoder;
 pub mod desk;
+pub mod gguf;
 mod http;
 pub mod install;
 pub mod model;
