@@ -5,7 +5,10 @@
 //! a way to either; a number in a text that is in no table of facts is marked; a failure is never an opinion; nothing here opens a socket
 //! but the backend that a person configured.
 
+pub mod analyst;
 pub mod answer;
+pub mod answering;
 pub mod ask;
+pub mod asking;
 pub mod model;
 pub mod panel;

@@ -42,6 +42,8 @@ mod keys;
 mod limits;
 mod locks;
 mod lookahead;
+mod model_screen;
+mod model_session;
 mod oracles;
 mod parity;
 mod planted;
