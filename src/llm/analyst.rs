@@ -2,39 +2,35 @@
 
 use std::sync::Arc;
 
-use crate::domain::CleanText;
 use crate::llm::answer::Abstention;
 use crate::llm::answering::{Answering, Heard, Speech};
-use crate::llm::asking;
+use crate::llm::ask::Task;
+use crate::llm::asking::Terms;
 use crate::signals::{Analyst, Commentary, Facts, RuleAnalyst};
-
-/// Stands behind a number that is none of the facts.
-pub const UNSUPPORTED: &str = "[?]";
 
 /// Comments by a model.
 #[derive(Debug)]
 pub struct ModelAnalyst {
     desk: Arc<dyn Answering>,
     speech: Arc<Speech>,
-    terms: asking::Terms,
+    terms: Terms,
     rules: RuleAnalyst,
 }
 
 impl ModelAnalyst {
     /// An analyst that asks this desk, and writes where others can look.
-    pub fn new(desk: Arc<dyn Answering>, speech: Arc<Speech>, terms: asking::Terms) -> Self {
+    pub fn new(desk: Arc<dyn Answering>, speech: Arc<Speech>, terms: Terms) -> Self {
         Self { desk, speech, terms, rules: RuleAnalyst }
     }
 
     fn ask(&self, facts: &Facts) -> Result<Commentary, Abstention> {
         let author = self.desk.panel().model.as_ref().map(|model| model.name.clone()).unwrap_or_default();
         self.speech.begin(facts.instrument, author);
-        let heard = self.desk.ask(asking::comment(facts, &self.terms), facts.instrument, &mut |raw| {
-            self.speech.so_far(&words_so_far(raw));
+        let heard = self.desk.ask(self.terms.ask(Task::Commentary, facts), facts.instrument, &mut |raw| {
+            self.speech.so_far(&self.terms.named(facts, &words_so_far(raw)));
         });
         let Heard { answer, by } = heard?;
-        let checked = asking::read_comment(facts, &answer)?;
-        let text = CleanText::from_outside(&marked(checked.text.as_str(), &checked.unsupported));
+        let text = self.terms.comment(facts, &answer).inspect_err(|why| self.desk.unusable(Task::Commentary, why))?;
         Ok(Commentary { instrument: facts.instrument, at: facts.at, author: by.name.to_string(), text })
     }
 }
@@ -80,22 +76,6 @@ fn words_so_far(raw: &str) -> String {
     words
 }
 
-/// The text with a mark behind each part of it that is a number nobody computed. Parts are byte ranges; one that does not fit is left out.
-fn marked(text: &str, unsupported: &[std::ops::Range<usize>]) -> String {
-    let mut ends: Vec<usize> = unsupported.iter().map(|part| part.end).filter(|end| text.is_char_boundary(*end)).collect();
-    ends.sort_unstable();
-    ends.dedup();
-    let mut marked = String::with_capacity(text.len() + ends.len() * UNSUPPORTED.len());
-    let mut from = 0;
-    for end in ends {
-        marked.push_str(text.get(from..end).unwrap_or_default());
-        marked.push_str(UNSUPPORTED);
-        from = end;
-    }
-    marked.push_str(text.get(from..).unwrap_or_default());
-    marked
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,13 +93,5 @@ mod tests {
         ] {
             assert_eq!(words_so_far(raw), words, "{raw}");
         }
-    }
-
-    #[test]
-    fn a_number_that_nobody_computed_is_marked_where_it_stands() {
-        let text = "It fell 3.2% to 41, the most since 1987.";
-        assert_eq!(marked(text, &[8..11, 16..18, 35..39]), "It fell 3.2[?]% to 41[?], the most since 1987[?].");
-        assert_eq!(marked(text, &[]), text);
-        assert_eq!(marked("é 5", &[0..1, 3..4, 3..90]), "é 5[?]", "what does not fit is left out");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::domain::{CleanText, InstrumentId};
 use crate::llm::answer::{Abstention, Answer};
-use crate::llm::ask::Ask;
+use crate::llm::ask::{Ask, Task};
 use crate::llm::panel::{ModelFacts, Panel, Speaking};
 
 /// Answers questions: the desk with its worker, cache and ladder, or a stand-in in a test.
@@ -15,6 +15,9 @@ pub trait Answering: Send + Sync + fmt::Debug {
     /// Asks about an instrument and waits. While it writes, `tell` is given the raw text as far as it is. A newer question of the same
     /// task about the same instrument may take its place.
     fn ask(&self, ask: Ask, about: InstrumentId, tell: &mut dyn FnMut(&str)) -> Result<Heard, Abstention>;
+
+    /// Hears that an answer could not be used after all, and why: the panel counts it as an abstention.
+    fn unusable(&self, task: Task, why: &Abstention);
 
     /// How things stand. Cheap; the same allocation while nothing changed.
     fn panel(&self) -> Arc<Panel>;

@@ -11,6 +11,7 @@ use thiserror::Error;
 pub struct Stop {
     flag: Arc<AtomicBool>,
     deadline: Option<Instant>,
+    all: Arc<[Stop]>,
 }
 
 /// Logits of the last token of each row, one row after the other.
@@ -76,12 +77,17 @@ pub trait TextModel {
 impl Stop {
     /// Never.
     pub fn never() -> Self {
-        Self { flag: Arc::default(), deadline: None }
+        Self { flag: Arc::default(), deadline: None, all: Arc::default() }
     }
 
     /// At a deadline, or when it is raised.
     pub fn at(deadline: Instant) -> Self {
-        Self { flag: Arc::default(), deadline: Some(deadline) }
+        Self { flag: Arc::default(), deadline: Some(deadline), all: Arc::default() }
+    }
+
+    /// When each of several is over: one sequence of many that is given up stops no other.
+    pub fn of_all(stops: &[Self]) -> Self {
+        Self { flag: Arc::default(), deadline: None, all: stops.into() }
     }
 
     /// Raises it, for all its clones.
@@ -91,7 +97,14 @@ impl Stop {
 
     /// Whether to give up.
     pub fn is_over(&self) -> bool {
-        self.flag.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.is_raised()
+            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            || (!self.all.is_empty() && self.all.iter().all(Self::is_over))
+    }
+
+    /// Whether somebody raised it, whatever the time.
+    pub fn is_raised(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
     }
 
     /// `Err` when it is over.

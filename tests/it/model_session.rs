@@ -5,16 +5,20 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pmax::domain::{Currency, InstrumentId, Money, TradingState};
+use pmax::domain::{Currency, InstrumentId, Money, Ratio, TradingState};
 use pmax::llm::analyst::ModelAnalyst;
 use pmax::llm::answer::{Abstention, Answer, Timings};
 use pmax::llm::answering::{Answering, Heard, ModelView};
 use pmax::llm::ask::{Ask, Task};
+use pmax::llm::asking::Terms;
+use pmax::llm::opinions::ModelOpinions;
 use pmax::llm::panel::{Panel, Rung};
+use pmax::llm::tasks::Naming;
 use pmax::runtime::{self, Feed, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, Voices, Wiring};
+use pmax::signals::{Knows, Says};
 
 use crate::model_screen::facts;
-use crate::support::deadline;
+use crate::support::{deadline, run};
 use crate::world;
 
 /// What the stand-in does next.
@@ -48,6 +52,9 @@ impl Scripted {
 
 impl Answering for Scripted {
     fn ask(&self, ask: Ask, about: InstrumentId, tell: &mut dyn FnMut(&str)) -> Result<Heard, Abstention> {
+        if ask.task != Task::Commentary {
+            return opinion(ask.task).map(|answer| Heard { answer, by: Arc::new(facts()) });
+        }
         self.asked.lock().unwrap().push((about, ask));
         let ended = loop {
             match self.acts.lock().unwrap().recv() {
@@ -56,23 +63,30 @@ impl Answering for Scripted {
                 Err(_) => break Err(Abstention::Gone("the test is over".to_owned())),
             }
         };
+        ended.as_ref().inspect_err(|why| self.unusable(Task::Commentary, why)).ok();
+        ended.map(|answer| Heard { answer, by: Arc::new(facts()) })
+    }
+
+    fn unusable(&self, task: Task, why: &Abstention) {
         let mut panel = self.panel.lock().unwrap();
         let mut now = (**panel).clone();
-        let figures = &mut now.tasks[3];
-        figures.asked += 1;
-        match &ended {
-            Ok(_) => figures.answered += 1,
-            Err(why) => {
-                figures.abstained += 1;
-                now.abstentions.push_back((runtime::wall_now(), Task::Commentary, why.to_string().as_str().into()));
-            }
-        }
+        now.abstentions.push_back((runtime::wall_now(), task, why.to_string().as_str().into()));
         *panel = Arc::new(now);
-        ended.map(|answer| Heard { answer, by: Arc::new(facts()) })
     }
 
     fn panel(&self) -> Arc<Panel> {
         Arc::clone(&self.panel.lock().unwrap())
+    }
+}
+
+/// It would sell, and has no word on risk that could be read.
+fn opinion(task: Task) -> Result<Answer, Abstention> {
+    let text = r#"{"action":"sell","horizon":"week","drivers":["move"],"flags":[],"note":"It fell 77.77% they say."}"#;
+    match task {
+        Task::Signal => {
+            Ok(Answer { text: text.to_owned(), labels: vec![0.2, 0.7, 0.1], prior: vec![0.4, 0.3, 0.3], ..answer("") })
+        }
+        Task::Risk | Task::Sentiment | Task::Commentary => Ok(answer("of something else")),
     }
 }
 
@@ -92,8 +106,10 @@ fn start(folder: &Path, desk: &Arc<Scripted>) -> Session {
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &Feed::Tape(&tape), &setup, &terms).unwrap();
     let desk: Arc<dyn Answering> = Arc::<Scripted>::clone(desk);
     let view = ModelView::of(Arc::clone(&desk));
-    let analyst = ModelAnalyst::new(desk, view.speech(), Default::default());
-    let voices = Voices { analyst: Some(Box::new(analyst)), opine: None, view };
+    let terms = Terms::new(Naming::Named, 20_000).unwrap();
+    let opinions = ModelOpinions::new(Arc::clone(&desk), terms.clone());
+    let analyst = ModelAnalyst::new(desk, view.speech(), terms);
+    let voices = Voices { analyst: Some(Box::new(analyst)), opine: Some(Box::new(opinions)), view };
     Session::start(opened, Wiring { voices, broker: None, latch: KillLatch::new(home.kill_file()), speed: Speed::Max }).unwrap()
 }
 
@@ -173,6 +189,28 @@ fn while_it_hangs_only_the_newest_bar_of_each_instrument_waits() {
     // What waited was each instrument's latest bar that stood out, the largest first.
     assert!(frame.snapshot.commentary.len() <= instruments + 1);
     assert!(session.finish(deadline()));
+}
+
+#[test]
+fn opinions_are_recorded_shown_and_replayed_without_a_model() {
+    let (folder, (say, desk)) = (tempfile::tempdir().unwrap(), Scripted::new());
+    drop(say);
+    let session = start(folder.path(), &desk);
+    let frame = wait(&session, "an opinion", |frame| !frame.snapshot.opinions.is_empty());
+    let opinion = &frame.snapshot.opinions[0];
+    assert_eq!((opinion.says, opinion.author.as_str(), opinion.knows), (Says::Sell, "smollm2-135m", Knows::InTraining));
+    assert_eq!(opinion.note.as_str(), "It fell 77.77%[?] they say.");
+    assert!(opinion.share.unwrap() > Ratio::of(7, 10).unwrap(), "what it says of nothing is taken off");
+    assert_eq!((opinion.drivers.len(), opinion.template.as_str().len()), (1, 64));
+    let frame = wait(&session, "the abstention", |frame| !frame.model.abstentions.is_empty());
+    assert!(frame.model.abstentions.iter().any(|(_, task, _)| *task == Task::Risk), "an answer that says nothing is no opinion");
+    wait(&session, "the end of the tape", |frame| frame.playback.is_at_end);
+    assert!(session.finish(deadline()));
+    let replayed = run(&["replay", "1"], &[], folder.path());
+    assert_eq!(replayed.status.code(), Some(0), "{}", String::from_utf8_lossy(&replayed.stderr));
+    let journal = run(&["journal", "export"], &[], folder.path());
+    let text = String::from_utf8_lossy(&journal.stdout).into_owned();
+    assert!(text.contains("input.opinion") && text.contains("record.opinion"), "both are in the journal");
 }
 
 #[test]
