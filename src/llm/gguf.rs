@@ -7,6 +7,7 @@
 pub mod metadata;
 mod parse;
 pub mod random;
+mod requantize;
 pub mod tensors;
 pub mod write;
 
@@ -17,6 +18,8 @@ use std::path::Path;
 use thiserror::Error;
 
 pub use self::metadata::{Metadata, Value};
+pub(in crate::llm) use self::requantize::again;
+pub use self::requantize::requantize;
 pub use self::tensors::{Kind, TensorInfo};
 
 /// Everything in a file but the numbers themselves.

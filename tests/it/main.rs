@@ -43,6 +43,8 @@ mod limits;
 mod llm_decoder;
 mod llm_gguf;
 mod llm_reference;
+mod llm_stand_in;
+mod llm_worker;
 mod locks;
 mod lookahead;
 mod model_screen;

@@ -94,6 +94,10 @@ impl Config {
                 return Err(DecoderError::Unsupported(format!("{} that is not {told}", key(name))));
             }
         }
+        let words = Metadata::optional(metadata.strings("tokenizer.ggml.tokens"))?.map_or(config.vocabulary, <[String]>::len);
+        if words != config.vocabulary {
+            return Err(DecoderError::Unsupported(format!("{words} words for a table of {}", config.vocabulary)));
+        }
         config.sane()
     }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::llm::decoder::config::Config;
-use crate::llm::decoder::weights::kept_as;
 use crate::llm::gguf::{Header, Kind, TensorInfo};
 
 /// Room for what is computed on the way, and for the program itself.
@@ -44,7 +43,7 @@ impl MemoryNeed {
 /// Kept bytes, and those of the copy. The copies' bits for each weight: candle 0.11's tiles for vector instructions.
 fn of_tensor(tensor: &TensorInfo, on_cpu: bool) -> (u64, u64) {
     let elements = tensor.elements() as u64;
-    let kind = kept_as(tensor.kind, on_cpu);
+    let kind = if on_cpu { tensor.kind.fast_on_a_cpu() } else { tensor.kind };
     let kept = kind.bytes_of(elements).unwrap_or(tensor.bytes);
     let more = match kind {
         Kind::F16 | Kind::Bf16 | Kind::F32 => elements.saturating_mul(4),

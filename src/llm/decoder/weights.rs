@@ -11,7 +11,7 @@ use candle_core::quantized::{QMatMul, QStorage, QTensor};
 use candle_core::{Device, Module, Tensor};
 
 use crate::llm::decoder::DecoderError;
-use crate::llm::gguf::{Header, Kind, TensorInfo};
+use crate::llm::gguf::{Header, Kind, TensorInfo, again};
 
 /// An open file whose tensors were checked against what the model must have.
 pub(super) struct Weights<'a> {
@@ -68,14 +68,6 @@ impl Side {
             }
         }
         Ok(products)
-    }
-}
-
-/// What a type becomes on a device: some have no fast arithmetic on a CPU, and lose next to nothing with 8 bits.
-pub(super) const fn kept_as(kind: Kind, on_cpu: bool) -> Kind {
-    match kind {
-        Kind::Q4_1 | Kind::Q5_0 | Kind::Q5_1 if on_cpu => Kind::Q8_0,
-        kind => kind,
     }
 }
 
@@ -150,12 +142,11 @@ impl<'a> Weights<'a> {
             let rows = info.shape.first().copied().unwrap_or(1);
             bytes = a_half_apart(&bytes, bytes.len() / rows, head_width);
         }
-        let kind = kept_as(info.kind, self.device.is_cpu());
-        if kind == info.kind {
-            return Ok((kind, bytes));
+        let kind = if self.device.is_cpu() { info.kind.fast_on_a_cpu() } else { info.kind };
+        if kind != info.kind {
+            bytes = again(&bytes, info.kind, &info.shape, kind).map_err(|error| DecoderError::Device(error.to_string()))?;
         }
-        let plain = self.quantized(info.kind, &bytes, &info.shape)?.dequantize(&Device::Cpu)?;
-        Ok((kind, QTensor::quantize(&plain, kind.arithmetic())?.data()?.into_owned()))
+        Ok((kind, bytes))
     }
 
     fn quantized(&self, kind: Kind, bytes: &[u8], shape: &[usize]) -> Result<QTensor, DecoderError> {

@@ -155,6 +155,14 @@ impl Kind {
         }
     }
 
+    /// What it is kept as on a CPU: some have no fast arithmetic there, and lose next to nothing with eight bits.
+    pub const fn fast_on_a_cpu(self) -> Self {
+        match self {
+            Self::Q4_1 | Self::Q5_0 | Self::Q5_1 => Self::Q8_0,
+            kind => kind,
+        }
+    }
+
     /// Bytes of that many elements; `None` where they fill no whole blocks or there are too many.
     pub fn bytes_of(self, elements: u64) -> Option<u64> {
         let (block, bytes) = self.block();

@@ -118,7 +118,7 @@ fn numbers(text: &str, name: &str) -> Vec<Number> {
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let length = match rest.chars().next() {
             Some(first) if first.is_numeric() => rest.find(|letter: char| !is_of_number(letter)).unwrap_or(rest.len()),
-            Some(first) if first.is_alphabetic() => rest.find(|letter: char| !letter.is_alphabetic()).unwrap_or(rest.len()),
+            Some(first) if first.is_alphabetic() => in_words(rest).map_or_else(|| first_word(rest).len(), |(length, _)| length),
             Some(first) => first.len_utf8(),
             None => 1,
         };
@@ -133,6 +133,24 @@ fn numbers(text: &str, name: &str) -> Vec<Number> {
     found
 }
 
+fn first_word(text: &str) -> &str {
+    text.split(|letter: char| !letter.is_alphabetic()).next().unwrap_or_default()
+}
+
+/// The number that a text begins with in words, and its bytes: `five`, `twenty`, `twenty-five`.
+fn in_words(text: &str) -> Option<(usize, f64)> {
+    let known = |wanted: &str| WORDS.iter().find(|(word, _)| wanted.eq_ignore_ascii_case(word)).map(|(_, value)| *value);
+    let word = first_word(text);
+    let value = known(word)?;
+    let unit = text.get(word.len()..)?.strip_prefix(['-', ' ']).map(first_word).unwrap_or_default();
+    let units = if unit.eq_ignore_ascii_case("one") { Some(1.0) } else { known(unit) };
+    let is_tens = (20.0..100.0).contains(&value);
+    Some(match units.filter(|units| is_tens && *units < 10.0) {
+        Some(units) => (word.len() + 1 + unit.len(), value + units),
+        None => (word.len(), value),
+    })
+}
+
 fn is_of_number(letter: char) -> bool {
     letter.is_numeric() || matches!(letter, '.' | ',')
 }
@@ -141,9 +159,9 @@ fn read(text: &str, place: &Range<usize>, piece: &str) -> Option<Number> {
     let after = text.get(place.end..).unwrap_or_default();
     let (unit, unit_length) = unit_of(after);
     if piece.chars().next().is_some_and(char::is_alphabetic) {
-        let (_, value) = WORDS.iter().find(|(word, _)| piece.eq_ignore_ascii_case(word))?;
+        let (_, value) = in_words(piece)?;
         let end = if unit == Written::Bars { place.end } else { place.end + unit_length };
-        return Some(Number { place: place.start..end, value: Some(*value), decimals: 0, signed: false, unit });
+        return Some(Number { place: place.start..end, value: Some(value), decimals: 0, signed: false, unit });
     }
     if !piece.chars().next().is_some_and(char::is_numeric) {
         return None;

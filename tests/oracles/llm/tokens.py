@@ -51,7 +51,7 @@ def alphabet():
 
 def train():
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(QWEN), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA3), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)])
     letters = alphabet()
     trainer = trainers.BpeTrainer(vocab_size=760, initial_alphabet=[letters[b] for b in range(256)], show_progress=False)
     tokenizer.train_from_iterator([PROSE] * 3, trainer)

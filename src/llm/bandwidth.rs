@@ -1,0 +1,37 @@
+//! How fast memory gives what lies in it: what a model's reading of its weights is held against.
+
+use std::hint::black_box;
+use std::thread;
+use std::time::Instant;
+
+/// Large enough that no cache holds it.
+const WORDS: usize = 1 << 25;
+const TRIES: usize = 3;
+
+/// Gigabytes a second that so many threads read together, the best of some tries. Takes a quarter of a gigabyte for a moment.
+#[expect(clippy::cast_precision_loss, reason = "a number of bytes")]
+pub fn measured_bandwidth(threads: usize) -> f64 {
+    let words: Vec<u64> = (0..WORDS as u64).collect();
+    let share = WORDS.div_ceil(threads.max(1));
+    let once = || {
+        let start = Instant::now();
+        thread::scope(|scope| {
+            for part in words.chunks(share) {
+                scope.spawn(move || black_box(sum(part)));
+            }
+        });
+        size_of_val(words.as_slice()) as f64 / start.elapsed().as_secs_f64() / 1e9
+    };
+    (0..TRIES).map(|_| once()).fold(0.0, f64::max)
+}
+
+/// In strands, so that additions do not wait for each other.
+fn sum(words: &[u64]) -> u64 {
+    let mut strands = [0_u64; 16];
+    for chunk in words.chunks_exact(16) {
+        for (strand, word) in strands.iter_mut().zip(chunk) {
+            *strand = strand.wrapping_add(*word);
+        }
+    }
+    strands.iter().fold(0, |sum, strand| sum.wrapping_add(*strand))
+}
