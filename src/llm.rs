@@ -3,7 +3,7 @@
 //! A model runs in a process of its own ([`worker`]); what it may write is held by a grammar, how long it may take by a deadline, and what it
 //! says is an opinion with a probability or an abstention with a reason. What must stay true: nothing here knows an order, an account or
 //! a way to either; a number in a text that is in no table of facts is marked; a failure is never an opinion; nothing here opens a socket
-//! but the backend that a person configured.
+//! but the backend that a person configured, and the fetch of a model that a person asked for.
 
 pub mod analyst;
 pub mod answer;
@@ -24,6 +24,7 @@ pub mod model;
 pub mod opinions;
 pub mod panel;
 pub mod protocol;
+pub mod samples;
 pub mod tasks;
 pub mod tokenizer;
 pub mod weigh;

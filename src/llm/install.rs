@@ -15,6 +15,9 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::llm::catalogue::{Catalogue, Digest, ModelName, Source};
+use crate::llm::decoder::Config;
+use crate::llm::gguf::Header;
+use crate::llm::tokenizer::Tokenizer;
 
 /// Bytes that are copied at once.
 const BLOCK: usize = 1 << 20;
@@ -384,13 +387,12 @@ fn check(bytes: Option<u64>, sha256: Option<&Digest>, got: u64, hash: &Digest) -
     }
 }
 
-/// Whether a file is a model, by its header.
+/// Whether a file is a model that can be used here, by its header.
 fn readable(path: &Path) -> Result<(), InstallError> {
-    let mut magic = [0; 4];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-    if read.is_err() || magic != *b"GGUF" {
-        return Err(InstallError::NoModel("it is no GGUF file".to_owned()));
-    }
+    let refuse = |why: String| InstallError::NoModel(why);
+    let header = Header::open(path).map_err(|error| refuse(error.to_string()))?;
+    Config::of(&header).map_err(|error| refuse(error.to_string()))?;
+    Tokenizer::of(&header.metadata).map_err(|error| refuse(error.to_string()))?;
     Ok(())
 }
 

@@ -61,6 +61,8 @@ pub enum FromWorker {
 pub struct Job {
     /// The model's file.
     pub model: PathBuf,
+    /// Its SHA-256 as it was recorded when it was installed; `None` to have it computed, which takes seconds.
+    pub sha256: Option<String>,
     /// Where it is to run.
     pub device: Device,
     /// Threads of the arithmetic, at least one.

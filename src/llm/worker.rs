@@ -5,6 +5,7 @@
 
 mod process;
 mod queue;
+mod writer;
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -18,7 +19,8 @@ use crate::llm::model::Stop;
 use crate::llm::protocol::{self, BenchPlan, Benched, FrameError, FromWorker, Job, Loaded, ToWorker};
 use crate::llm::worker::queue::{Next, Queue, Refused, Waiting};
 
-pub use process::{held_bytes, memory_gigabytes_per_second, run};
+pub use process::{held_bytes, run};
+pub use writer::{Writer, load};
 
 /// How long a thread sleeps that waits for nothing in particular.
 const IDLE: Duration = Duration::from_secs(3_600);
@@ -31,6 +33,11 @@ pub trait Answers {
 
     /// Measures raw speed.
     fn bench(&mut self, plan: BenchPlan) -> Result<Benched, Abstention>;
+
+    /// Does a piece of what can be done beforehand, while nobody waits; `stop` is raised when somebody does. Says whether there is more.
+    fn idle(&mut self, _stop: &Stop) -> bool {
+        false
+    }
 }
 
 /// What the threads of a worker share.
@@ -44,12 +51,15 @@ struct Shared {
 struct State {
     queue: Queue,
     benches: VecDeque<BenchPlan>,
+    /// Raised when there is something better to do than what is done while nobody waits.
+    idle: Option<Stop>,
 }
 
 /// What the computing thread does next.
 enum Work {
     Answer(Vec<Waiting>),
     Bench(BenchPlan),
+    Idle(Stop),
 }
 
 /// Serves until the input ends. `load` is called once, on this thread, which computes from then on.
@@ -96,12 +106,20 @@ impl Shared {
                 ToWorker::Load(_) => Refused::new(),
                 ToWorker::Stop => break,
             };
-            self.changed.notify_all();
+            self.interrupt();
             if self.refuse(refused).is_err() {
                 break;
             }
         }
         self.locked().queue.close();
+        self.interrupt();
+    }
+
+    /// Something came: whoever waits looks, and whoever idles stops.
+    fn interrupt(&self) {
+        if let Some(idle) = &self.locked().idle {
+            idle.raise();
+        }
         self.changed.notify_all();
     }
 
@@ -130,8 +148,13 @@ impl Shared {
             Err(why) => return self.say(&FromWorker::Unfit(why)),
         };
         self.say(&FromWorker::Ready(Box::new(loaded)))?;
-        while let Some(work) = self.next() {
+        let mut has_idle_work = true;
+        while let Some(work) = self.next(has_idle_work) {
             match work {
+                Work::Idle(stop) => {
+                    has_idle_work = answers.idle(&stop);
+                    self.locked().idle = None;
+                }
                 Work::Answer(wave) => self.wave(&mut answers, wave)?,
                 Work::Bench(plan) => {
                     let benched = answers.bench(plan);
@@ -146,7 +169,7 @@ impl Shared {
     }
 
     /// Waits for work; `None` at the end.
-    fn next(&self) -> Option<Work> {
+    fn next(&self, has_idle_work: bool) -> Option<Work> {
         let mut state = self.locked();
         loop {
             let now = Instant::now();
@@ -157,6 +180,11 @@ impl Shared {
             };
             if let Some(plan) = state.benches.pop_front() {
                 return Some(Work::Bench(plan));
+            }
+            if has_idle_work && until.is_none() {
+                let stop = Stop::never();
+                state.idle = Some(stop.clone());
+                return Some(Work::Idle(stop));
             }
             let pause = until.map_or(IDLE, |until| until.saturating_duration_since(now));
             state = self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;

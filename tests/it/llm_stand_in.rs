@@ -134,7 +134,7 @@ pub fn worker(manner: &str, variables: &[(&str, &str)]) -> WorkerTerms {
         program: "/bin/sh".into(),
         arguments: ["-c", line, &program.display().to_string(), &test].map(str::to_owned).to_vec(),
         environment,
-        job: Job { model: "none.gguf".into(), device: Device::Cpu, threads: 1, context: 512, memory_limit: None },
+        job: Job { model: "none.gguf".into(), sha256: None, device: Device::Cpu, threads: 1, context: 512, memory_limit: None },
     }
 }
 
