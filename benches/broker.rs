@@ -29,8 +29,8 @@ use pmax::domain::{
 use pmax::engine::{Command, EngineSettings, KillPhase, Seen, Setup, Ticket};
 use pmax::risk::{Acknowledged, Rules};
 use pmax::runtime::{
-    self, Feed, Frame, HISTORY, HeardFrom, Home, KillLatch, Named, Request, RunTerms, Session, Speed, Wiring, contracts_of,
-    wall_now,
+    self, Feed, Frame, HISTORY, HeardFrom, Home, KillLatch, Named, Request, RunTerms, Session, Speed, Voices, Wiring,
+    contracts_of, wall_now,
 };
 use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
 
@@ -180,7 +180,8 @@ fn session(folder: &Path, port: u16, spacing: Span) -> Session {
         Feed::Live { from: HeardFrom::Broker, name: "live bench".to_owned(), home: &home, now: wall_now(), older: Vec::new() };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms).unwrap();
     let latch = KillLatch::new(home.kill_file());
-    Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Times(1) }).unwrap()
+    Session::start(opened, Wiring { voices: Voices::default(), broker: Some(Box::new(demo)), latch, speed: Speed::Times(1) })
+        .unwrap()
 }
 
 impl Bench {

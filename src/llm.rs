@@ -5,8 +5,11 @@
 //! a way to either; a number in a text that is in no table of facts is marked; a failure is never an opinion; nothing here opens a socket
 //! but the backend that a person configured, and the fetch of a model that a person asked for.
 
+pub mod analyst;
 pub mod answer;
+pub mod answering;
 pub mod ask;
+pub mod asking;
 pub mod bandwidth;
 pub mod catalogue;
 pub mod chat;
@@ -18,6 +21,7 @@ pub mod grammar;
 mod http;
 pub mod install;
 pub mod model;
+pub mod opinions;
 pub mod panel;
 pub mod protocol;
 pub mod samples;

@@ -17,6 +17,7 @@ mod journal;
 mod kill;
 mod logging;
 mod markets;
+mod model;
 mod pace;
 mod parity;
 mod practice;
@@ -42,7 +43,10 @@ pub use crate::market::providers::{
 pub use crate::market::{Met, Minutes, Pause};
 pub use allocation::{Advised, Allocated, AllocationDesk, AllocationTerms, Allocator, Expected, allocation_desk};
 pub use clock::wall_now;
-pub use config::{Config, FeedKind, Named, Palette, ScreenSettings, XapiSettings, load as load_config, nearest, settings_of};
+pub use config::{
+    Config, FeedKind, ModelDevice, ModelSettings, Named, Palette, ScreenSettings, XapiSettings, load as load_config, nearest,
+    settings_of,
+};
 pub use files::{write_atomically, write_bytes_atomically};
 pub use gates::moved_gates;
 pub use headless::Headless;
@@ -51,6 +55,7 @@ pub use instruments::instruments;
 pub use kill::{FiredBy, KillLatch};
 pub use logging::start as start_logging;
 pub use markets::{LIVE_MARKETS, connect_providers, load_bulletins, load_providers, older_name};
+pub use model::Voices;
 pub use pace::{Speed, play_paced};
 pub use parity::live_again;
 pub use practice::{Practice, contracts_of};

@@ -91,7 +91,7 @@ impl Circuit {
                     self.exchange.protect(position, protection, legs, now, reports);
                 }
                 Effect::QueryBroker => reports.push(BrokerReport::State(self.exchange.state())),
-                Effect::Withdraw(_) | Effect::Comment(_) => {}
+                Effect::Withdraw(_) | Effect::Comment(_) | Effect::Opine(_) => {}
             }
         }
     }

@@ -242,7 +242,7 @@ impl Again {
             InputBody::Run(RunInput::Resumed { .. }) => self.restarts += 1,
             InputBody::Run(_) | InputBody::Command { .. } | InputBody::Broker(_) | InputBody::Commentary(_) => {}
             InputBody::Feed { .. } | InputBody::Served { .. } | InputBody::Link { .. } | InputBody::Timer => {}
-            InputBody::Published { .. } | InputBody::Noted(_) => {}
+            InputBody::Published { .. } | InputBody::Noted(_) | InputBody::Opinion(_) => {}
         }
         if let Course::Decisions(circuit) = &mut self.course {
             circuit.set_wall(wall);
@@ -330,7 +330,7 @@ impl Orders {
             }
             Record::Order(_) | Record::Portfolio(_) | Record::Run(_) | Record::Trading(_) => {}
             Record::Signal(_) | Record::Proposal(_) | Record::Alert(_) | Record::Commentary(_) => {}
-            Record::Published { .. } => {}
+            Record::Opinion(_) | Record::Published { .. } => {}
         }
         reports
     }

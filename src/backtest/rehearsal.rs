@@ -201,7 +201,7 @@ impl Play {
                 Record::Portfolio(PortfolioRecord::Filled { fill, .. }) if fill.closes => self.life.cuts.push((date, fill)),
                 Record::Trading(_) | Record::Portfolio(_) | Record::Run(_) | Record::Signal(_) => {}
                 Record::Proposal(_) | Record::Order(_) | Record::Alert(_) | Record::Commentary(_) => {}
-                Record::Published { .. } => {}
+                Record::Opinion(_) | Record::Published { .. } => {}
             }
         }
     }

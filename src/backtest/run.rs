@@ -267,6 +267,7 @@ impl Desk {
             | Record::Portfolio(_)
             | Record::Alert(_)
             | Record::Commentary(_)
+            | Record::Opinion(_)
             | Record::Published { .. } => {}
         }
     }

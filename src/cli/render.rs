@@ -74,6 +74,7 @@ impl Stage {
         crate::engine::SnapshotRequest {
             preview: preview.and_then(|preview| preview.intent.subject(&snapshot)),
             holds: preview.is_some(),
+            focus: None,
         }
     }
 

@@ -27,13 +27,14 @@ use crate::engine::{Proposal, TapeRef, wording};
 use crate::orders::{Confirmation, OpenState, OrderManager, OrderState, OrderStep, TrackedOrder};
 use crate::portfolio::{Ledger, Performance, Valuation};
 use crate::risk::{Breakers, Metric, RuleName, Subject, TailWatch, Trip};
-use crate::signals::{Chances, Commentary, Economy, EndedCall, Lesson, Scorecard, Traced, Tracker};
+use crate::signals::{Chances, Commentary, Economy, EndedCall, Lesson, Opinion, Scorecard, Traced, Tracker};
 
 /// The one account of a paper run.
 const ACCOUNT: AccountId = AccountId(1);
 const KEPT_SIGNALS: usize = 400;
 const KEPT_ALERTS: usize = 400;
 const KEPT_COMMENTS: usize = 120;
+const KEPT_OPINIONS: usize = 120;
 const KEPT_ACTIVITY: usize = 300;
 
 /// How far the kill switch has come.
@@ -141,6 +142,9 @@ pub struct Book {
     pub(super) position_signals: BTreeMap<PositionId, SignalId>,
     pub(super) alerts: VecDeque<Alert>,
     pub(super) commentary: VecDeque<Arc<Commentary>>,
+    /// What models think; only pictures read it.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub(super) opinions: VecDeque<Arc<Opinion>>,
     pub(super) activity: VecDeque<Arc<Activity>>,
     #[serde(default, skip_serializing_if = "Doubts::is_empty")]
     pub(super) doubts: Doubts,
@@ -211,6 +215,7 @@ impl Default for Book {
             position_signals: BTreeMap::new(),
             alerts: VecDeque::new(),
             commentary: VecDeque::new(),
+            opinions: VecDeque::new(),
             activity: VecDeque::new(),
             doubts: Doubts::default(),
             economy: Economy::default(),
@@ -349,6 +354,7 @@ impl Book {
             Record::Portfolio(record) => self.apply_portfolio(record, now),
             Record::Alert(record) => self.apply_alert(record),
             Record::Commentary(comment) => push_bounded(&mut self.commentary, Arc::new(comment.clone()), KEPT_COMMENTS),
+            Record::Opinion(opinion) => push_bounded(&mut self.opinions, Arc::new(opinion.clone()), KEPT_OPINIONS),
             Record::Published { observations } => self.publish(observations),
         }
         if let Some((severity, text)) = said {

@@ -201,6 +201,7 @@ impl Engine {
             InputBody::Command { actor, command } => self.decide_on_command(*actor, command, outcome),
             InputBody::Broker(report) => self.decide_on_report(report, outcome),
             InputBody::Commentary(comment) => self.record(Record::Commentary(comment.clone()), outcome),
+            InputBody::Opinion(opinion) => self.record(Record::Opinion(opinion.clone()), outcome),
             InputBody::Feed { silent, heard, missed } => self.decide_on_feed(silent, heard, missed, outcome),
             InputBody::Served { what, instruments, from, to, why } => {
                 self.decide_on_served(*what, instruments, (from, to), why, outcome);

@@ -36,6 +36,8 @@ pub enum Effect {
     QueryBroker,
     /// Ask the analyst for a comment. Lossy: may be dropped under load.
     Comment(Facts),
+    /// Ask a model for its opinion. Lossy too.
+    Opine(Facts),
 }
 
 impl Effect {
@@ -44,7 +46,7 @@ impl Effect {
         match self {
             Self::Submit(order) => order.get().request.origin == Origin::Protective(ProtectiveReason::KillSwitch),
             Self::Cancel(_) | Self::Withdraw(_) | Self::QueryBroker => true,
-            Self::Modify { .. } | Self::Protect { .. } | Self::Comment(_) => false,
+            Self::Modify { .. } | Self::Protect { .. } | Self::Comment(_) | Self::Opine(_) => false,
         }
     }
 
@@ -54,7 +56,7 @@ impl Effect {
             Self::Submit(_) | Self::Cancel(_) | Self::QueryBroker => true,
             Self::Modify { .. } | Self::Protect { .. } => true,
             // Taking back what has not left changes nothing at a broker, and must not be late.
-            Self::Withdraw(_) | Self::Comment(_) => false,
+            Self::Withdraw(_) | Self::Comment(_) | Self::Opine(_) => false,
         }
     }
 }

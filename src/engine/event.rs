@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use crate::engine::{EngineSettings, StateHash};
 use crate::risk::{Acknowledged, RuleName, Subject};
-use crate::signals::Commentary;
+use crate::signals::{Commentary, Opinion};
 
 /// One event of the ordered stream.
 #[expect(clippy::large_enum_variant, reason = "inputs are rare; an event is handed over by reference and never stored in bulk")]
@@ -48,6 +48,8 @@ pub enum InputBody {
     Broker(BrokerReport),
     /// The analyst wrote something.
     Commentary(Commentary),
+    /// A model has an opinion.
+    Opinion(Opinion),
     /// A live feed fell silent about some instruments, or speaks of them again.
     Feed {
         /// Nothing is heard of them any more.

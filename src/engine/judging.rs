@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::domain::{Duration, Money};
 use crate::engine::record::{ProposalRecord, Record, SignalRecord};
 use crate::engine::sizing::confidence;
-use crate::engine::{Engine, Outcome, Proposal, Series, SignalEntry};
+use crate::engine::{Effect, Engine, Outcome, Proposal, Series, SignalEntry};
 use crate::portfolio::Sized;
 use crate::signals::{self, BookFacts, Case, Thought};
 use crate::stats;
@@ -295,6 +295,8 @@ impl Engine {
             made_at: self.market.now(),
             expires: before.unwrap_or_else(|| self.wall.plus(lifetime)),
         };
+        let asks = self.is_watched && proposal.revision == 1 && proposal.request.opens_exposure();
+        outcome.effects.extend(self.facts(proposal.request.instrument).filter(|_| asks).map(Effect::Opine));
         self.record(Record::Proposal(ProposalRecord::Made(proposal)), outcome);
     }
 

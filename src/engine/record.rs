@@ -11,7 +11,7 @@ use crate::engine::event::{Seen, TapeRef, WasClean};
 use crate::engine::{Proposal, Shown};
 use crate::orders::{OrderState, OrderStep};
 use crate::risk::{Refusal, RuleName, Subject, Trip};
-use crate::signals::{Commentary, EndedCall};
+use crate::signals::{Commentary, EndedCall, Opinion};
 
 /// A decision. Applying all of them in order gives the book.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub enum Record {
     Alert(AlertRecord),
     /// The analyst's words.
     Commentary(Commentary),
+    /// A model's opinion.
+    Opinion(Opinion),
     /// Values of economic series that were not known.
     Published {
         /// The values.

@@ -18,7 +18,7 @@ use crate::engine::{
 use crate::orders::TrackedOrder;
 use crate::portfolio::DayResult;
 use crate::risk::{CheckResult, Gauge, Hold, TailView, Trip};
-use crate::signals::{Commentary, Scorecard};
+use crate::signals::{Commentary, Opinion, Scorecard};
 
 /// What the screen wants to see beyond the usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct SnapshotRequest {
     /// Whether the tape stands still meanwhile: something about an order is being confirmed.
     #[serde(default)]
     pub holds: bool,
+    /// The instrument a person looks at: the analyst speaks of it before others.
+    #[serde(default)]
+    pub focus: Option<InstrumentId>,
 }
 
 /// An order under a person's eyes.
@@ -264,6 +267,9 @@ pub struct Snapshot {
     pub unacknowledged: usize,
     /// Comments, newest first.
     pub commentary: Vec<Arc<Commentary>>,
+    /// What models think, newest first.
+    #[serde(default)]
+    pub opinions: Vec<Arc<Opinion>>,
     /// Economic series.
     #[serde(default)]
     pub economy: EconomyView,

@@ -58,6 +58,7 @@ impl Engine {
             alerts: book.alerts.iter().rev().cloned().collect(),
             unacknowledged: book.alerts.iter().filter(|alert| !alert.acknowledged).count(),
             commentary: book.commentary.iter().rev().cloned().collect(),
+            opinions: book.opinions.iter().rev().cloned().collect(),
             economy: self.economy_view(),
             activity: book.activity.iter().rev().cloned().collect(),
             preview: request.preview.as_ref().and_then(|subject| self.preview(subject)),

@@ -15,7 +15,8 @@ pub(super) fn describe(record: &Record, book: &Book, instruments: &InstrumentTab
         Record::Proposal(record) => proposal(record, book, instruments),
         Record::Order(record) => order(record, book, instruments),
         Record::Portfolio(record) => portfolio(record, instruments),
-        Record::Signal(_) | Record::Alert(_) | Record::Commentary(_) | Record::Published { .. } => None,
+        Record::Signal(_) | Record::Alert(_) | Record::Commentary(_) => None,
+        Record::Opinion(_) | Record::Published { .. } => None,
     }
 }
 

@@ -53,6 +53,18 @@ pub enum Rung {
     Rules,
 }
 
+impl Rung {
+    /// In a word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Remote => "server",
+            Self::Gpu => "GPU",
+            Self::Cpu => "CPU",
+            Self::Rules => "rules",
+        }
+    }
+}
+
 /// The loaded model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelFacts {

@@ -4,6 +4,7 @@
 
 mod breakers;
 mod layers;
+mod model;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::signals::{Gates, PlanGates, Scripts, StrategySettings};
 
 pub(in crate::runtime) use layers::line_at;
 pub use layers::nearest;
+pub use model::{ModelDevice, ModelSettings};
 
 /// The files that hold every setting with its default, each with sections of its own.
 const DEFAULTS: [(&str, &str); 2] = [
@@ -61,6 +63,8 @@ pub struct Config {
     pub stages: StageConfig,
     /// Tolerances.
     pub trading: TradingSettings,
+    /// Language models.
+    pub model: ModelSettings,
     /// Looks.
     pub screen: ScreenSettings,
     /// Keys by action name.
@@ -292,7 +296,7 @@ pub fn load(file: &Path, named: Named, environment: &[(String, String)], sets: &
         let what = format!("{path}: {}", error.into_inner().to_string().lines().next().unwrap_or(""));
         origins.blame(&Misfit(vec![(path, what)]))
     })?;
-    if let Some((path, what)) = config.xapi.contradiction() {
+    if let Some((path, what)) = config.xapi.contradiction().or_else(|| config.model.contradiction()) {
         return Err(origins.blame(&Misfit::of(path, layers::lookup(&merged, path), what)));
     }
     let gates = file.with_file_name("gates.toml");
@@ -401,6 +405,8 @@ mod tests {
             ("[screen]\npalette = \"pink\"\n", &["line 2", "green-red"][..]),
             ("[risk\n", &["line 1"][..]),
             ("[paper]\ncapital = 0\n", &["line 2", "1,000,000,000"][..]),
+            ("[model]\nserver = \"here\"\n", &["line 2", "model.server", "http"][..]),
+            ("[model]\ndevice = \"tpu\"\n", &["line 2", "auto, cpu, gpu"][..]),
         ] {
             let what = load_text(text, &[], &[]).unwrap_err();
             assert!(expected.iter().all(|part| what.contains(part)), "{text:?} gave {what}");

@@ -1,6 +1,7 @@
 //! The same engine without threads, files or a real clock: for rendering, benches and tests.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::broker::{Broker, Paper};
 use crate::domain::{
@@ -185,6 +186,8 @@ impl Headless {
             link: None,
             feed: None,
             bulletins: self.bulletins.clone().map(|mut bulletins| bulletins.view(self.engine.market().now())),
+            // Nobody but the rules speaks here.
+            model: Arc::default(),
             answers: self.answers.clone(),
         }
     }
@@ -197,7 +200,8 @@ impl Headless {
                 Record::Signal(SignalRecord::Judged { signal, validation }) => self.log.judged(signal, validation, began),
                 Record::Signal(SignalRecord::Resolved { signal, outcome, .. }) => self.log.resolved(*signal, outcome),
                 Record::Run(_) | Record::Trading(_) | Record::Proposal(_) | Record::Order(_) => {}
-                Record::Portfolio(_) | Record::Alert(_) | Record::Commentary(_) | Record::Published { .. } => {}
+                Record::Portfolio(_) | Record::Alert(_) | Record::Commentary(_) => {}
+                Record::Opinion(_) | Record::Published { .. } => {}
             }
         }
         let now = self.engine.market().now();
@@ -210,6 +214,8 @@ impl Headless {
                 Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
                 Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
                 Effect::QueryBroker => self.broker.query(),
+                // Nobody has opinions here.
+                Effect::Opine(_) => {}
                 Effect::Comment(facts) => comments.extend(self.analyst.comment(&facts)),
             }
         }

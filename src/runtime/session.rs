@@ -6,9 +6,11 @@ mod analyst;
 mod bulletins;
 mod carry_out;
 mod link;
+mod opinions;
 mod pictures;
 mod request;
 mod tape;
+mod waiting;
 mod watching;
 
 use std::collections::VecDeque;
@@ -23,16 +25,18 @@ use tokio::sync::watch;
 use crate::broker::{Broker, Paper, Standing, Wake};
 use crate::domain::{Actor, BrokerReport, MarketEvent, MarketTime, Mode, TradingState, VenueNews, WallTime};
 use crate::engine::{Command, Engine, Event, InputBody, Outcome, RunInput, Series, Snapshot, SnapshotRequest};
+use crate::llm::answering::ModelView;
 use crate::market::bulletins::TapeBulletins;
 use crate::runtime::journal::{Batch, Journal};
 use crate::runtime::pace::Pace;
 use crate::runtime::recovery::Opened;
 use crate::runtime::session::analyst::Desk;
 use crate::runtime::session::link::LinkWatch;
+use crate::runtime::session::opinions::OpinionDesk;
 use crate::runtime::source::{Source, feed_inputs};
 use crate::runtime::supervise::{TaskDeath, spawn_named};
-use crate::runtime::{FiredBy, KillLatch, Speed, Trouble, wall_now};
-use crate::signals::{Analyst, RuleAnalyst};
+use crate::runtime::{FiredBy, KillLatch, Speed, Trouble, Voices, wall_now};
+use crate::signals::RuleAnalyst;
 use crate::store::{Body, TapePlays};
 
 pub use pictures::{Answer, Frame, JournalHealth, Playback};
@@ -62,8 +66,8 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 /// What a session is made of besides the opened run.
 #[derive(Debug)]
 pub struct Wiring {
-    /// Who writes comments; the rules where there is nobody.
-    pub analyst: Option<Box<dyn Analyst>>,
+    /// Who writes comments and has opinions.
+    pub voices: Voices,
     /// The broker; the paper exchange where there is none.
     pub broker: Option<Box<dyn Broker>>,
     /// The kill latch.
@@ -169,6 +173,8 @@ struct Running {
     /// Whether the broker has called since its answers were last fetched: it calls once, however much arrives.
     is_woken: Arc<AtomicBool>,
     analyst: Desk,
+    opinions: OpinionDesk,
+    model: ModelView,
     journal: Journal,
     /// Batches the journal's queue had no room for. While there are any, no tape plays.
     overflow: VecDeque<Batch>,
@@ -224,6 +230,8 @@ impl Running {
         let is_woken = Arc::new(AtomicBool::new(false));
         broker.wake_with(waker(&requests, &is_woken));
         source.wake_with(waker(&requests, &is_woken));
+        let words = waker(&requests, &is_woken);
+        wiring.voices.view.speech().wake_with(move || words.call());
         let journal = Journal::start(file, segment, run)?;
         let (now, show) = (Instant::now(), SnapshotRequest::default());
         let frame = Frame {
@@ -243,8 +251,10 @@ impl Running {
             link: broker.link(),
             feed: source.view(),
             bulletins: source.bulletins(),
+            model: wiring.voices.view.panel(),
             answers: VecDeque::new(),
         };
+        let Voices { analyst, opine, view: model } = wiring.voices;
         let (frames, _) = watch::channel(Arc::new(frame));
         let consumed = engine.market().consumed();
         Ok(Self {
@@ -255,7 +265,9 @@ impl Running {
             news: Vec::new(),
             broker,
             is_woken,
-            analyst: Desk::start(wiring.analyst.unwrap_or_else(|| Box::new(RuleAnalyst)), requests)?,
+            opinions: OpinionDesk::start(opine, requests.clone())?,
+            analyst: Desk::start(analyst.unwrap_or_else(|| Box::new(RuleAnalyst)), requests)?,
+            model,
             journal,
             overflow: VecDeque::new(),
             latch: wiring.latch,
@@ -410,12 +422,14 @@ impl Running {
             Request::Tape(control) => self.control(control),
             Request::Show(show) => {
                 let was_held = self.is_held();
+                self.analyst.look_at(show.focus);
                 self.show = show;
                 if was_held && !self.is_held() {
                     self.pace.rest();
                 }
             }
             Request::Comment(comment) => drop(self.input(InputBody::Commentary(comment))),
+            Request::Opine(opinion) => drop(self.input(InputBody::Opinion(opinion))),
             Request::Watch(number, change) => self.watch(number, *change),
             Request::Search(words) => self.source.search(words),
             Request::Answered => return true,

@@ -76,6 +76,7 @@ const fn kind(body: &Body) -> &'static str {
             InputBody::Command { .. } => "input.command",
             InputBody::Broker(_) => "input.broker",
             InputBody::Commentary(_) => "input.commentary",
+            InputBody::Opinion(_) => "input.opinion",
             InputBody::Feed { .. } => "input.feed",
             InputBody::Served { .. } => "input.served",
             InputBody::Noted(_) => "input.noted",
@@ -92,6 +93,7 @@ const fn kind(body: &Body) -> &'static str {
             Record::Portfolio(_) => "record.portfolio",
             Record::Alert(_) => "record.alert",
             Record::Commentary(_) => "record.commentary",
+            Record::Opinion(_) => "record.opinion",
             Record::Published { .. } => "record.published",
         },
     }

@@ -22,7 +22,7 @@ pub(super) fn project(transaction: &Transaction<'_>, ledger: LedgerId, run: RunI
             InputBody::Run(input) => project_run(transaction, run, input),
             InputBody::Command { .. } | InputBody::Broker(_) | InputBody::Commentary(_) => Ok(()),
             InputBody::Feed { .. } | InputBody::Served { .. } | InputBody::Link { .. } | InputBody::Timer => Ok(()),
-            InputBody::Published { .. } | InputBody::Noted(_) => Ok(()),
+            InputBody::Published { .. } | InputBody::Noted(_) | InputBody::Opinion(_) => Ok(()),
         },
         Body::Record(record) => match record {
             Record::Order(record) => project_order(transaction, ledger, run, record, at),
@@ -30,7 +30,8 @@ pub(super) fn project(transaction: &Transaction<'_>, ledger: LedgerId, run: RunI
             Record::Signal(record) => project_signal(transaction, run, record),
             Record::Alert(record) => project_alert(transaction, run, record),
             Record::Trading(record) => project_trading(transaction, run, record, at),
-            Record::Run(_) | Record::Proposal(_) | Record::Commentary(_) | Record::Published { .. } => Ok(()),
+            Record::Run(_) | Record::Proposal(_) | Record::Commentary(_) => Ok(()),
+            Record::Opinion(_) | Record::Published { .. } => Ok(()),
         },
     }
 }

@@ -78,6 +78,7 @@ actions! {
     Target, "target", View, ["shift-t"], "target allocation beside the book: information, not an order";
     Scores, "scores", View, ["shift-s"], "scorecards of the signals: right, after cost, chances";
     Gates, "gates", View, ["shift-g"], "gates and stages: what the record of this account may do";
+    Model, "model", View, ["shift-m"], "language model: who answers, how fast, what was left unanswered";
     NextPane, "next", View, ["tab"], "next pane";
     PreviousPane, "previous", View, ["backtab"], "previous pane";
     Up, "up", View, ["up", "k"], "up";

@@ -51,6 +51,11 @@ impl<'a, 'b> Column<'a, 'b> {
         self.line += 1;
     }
 
+    /// Cells that a fact's value has.
+    pub const fn width(&self) -> u16 {
+        self.area.width.saturating_sub(20)
+    }
+
     /// The line that comes next.
     pub const fn line(&self) -> u16 {
         self.line

@@ -118,6 +118,7 @@ fn body(picture: &Picture<'_>, area: Rect, class: Class, buffer: &mut Buffer) {
         View::Allocation => panes::allocation::draw(picture, area, buffer),
         View::Scores => panes::scores::draw(picture, area, buffer),
         View::Gates => panes::gates::draw(picture, area, buffer),
+        View::Model => panes::model::draw(picture, area, buffer),
     }
 }
 
@@ -146,7 +147,7 @@ fn extra(picture: &Picture<'_>, pane: Pane) -> String {
     let (snapshot, live) = (picture.snapshot(), &picture.live.snapshot);
     match pane {
         Pane::Quotes => panes::quotes::subtitle(picture),
-        Pane::Commentary => "rules".to_owned(),
+        Pane::Commentary => panes::commentary::speaker(&picture.frame.model),
         Pane::Signals => format!("{} waiting", snapshot.proposals.len()),
         Pane::Positions => {
             format!("{} open · {}", live.positions.len(), counted(live.open_orders, "order"))

@@ -10,6 +10,7 @@ pub mod economy;
 pub mod equity;
 pub mod feed;
 pub mod gates;
+pub mod model;
 pub mod news;
 pub mod positions;
 pub mod quotes;

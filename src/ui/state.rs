@@ -60,6 +60,8 @@ pub enum View {
     Scores,
     /// Gates and stages.
     Gates,
+    /// The language model.
+    Model,
 }
 
 /// What one candle of the detail chart stands for.
@@ -256,6 +258,8 @@ pub struct UiState {
     pub activity_row: usize,
     /// The first headline shown.
     pub news_row: usize,
+    /// The first abstention of a model shown.
+    pub model_row: usize,
     /// The target allocation.
     pub target: TargetShown,
     /// The signals' scorecards.
@@ -305,6 +309,7 @@ impl Default for UiState {
             answered: 0,
             activity_row: 0,
             news_row: 0,
+            model_row: 0,
             target: TargetShown::default(),
             scores: ScoresShown::default(),
             record: RecordShown::default(),
@@ -415,6 +420,14 @@ impl UiState {
     pub fn selected_instrument(&self, snapshot: &Snapshot, context: &Context) -> Option<InstrumentId> {
         let shown = self.visible_quotes(snapshot, context);
         self.instrument.filter(|id| shown.contains(id)).or_else(|| shown.first().copied())
+    }
+
+    /// The instrument a person looks at.
+    pub fn in_focus(&self, snapshot: &Snapshot, context: &Context) -> Option<InstrumentId> {
+        match self.view {
+            View::Detail(instrument) => Some(instrument),
+            _ => self.selected_instrument(snapshot, context),
+        }
     }
 
     /// The selected row of a pane.

@@ -121,6 +121,7 @@ fn wanted(state: &UiState, scene: Scene<'_>) -> SnapshotRequest {
     SnapshotRequest {
         preview: preview.and_then(|preview| preview.intent.subject(&scene.frame.snapshot)),
         holds: preview.is_some_and(|preview| preview.intent.is_about_orders()),
+        focus: state.in_focus(&scene.frame.snapshot, scene.context),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pmax::domain::{Currency, Indicator, MarketTime, Money, RunId};
 use pmax::market::Player;
-use pmax::runtime::{self, Feed, Home, KillLatch, Market, RunTerms, Session, Speed, Trouble, Wiring};
+use pmax::runtime::{self, Feed, Home, KillLatch, Market, RunTerms, Session, Speed, Trouble, Voices, Wiring};
 use pmax::store::LedgerFile;
 
 use crate::support::deadline;
@@ -16,7 +16,7 @@ fn start(folder: &Path) -> Session {
     let terms = RunTerms { seed: 1, capital: Money::whole(100_000, Currency::USD).unwrap(), fresh: false, start: None };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &Feed::Tape(&tape), &setup, &terms).unwrap();
     let latch = KillLatch::new(home.kill_file());
-    Session::start(opened, Wiring { analyst: None, broker: None, latch, speed: Speed::Times(2_000_000) }).unwrap()
+    Session::start(opened, Wiring { voices: Voices::default(), broker: None, latch, speed: Speed::Times(2_000_000) }).unwrap()
 }
 
 /// Plays until an instant of the tape, and says of which month payrolls are known then.

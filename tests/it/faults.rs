@@ -10,7 +10,9 @@ use pmax::domain::{
 use pmax::engine::{Command, Seen, Ticket};
 use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
-use pmax::runtime::{self, Feed, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, TaskDeath, Wiring};
+use pmax::runtime::{
+    self, Feed, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, TaskDeath, Voices, Wiring,
+};
 use pmax::signals::{Analyst, Commentary, Facts};
 use rusqlite::Connection;
 
@@ -26,8 +28,16 @@ fn start_with(folder: &Path, analyst: Option<Box<dyn Analyst>>) -> Session {
     let (tape, setup) = world::setup("crash-2020");
     let terms = RunTerms { seed: 1, capital: Money::whole(100_000, Currency::USD).unwrap(), fresh: false, start: None };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &Feed::Tape(&tape), &setup, &terms).unwrap();
-    Session::start(opened, Wiring { analyst, broker: None, latch: KillLatch::new(home.kill_file()), speed: Speed::Times(60) })
-        .unwrap()
+    Session::start(
+        opened,
+        Wiring {
+            voices: Voices { analyst, ..Voices::default() },
+            broker: None,
+            latch: KillLatch::new(home.kill_file()),
+            speed: Speed::Times(60),
+        },
+    )
+    .unwrap()
 }
 
 fn wait(session: &Session, what: &str, is_there: impl Fn(&Frame) -> bool) -> Arc<Frame> {

@@ -1,5 +1,6 @@
 //! The floors hold: a room uses only rooms below it, and the lower floors know no clock, file, thread or unordered map.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -180,6 +181,119 @@ fn every_room_keeps_to_its_floor() {
         wrong.extend(faults(room, &text).into_iter().map(|fault| format!("{}: {fault}", inside.display())));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Rooms an order goes through, from the wish to the wire.
+const ORDER_PATH: [&str; 6] = ["engine", "risk", "orders", "portfolio", "exchange", "broker"];
+/// Rooms that may use the language models.
+const ASK_MODELS: [&str; 4] = ["runtime", "ui", "cli", "llm"];
+/// Files of the runtime that may name them: none of those that carry an order out.
+const RUNTIME_WITH_MODELS: [&str; 8] = [
+    "runtime.rs",
+    "runtime/headless.rs",
+    "runtime/model.rs",
+    "runtime/session.rs",
+    "runtime/session/analyst.rs",
+    "runtime/session/opinions.rs",
+    "runtime/session/pictures.rs",
+    "runtime/session/waiting.rs",
+];
+
+/// The rooms that a file of a room names, also by climbing up with `super`. `depth` is how many modules deep the file is.
+fn named(source: &str, depth: usize) -> BTreeSet<String> {
+    let mut paths = Paths::default();
+    paths.visit_file(&syn::parse_file(source).unwrap());
+    let climbs = |path: &[String]| path.iter().take_while(|word| *word == "super").count();
+    let room = |path: &Vec<String>| {
+        let first = path.first()?;
+        let climbed = climbs(path);
+        let at = if first == "crate" || first == "pmax" { 1 } else { climbed };
+        let is_from_the_root = at == 1 && climbed == 0 || climbed >= depth && climbed > 0;
+        path.get(at).filter(|word| is_from_the_root && floor(word).is_some()).cloned()
+    };
+    paths.found.iter().filter_map(room).collect()
+}
+
+/// Who uses whom: each room with the rooms its files name.
+fn graph(files: &[(String, String)]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, source) in files {
+        let room = name.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
+        if floor(&room).is_some() {
+            graph.entry(room).or_default().extend(named(source, name.split('/').count()));
+        }
+    }
+    graph
+}
+
+/// The shortest way from a room to another along what rooms use, if there is one.
+fn way(graph: &BTreeMap<String, BTreeSet<String>>, from: &str, to: &str) -> Option<Vec<String>> {
+    let (mut ways, mut seen) = (VecDeque::from([vec![from.to_owned()]]), BTreeSet::from([from.to_owned()]));
+    while let Some(way) = ways.pop_front() {
+        for next in graph.get(way.last()?).into_iter().flatten() {
+            let longer = [way.as_slice(), std::slice::from_ref(next)].concat();
+            if next == to {
+                return Some(longer);
+            }
+            if seen.insert(next.clone()) {
+                ways.push_back(longer);
+            }
+        }
+    }
+    None
+}
+
+/// What is wrong about who may reach the language models.
+fn ways_to_models(files: &[(String, String)]) -> Vec<String> {
+    let graph = graph(files);
+    let reach = ORDER_PATH.iter().filter_map(|room| way(&graph, room, "llm")).map(|way| way.join(" uses "));
+    let users = graph.iter().filter(|(room, uses)| uses.contains("llm") && !ASK_MODELS.contains(&room.as_str()));
+    let users = users.map(|(room, _)| format!("{room} asks a model"));
+    let hands = files.iter().filter(|(name, source)| {
+        name.starts_with("runtime")
+            && !RUNTIME_WITH_MODELS.contains(&name.as_str())
+            && named(source, name.split('/').count()).contains("llm")
+    });
+    reach.chain(users).chain(hands.map(|(name, _)| format!("{name} names a model"))).collect()
+}
+
+/// Every file under `src`, by its path there.
+fn sources() -> Vec<(String, String)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    files(&source, &mut all);
+    let name = |file: &Path| file.strip_prefix(&source).unwrap().to_str().unwrap().to_owned();
+    all.iter().map(|file| (name(file), fs::read_to_string(file).unwrap())).collect()
+}
+
+#[test]
+fn no_order_can_reach_a_language_model() {
+    let files = sources();
+    assert_eq!(ways_to_models(&files), Vec::<String>::new());
+    // What the test rests on: the rooms are all there, and the models are used by somebody.
+    let graph = graph(&files);
+    assert!(ORDER_PATH.iter().all(|room| graph.get(*room).is_some_and(|uses| uses.contains("domain"))), "{graph:?}");
+    assert!(graph["runtime"].contains("llm") && graph["runtime"].contains("broker"));
+}
+
+#[test]
+fn a_way_to_a_language_model_is_found_however_it_is_written() {
+    let files = sources();
+    for (file, line, expected) in [
+        ("risk/pretrade.rs", "use crate::llm::panel::Panel;", "risk uses llm"),
+        ("orders/state.rs", "fn f() { let _ = crate::llm::panel::Panel::default(); }", "orders uses llm"),
+        ("engine/sizing.rs", "use super::super::llm::panel::Panel;", "engine uses llm"),
+        ("portfolio/sizing.rs", "fn f() { debug_assert!(crate::llm::is_sure()); }", "portfolio uses llm"),
+        // Through a room that others use.
+        ("signals/strategies.rs", "use crate::{domain::Price, llm::answer::Answer};", "engine uses signals uses llm"),
+        ("store/ledger.rs", "use crate::llm::panel;", "store asks a model"),
+        ("runtime/session/carry_out.rs", "use crate::llm::answer::Answer;", "runtime/session/carry_out.rs names a model"),
+    ] {
+        let mut changed = files.clone();
+        changed.push((file.to_owned(), line.to_owned()));
+        let found = ways_to_models(&changed);
+        assert!(found.iter().any(|found| found.ends_with(expected)), "{file}: {line}: {found:?}");
+    }
 }
 
 #[test]

@@ -47,6 +47,8 @@ mod llm_stand_in;
 mod llm_worker;
 mod locks;
 mod lookahead;
+mod model_screen;
+mod model_session;
 mod oracles;
 mod parity;
 mod planted;

@@ -136,7 +136,7 @@ impl World {
                 Effect::Modify { order, quantity, kind } => self.broker.modify(order, quantity, kind, now),
                 Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
                 Effect::QueryBroker => self.broker.query(),
-                Effect::Comment(_) => {}
+                Effect::Comment(_) | Effect::Opine(_) => {}
             }
         }
         let mut reports: Vec<BrokerReport> = Vec::new();

@@ -11,7 +11,7 @@ use pmax::market::providers::ProviderTable;
 use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
 use pmax::runtime::{
-    self, Feed, Frame, HeardFrom, Home, KillLatch, Market, Request, RunTerms, Session, Speed, Trouble, Wiring, wall_now,
+    self, Feed, Frame, HeardFrom, Home, KillLatch, Market, Request, RunTerms, Session, Speed, Trouble, Voices, Wiring, wall_now,
 };
 use pmax::store::{LedgerFile, SegmentReader};
 
@@ -109,7 +109,7 @@ pub fn start(folder: &Path, venues: &Venues) -> Session {
     let mut opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms).unwrap();
     runtime::connect_providers(&mut opened, table, &setup.instruments, &home, nothing_published(folder)).unwrap();
     let latch = KillLatch::new(home.kill_file());
-    Session::start(opened, Wiring { analyst: None, broker: None, latch, speed: Speed::Times(1) }).unwrap()
+    Session::start(opened, Wiring { voices: Voices::default(), broker: None, latch, speed: Speed::Times(1) }).unwrap()
 }
 
 pub fn wait(session: &Session, what: &str, is_there: impl Fn(&Frame) -> bool) -> Arc<Frame> {

@@ -174,7 +174,11 @@ fn a_source_is_exploratory_until_its_gate_is_passed_and_then_within_every_limit(
             assert_eq!(verdict, Some(GateVerdict::Pass), "nothing is sized before the gate is passed");
             assert!(terms.granted <= terms.wanted && terms.wanted <= terms.kelly && terms.confidence < Ratio::ONE, "{terms:?}");
             assert!(value(&proposal).nanos() <= 2_000_000_000_000 && value(&proposal).nanos() > 250_000_000_000, "{terms:?}");
-            let request = SnapshotRequest { preview: Some(PreviewSubject::Proposal(proposal.id)), holds: true };
+            let request = SnapshotRequest {
+                preview: Some(PreviewSubject::Proposal(proposal.id)),
+                holds: true,
+                ..SnapshotRequest::default()
+            };
             let preview = world.engine.snapshot(&request).preview.unwrap();
             let failed: Vec<_> = preview.checks.iter().filter(|check| check.outcome != CheckOutcome::Pass).collect();
             assert!(failed.is_empty(), "{failed:?}");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pmax::domain::{Duration, MarketTime, WallTime};
 use pmax::engine::{Command, Setup, SnapshotRequest};
+use pmax::llm::panel::Panel;
 use pmax::market::Tape;
 use pmax::runtime::{Allocator, BulletinView, FeedView, Frame, Headless, LinkView, Palette};
 use pmax::ui::{self, Context, Effect, Event, Keymap, Picture, Scene, Theme, UiState};
@@ -27,6 +28,8 @@ pub struct Stage {
     pub feed: Option<FeedView>,
     /// Series and news, as if publishers told them.
     pub bulletins: Option<Arc<BulletinView>>,
+    /// The language models, as if there were some.
+    pub model: Arc<Panel>,
 }
 
 impl Stage {
@@ -37,7 +40,7 @@ impl Stage {
             groups: BTreeMap::from([("metals".to_owned(), vec!["XAUUSD".to_owned()])]),
         };
         let state = UiState { palette, ..UiState::default() };
-        Self { world, state, context, size, quits: false, link: None, feed: None, bulletins: None }
+        Self { world, state, context, size, quits: false, link: None, feed: None, bulletins: None, model: Arc::default() }
     }
 
     pub fn now(&self) -> WallTime {
@@ -47,13 +50,17 @@ impl Stage {
     pub fn show(&self) -> SnapshotRequest {
         let snapshot = self.world.engine().snapshot(&SnapshotRequest::default());
         let preview = self.state.preview();
-        SnapshotRequest { preview: preview.and_then(|preview| preview.intent.subject(&snapshot)), holds: preview.is_some() }
+        SnapshotRequest {
+            preview: preview.and_then(|preview| preview.intent.subject(&snapshot)),
+            holds: preview.is_some(),
+            ..SnapshotRequest::default()
+        }
     }
 
     fn frame(&self) -> Frame {
         let told = self.world.frame(&self.show());
         let bulletins = self.bulletins.clone().or(told.bulletins);
-        Frame { link: self.link.clone(), feed: self.feed.clone(), bulletins, ..told }
+        Frame { link: self.link.clone(), feed: self.feed.clone(), bulletins, model: Arc::clone(&self.model), ..told }
     }
 
     pub fn event(&mut self, event: &Event) -> Vec<Effect> {

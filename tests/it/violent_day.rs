@@ -13,7 +13,7 @@ use pmax::domain::{
 use pmax::engine::{Command, Input, InputBody, Seen, ServedWhat, Setup, SnapshotRequest, Ticket};
 use pmax::market::providers::{Capability, ProviderId, ProviderTable, Served};
 use pmax::risk::Acknowledged;
-use pmax::runtime::{self, Feed, Frame, HeardFrom, Home, KillLatch, Palette, RunTerms, Session, Speed, Wiring, wall_now};
+use pmax::runtime::{self, Feed, Frame, HeardFrom, Home, KillLatch, Palette, RunTerms, Session, Speed, Voices, Wiring, wall_now};
 use pmax::store::{Body, LedgerFile};
 
 use crate::feed_world::{BITCOIN, MINUTE, Mood, SECOND, SplitMix, TABLE, Truth, Watched, World};
@@ -399,7 +399,8 @@ fn over_real_sockets_the_primary_is_killed_and_comes_back_and_the_journal_tells_
     let nothing = nothing_published(folder.path());
     runtime::connect_providers(&mut opened, sockets.table.clone(), &setup.instruments, &home, nothing).unwrap();
     let latch = KillLatch::new(home.kill_file());
-    let session = Session::start(opened, Wiring { analyst: None, broker: None, latch, speed: Speed::Times(1) }).unwrap();
+    let session =
+        Session::start(opened, Wiring { voices: Voices::default(), broker: None, latch, speed: Speed::Times(1) }).unwrap();
     let serving = |frame: &Frame| frame.feed.as_ref()?.served.first()?.quotes.map(|(by, _)| by);
     until(&session, "prices of Kraken upon history", |frame| {
         let has_history = frame.snapshot.quotes.first().is_some_and(|row| row.bars.len() >= 80);

@@ -24,7 +24,7 @@ fn preview(world: &Headless, ticket: Ticket) -> OrderPreview {
     let Ticket { instrument, side, quantity, kind, time_in_force, protection } = ticket;
     let request =
         OrderRequest { instrument, side, quantity, kind, time_in_force, protection, closes: None, origin: Origin::Ticket };
-    let request = SnapshotRequest { preview: Some(PreviewSubject::Request(request)), holds: true };
+    let request = SnapshotRequest { preview: Some(PreviewSubject::Request(request)), holds: true, ..SnapshotRequest::default() };
     world.engine().snapshot(&request).preview.unwrap()
 }
 
@@ -40,7 +40,7 @@ fn close_preview(world: &Headless, quantity: Quantity) -> OrderPreview {
         closes: Some(held.id),
         origin: Origin::Ticket,
     };
-    let request = SnapshotRequest { preview: Some(PreviewSubject::Request(request)), holds: true };
+    let request = SnapshotRequest { preview: Some(PreviewSubject::Request(request)), holds: true, ..SnapshotRequest::default() };
     world.engine().snapshot(&request).preview.unwrap()
 }
 
@@ -124,8 +124,11 @@ fn an_order_that_would_trip_a_breaker_shows_it() {
     assert!(shortfall.used().unwrap() > 1.0, "{shortfall:?}");
     let exits = {
         let position = *world.engine().book().ledger().positions().keys().next().unwrap();
-        let request =
-            SnapshotRequest { preview: Some(PreviewSubject::Exits { position, protection: Protection::default() }), holds: true };
+        let request = SnapshotRequest {
+            preview: Some(PreviewSubject::Exits { position, protection: Protection::default() }),
+            holds: true,
+            ..SnapshotRequest::default()
+        };
         world.engine().snapshot(&request).preview.unwrap()
     };
     assert!(exits.what_if.then.is_empty(), "new exits trade nothing");

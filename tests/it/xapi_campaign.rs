@@ -289,7 +289,7 @@ impl World {
                 Effect::Withdraw(order) => self.adapter.withdraw(order),
                 Effect::Modify { order, quantity, kind } => self.adapter.modify(order, quantity, kind),
                 Effect::Protect { position, protection, legs } => self.adapter.protect(position, protection, legs),
-                Effect::QueryBroker | Effect::Comment(_) => {}
+                Effect::QueryBroker | Effect::Comment(_) | Effect::Opine(_) => {}
             }
         }
         self.exchange();

@@ -160,7 +160,7 @@ impl Desk {
                 Effect::Modify { order, quantity, kind } => self.adapter.modify(order, quantity, kind),
                 Effect::Protect { position, protection, legs } => self.adapter.protect(position, protection, legs),
                 Effect::QueryBroker => assert!(self.link.ask(Ask::Snapshot), "the link takes wishes"),
-                Effect::Comment(_) => {}
+                Effect::Comment(_) | Effect::Opine(_) => {}
             }
         }
         self.exchange();

@@ -13,7 +13,8 @@ use pmax::engine::{Command, Seen, Ticket};
 use pmax::orders::OrderState;
 use pmax::risk::Acknowledged;
 use pmax::runtime::{
-    self, Feed, Frame, HISTORY, HeardFrom, Home, KillLatch, Request, RunTerms, Session, Speed, Wiring, contracts_of, wall_now,
+    self, Feed, Frame, HISTORY, HeardFrom, Home, KillLatch, Request, RunTerms, Session, Speed, Voices, Wiring, contracts_of,
+    wall_now,
 };
 use pmax::simulator::{Catalogue, Faults, Listen, Prices, ServerHandle, Settings, Variants};
 
@@ -72,7 +73,7 @@ fn start(folder: &Path, port: u16) -> Session {
         Feed::Live { from: HeardFrom::Broker, name: "live line".to_owned(), home: &home, now: wall_now(), older: Vec::new() };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms).unwrap();
     let latch = KillLatch::new(home.kill_file());
-    Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Max }).unwrap()
+    Session::start(opened, Wiring { voices: Voices::default(), broker: Some(Box::new(demo)), latch, speed: Speed::Max }).unwrap()
 }
 
 impl Bench {

@@ -18,7 +18,7 @@ use pmax::orders::OrderState;
 use pmax::risk::{Acknowledged, Approved};
 use pmax::runtime::{
     self, Feed, Frame, HISTORY, HeardFrom, Home, KillLatch, Market, Practice, Request, RunTerms, Session, Speed, TapeControl,
-    Trouble, Wiring, contracts_of, wall_now,
+    Trouble, Voices, Wiring, contracts_of, wall_now,
 };
 use pmax::simulator::{Catalogue, Faults, Identity, Listen, Prices, ServerHandle, Settings, Variants};
 use pmax::store::{LedgerFile, SegmentReader};
@@ -45,7 +45,7 @@ fn start(folder: &Path, broker: Box<dyn Broker>) -> Session {
     let (tape, setup) = setup("eurusd-2017");
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &Feed::Tape(&tape), &setup, &terms()).unwrap();
     let latch = KillLatch::new(home.kill_file());
-    Session::start(opened, Wiring { analyst: None, broker: Some(broker), latch, speed: Speed::Times(60) }).unwrap()
+    Session::start(opened, Wiring { voices: Voices::default(), broker: Some(broker), latch, speed: Speed::Times(60) }).unwrap()
 }
 
 fn practice() -> Box<dyn Broker> {
@@ -245,7 +245,7 @@ fn live(folder: &Path, port: u16, certificate: &Path, server_name: &str) -> Sess
         Feed::Live { from: HeardFrom::Broker, name: "live test".to_owned(), home: &home, now: wall_now(), older: Vec::new() };
     let opened = runtime::open_run(runtime::open_ledger(&home).unwrap(), &feed, &setup, &terms()).unwrap();
     let latch = KillLatch::new(home.kill_file());
-    Session::start(opened, Wiring { analyst: None, broker: Some(Box::new(demo)), latch, speed: Speed::Max }).unwrap()
+    Session::start(opened, Wiring { voices: Voices::default(), broker: Some(Box::new(demo)), latch, speed: Speed::Max }).unwrap()
 }
 
 fn certificate(folder: &Path) -> (Identity, PathBuf) {

@@ -111,7 +111,8 @@ fn rounds_to(known: f64, value: f64, number: &Number, shown: usize) -> bool {
 
 /// The numbers of a text, in order; those within the instrument's own name are none.
 fn numbers(text: &str, name: &str) -> Vec<Number> {
-    let names: Vec<Range<usize>> = if name.is_empty() { Vec::new() } else { text.match_indices(name).map(|(at, _)| at..at + name.len()).collect() };
+    let names: Vec<Range<usize>> =
+        if name.is_empty() { Vec::new() } else { text.match_indices(name).map(|(at, _)| at..at + name.len()).collect() };
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
@@ -170,7 +171,8 @@ fn read(text: &str, place: &Range<usize>, piece: &str) -> Option<Number> {
     let grouped = |part: &str| part.split(',').skip(1).all(|group| group.len() == 3);
     let (whole, decimals) = piece.split_once('.').unwrap_or((piece, ""));
     let readable = piece.is_ascii() && grouped(whole) && !decimals.contains([',', '.']);
-    let glued = after.chars().next().is_some_and(|next| next.is_alphabetic() && !after.starts_with('x') && unit == Written::Nothing);
+    let glued =
+        after.chars().next().is_some_and(|next| next.is_alphabetic() && !after.starts_with('x') && unit == Written::Nothing);
     let value = piece.replace(',', "").parse::<f64>().ok().filter(|_| readable && !glued);
     Some(Number {
         place: place.start - sign_length..if unit == Written::Bars { place.end } else { place.end + unit_length },

@@ -32,7 +32,7 @@ enum Takes {
 /// One row: a setting's path and what it takes.
 struct Rule(&'static str, Takes);
 
-const RULES: [Rule; 73] = [
+const RULES: [Rule; 84] = [
     Rule("feed.kind", Takes::OneOf(&["tape", "live"])),
     Rule("tape.name", Takes::Text),
     Rule("tape.seed", Takes::Whole(0, 4_294_967_295)),
@@ -105,6 +105,17 @@ const RULES: [Rule; 73] = [
     Rule("xapi.certificate", Takes::Text),
     Rule("trading.confirm_tolerance", Takes::Fraction),
     Rule("trading.alert_deviations", Takes::AboveZero),
+    Rule("model.enabled", Takes::Flag),
+    Rule("model.name", Takes::Text),
+    Rule("model.device", Takes::OneOf(&["auto", "cpu", "gpu"])),
+    Rule("model.threads", Takes::Whole(0, 256)),
+    Rule("model.context", Takes::Whole(512, 131_072)),
+    Rule("model.memory", Takes::Whole(0, 1_000_000)),
+    Rule("model.worker", Takes::Text),
+    Rule("model.server", Takes::Text),
+    Rule("model.server_model", Takes::Text),
+    Rule("model.commentary_seconds", Takes::Whole(1, 600)),
+    Rule("model.anonymise", Takes::Flag),
     Rule("screen.palette", Takes::OneOf(&["green-red", "red-green", "blue-orange", "mono"])),
     Rule("screen.bell", Takes::Flag),
 ];
@@ -237,7 +248,7 @@ mod tests {
     use crate::domain::BrokerKind;
     use crate::risk::OppositeOrders;
     use crate::runtime::config::defaults;
-    use crate::runtime::{FeedKind, Palette};
+    use crate::runtime::{FeedKind, ModelDevice, Palette};
 
     #[test]
     fn every_setting_has_a_rule_and_its_default_keeps_it() {
@@ -261,6 +272,7 @@ mod tests {
                 let is_read = match path {
                     "feed.kind" => FeedKind::deserialize(value).is_ok(),
                     "broker.kind" => BrokerKind::deserialize(value).is_ok(),
+                    "model.device" => ModelDevice::deserialize(value).is_ok(),
                     "screen.palette" => Palette::deserialize(value).is_ok(),
                     "risk.opposite_orders" => OppositeOrders::deserialize(value).is_ok(),
                     other => panic!("{other} is not known here"),

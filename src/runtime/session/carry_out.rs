@@ -140,7 +140,7 @@ impl Running {
                 Effect::Withdraw(order) => self.broker.withdraw(order),
                 // A question sends nothing: without its answer what is unknown would stay so.
                 Effect::QueryBroker => self.broker.query(),
-                Effect::Comment(_) => {}
+                Effect::Comment(_) | Effect::Opine(_) => {}
             }
         }
     }
@@ -156,6 +156,7 @@ impl Running {
                 Effect::Protect { position, protection, legs } => self.broker.protect(position, protection, legs, now),
                 Effect::QueryBroker => self.broker.query(),
                 Effect::Comment(facts) => self.analyst.ask(facts),
+                Effect::Opine(facts) => self.opinions.ask(facts),
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::broker::LinkView;
 use crate::domain::{MarketTime, WallTime};
 use crate::engine::Snapshot;
+use crate::llm::panel::Panel;
 use crate::market::bulletins::BulletinView;
 use crate::market::providers::FeedView;
 use crate::runtime::Speed;
@@ -61,6 +62,8 @@ pub struct Frame {
     pub feed: Option<FeedView>,
     /// Economic series and news, where they are heard.
     pub bulletins: Option<Arc<BulletinView>>,
+    /// The language models.
+    pub model: Arc<Panel>,
     /// Answers to what the screen asked last, oldest first.
     pub answers: VecDeque<Answer>,
 }
@@ -90,6 +93,7 @@ impl Running {
         }
         let written = self.journal.last_seq();
         self.is_dirty |= written != self.shown_seq;
+        self.is_dirty |= self.model.look(self.analyst.behind().and(self.opinions.behind()));
         if !self.is_dirty || self.last_frame.elapsed() < FRAME_EVERY {
             return;
         }
@@ -101,6 +105,7 @@ impl Running {
             link: self.broker.link(),
             feed: self.source.view(),
             bulletins: self.bulletins(),
+            model: self.model.panel(),
             answers: self.answers.clone(),
         };
         let batches = self.journal.sent() + self.overflow.len() as u64;

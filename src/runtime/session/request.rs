@@ -4,7 +4,7 @@ use crate::domain::{Actor, InstrumentId, MarketTime, Watched};
 use crate::engine::{Command, SnapshotRequest};
 use crate::market::providers::Line;
 use crate::runtime::Speed;
-use crate::signals::Commentary;
+use crate::signals::{Commentary, Opinion};
 
 /// What the screen asks of the engine thread.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub enum Request {
     Show(SnapshotRequest),
     /// The analyst wrote something.
     Comment(Commentary),
+    /// A model has an opinion.
+    Opine(Opinion),
     /// The broker has answered: its reports are fetched.
     Answered,
     /// Other instruments are to be watched from now on, answered under this number.

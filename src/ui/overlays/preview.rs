@@ -11,8 +11,8 @@ use crate::ui::draw::Picture;
 use crate::ui::format;
 use crate::ui::intent::{Blocked, Intent, Preview, PreviewPhase};
 use crate::ui::overlays::window;
-use crate::ui::panes::risk;
 use crate::ui::panes::signals::{chance, verdicts};
+use crate::ui::panes::{model, risk};
 use crate::ui::roles::Role;
 
 /// Size of the window; a smaller terminal refuses to open it.
@@ -252,6 +252,9 @@ fn proposal(page: &mut Page<'_, '_>, shown: &OrderPreview, buffer: &mut Buffer) 
         let place = Rect { y: page.inner.y + page.line, height: page.left().min(5), ..page.inner };
         verdicts(picture, entry, place, buffer);
         page.line += place.height;
+        if let Some(opinions) = model::opinions(picture, shown.request.instrument) {
+            page.put(buffer, &opinions, Role::Muted);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::stats;
 use crate::ui::candles::{Candle, CandleChart};
 use crate::ui::draw::{Picture, boxed};
 use crate::ui::format;
-use crate::ui::panes::feed;
+use crate::ui::panes::{feed, model};
 use crate::ui::roles::Role;
 use crate::ui::state::Context;
 
@@ -41,11 +41,15 @@ pub fn draw(picture: &Picture<'_>, instrument: InstrumentId, area: Rect, buffer:
     };
     let inner = boxed(picture, &format!("{symbol} {name}"), &scale, true, area, buffer);
     let quality = picture.live.feed.as_ref().map(|feed| quality_line(row, feed));
-    let [facts, chart] =
-        Layout::vertical([Constraint::Length(if quality.is_some() { 4 } else { 3 }), Constraint::Min(0)]).areas(inner);
+    let opinions = model::opinions(picture, instrument);
+    let lines = 3 + u16::from(quality.is_some()) + u16::from(opinions.is_some());
+    let [facts, chart] = Layout::vertical([Constraint::Length(lines), Constraint::Min(0)]).areas(inner);
     facts_lines(picture, row, facts, buffer);
     if let Some((words, role)) = quality {
         picture.text(buffer, facts, 3, &format!(" {words}"), role);
+    }
+    if let Some(opinions) = opinions {
+        picture.text(buffer, facts, lines - 1, &format!(" {opinions}"), Role::Muted);
     }
     draw_chart(picture, row, made, chart, buffer);
 }

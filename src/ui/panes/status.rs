@@ -297,7 +297,7 @@ fn actions_now(picture: &Picture<'_>) -> Vec<(ActionId, &'static str)> {
         }
         (View::Scores, _) => now.extend([(ActionId::Back, "back"), (ActionId::Group, "by another")]),
         (View::Equity | View::Activity | View::Broker | View::Feed | View::Economy | View::News, _)
-        | (View::Allocation | View::Gates, _) => now.push((ActionId::Back, "back")),
+        | (View::Allocation | View::Gates | View::Model, _) => now.push((ActionId::Back, "back")),
     }
     if !picture.live.snapshot.proposals.is_empty() {
         now.push((ActionId::NextProposal, "proposal"));

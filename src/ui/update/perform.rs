@@ -48,6 +48,10 @@ pub(in crate::ui) fn perform(state: &mut UiState, action: ActionId, scene: Scene
         ActionId::Economy => toggle_view(state, View::Economy),
         ActionId::News => toggle_view(state, View::News),
         ActionId::Gates => toggle_view(state, View::Gates),
+        ActionId::Model => {
+            toggle_view(state, View::Model);
+            state.model_row = 0;
+        }
         ActionId::Target => target(state, scene, effects),
         ActionId::Scores => scores(state, scene, effects),
         ActionId::Reconnect => reconnect(state, scene, effects),
@@ -163,7 +167,8 @@ fn ticket(state: &mut UiState, side: OrderSide, scene: Scene<'_>) {
         | View::News
         | View::Allocation
         | View::Scores
-        | View::Gates => state.selected_instrument(snapshot, scene.context),
+        | View::Gates
+        | View::Model => state.selected_instrument(snapshot, scene.context),
     };
     let Some(instrument) = instrument.and_then(|id| scene.context.instruments.get(id)) else { return };
     write_ticket(state, instrument, side, scene);
@@ -337,6 +342,7 @@ fn select(state: &mut UiState, by: isize, scene: Scene<'_>) {
             let headlines = scene.frame.bulletins.as_ref().map_or(0, |view| view.headlines.len());
             state.news_row = moved(state.news_row, headlines);
         }
+        (View::Model, _) => state.model_row = moved(state.model_row, scene.frame.model.abstentions.len()),
         (View::Activity, _) => state.activity_row = moved(state.activity_row, snapshot.activity.len()),
         (View::Panes | View::Detail(_), Pane::Quotes) => {
             let shown = state.visible_quotes(snapshot, scene.context);
