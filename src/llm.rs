@@ -12,3 +12,4 @@ pub mod decoder;
 pub mod gguf;
 pub mod model;
 pub mod panel;
+pub mod stock;

@@ -43,6 +43,7 @@ mod limits;
 mod llm_decoder;
 mod llm_gguf;
 mod llm_reference;
+mod llm_stock;
 mod locks;
 mod lookahead;
 mod oracles;
