@@ -25,6 +25,7 @@ pub mod opinions;
 pub mod panel;
 pub mod protocol;
 pub mod samples;
+pub mod stock;
 pub mod tasks;
 pub mod tokenizer;
 pub mod weigh;

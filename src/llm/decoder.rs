@@ -105,7 +105,7 @@ impl Decoder {
         let config = Config::of(&header)?;
         let need = Self::need(&header, options.place, options.context)?;
         if need.total() > options.most_bytes {
-            return Err(DecoderError::Memory { need, most: options.most_bytes });
+            return Err(DecoderError::Memory { need: need.to_string(), most: options.most_bytes });
         }
         plan::check(&header, &config)?;
         let device = options.place.device()?;

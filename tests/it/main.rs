@@ -44,6 +44,7 @@ mod llm_decoder;
 mod llm_gguf;
 mod llm_reference;
 mod llm_stand_in;
+mod llm_stock;
 mod llm_worker;
 mod locks;
 mod lookahead;

@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use crate::llm::decoder::MemoryNeed;
 use crate::llm::gguf::GgufError;
 
 /// Why a model is not loaded.
@@ -39,8 +38,8 @@ pub enum DecoderError {
     /// It needs more memory than it may.
     #[error("it needs {need}; it may have {most} MiB", most = most >> 20)]
     Memory {
-        /// What it needs.
-        need: MemoryNeed,
+        /// What it needs, for a person.
+        need: String,
         /// What it may have, in bytes.
         most: u64,
     },
