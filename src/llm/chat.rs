@@ -35,7 +35,9 @@ enum Shape {
 impl Chat {
     /// Finds out how a model is spoken to: by its template, or by its control tokens where it has none.
     pub fn of(tokenizer: &Tokenizer) -> Result<Self, ChatError> {
-        let says = |word: &str| tokenizer.template().map_or_else(|| tokenizer.control(word).is_some(), |template| template.contains(word));
+        let says = |word: &str| {
+            tokenizer.template().map_or_else(|| tokenizer.control(word).is_some(), |template| template.contains(word))
+        };
         let need = |name: &'static str| tokenizer.control(name).ok_or(ChatError::NoToken(name));
         let shape = if says("<|im_start|>") {
             let thinks = tokenizer.template().is_some_and(|template| template.contains("enable_thinking"));

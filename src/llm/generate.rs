@@ -80,7 +80,9 @@ impl<M: TextModel> Generator<M> {
             open.retain(|index| !together.contains(index));
             let seats: Vec<wave::Seat<'_>> = together
                 .iter()
-                .filter_map(|index| Some(wave::Seat { index: *index, ask: asks.get(*index)?, stop: stops.get(*index).unwrap_or(&never) }))
+                .filter_map(|index| {
+                    Some(wave::Seat { index: *index, ask: asks.get(*index)?, stop: stops.get(*index).unwrap_or(&never) })
+                })
                 .collect();
             for (index, answer) in wave::write(self, &seats, began, told) {
                 if let Some(place) = answers.get_mut(index) {

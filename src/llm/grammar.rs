@@ -184,7 +184,8 @@ impl fmt::Debug for Pen {
 
 /// The schema with what the library is told beside it: no free white space, few escapes.
 fn prepared(text: &str) -> Result<Value, GrammarError> {
-    let mut value: Value = serde_json::from_str(text).map_err(|error| GrammarError::Schema(CleanText::from_outside(&error.to_string())))?;
+    let mut value: Value =
+        serde_json::from_str(text).map_err(|error| GrammarError::Schema(CleanText::from_outside(&error.to_string())))?;
     let object = value.as_object_mut().ok_or_else(|| GrammarError::Schema(CleanText::from_outside("it is no object")))?;
     object.insert("x-guidance".to_owned(), json!({ "whitespace_flexible": false, "json_allowed_escapes": "\"\\" }));
     Ok(value)

@@ -67,8 +67,13 @@ pub trait TextModel {
 
     /// Opens a sequence for each suffix (at least one token each, lengths differ) behind a prefix, with room for `room` tokens more in each,
     /// and gives the logits after each one's last token.
-    fn open(&self, prefix: &Self::Prefix, suffixes: &[&[u32]], room: usize, stop: &Stop)
-    -> Result<(Self::Rows, Logits), ModelError>;
+    fn open(
+        &self,
+        prefix: &Self::Prefix,
+        suffixes: &[&[u32]],
+        room: usize,
+        stop: &Stop,
+    ) -> Result<(Self::Rows, Logits), ModelError>;
 
     /// Appends a chunk to each sequence; an empty one leaves its row as it is (its logits are then those of zeros). Gives the logits after each one's last token.
     fn append(&self, rows: &mut Self::Rows, chunks: &[&[u32]], stop: &Stop) -> Result<Logits, ModelError>;

@@ -128,7 +128,8 @@ impl Tokenizer {
             bytes.push(meant.unwrap_or_default().into_boxed_slice());
         }
         let merges = merges(&vocabulary.merges, &texts)?;
-        let bpe = BPE::builder().vocab_and_merges(texts, merges).ignore_merges(cut.takes_words_whole()).build().map_err(library)?;
+        let bpe =
+            BPE::builder().vocab_and_merges(texts, merges).ignore_merges(cut.takes_words_whole()).build().map_err(library)?;
         let mut encoder = Encoder::new(bpe);
         encoder.with_normalizer(cut.normalizer()).map_err(library)?;
         encoder.with_pre_tokenizer(Some(cut.pre_tokenizer().map_err(library)?));

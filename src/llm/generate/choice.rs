@@ -86,8 +86,10 @@ impl Choice {
 
     /// Takes the most probable way, the prior taken off, and gives its token.
     pub(super) fn decide(&mut self, ways: &Ways, logits: &[f32]) -> Result<u32, Abstention> {
-        let logit = |token: u32| usize::try_from(token).ok().and_then(|index| logits.get(index)).copied().unwrap_or(f32::NEG_INFINITY);
-        let chances = softmax(&ways.iter().map(|(token, _)| logit(*token)).collect::<Vec<f32>>()).ok_or(Abstention::NotANumber)?;
+        let logit =
+            |token: u32| usize::try_from(token).ok().and_then(|index| logits.get(index)).copied().unwrap_or(f32::NEG_INFINITY);
+        let chances =
+            softmax(&ways.iter().map(|(token, _)| logit(*token)).collect::<Vec<f32>>()).ok_or(Abstention::NotANumber)?;
         let priors: Vec<f64> = ways.iter().map(|(_, labels)| self.prior_of(labels)).collect();
         let weighed = crate::llm::weigh::without_prior(&chances, &priors);
         let taken = crate::llm::weigh::winner(&weighed).map_or(0, |(best, _)| best);

@@ -85,7 +85,10 @@ mod tests {
         prefixes.keep(vec![2], 'b', 10);
         assert_eq!(prefixes.get(&[1]), Some('a'));
         prefixes.keep(vec![3], 'c', 10);
-        assert_eq!((prefixes.get(&[1]), prefixes.get(&[2]), prefixes.get(&[3]), prefixes.bytes()), (Some('a'), None, Some('c'), 20));
+        assert_eq!(
+            (prefixes.get(&[1]), prefixes.get(&[2]), prefixes.get(&[3]), prefixes.bytes()),
+            (Some('a'), None, Some('c'), 20)
+        );
         prefixes.keep(vec![4], 'd', 100);
         assert_eq!((prefixes.get(&[4]), prefixes.bytes()), (Some('d'), 100));
     }

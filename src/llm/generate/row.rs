@@ -201,7 +201,8 @@ impl<'a> Row<'a> {
         if self.ask.decision.is_none() && self.timings.sampled_tokens > 0 {
             self.mark_first(desk);
         }
-        let heard = self.speech.as_mut().map(|speech| speech.more(self.text.get(begins..).unwrap_or_default())).unwrap_or_default();
+        let heard =
+            self.speech.as_mut().map(|speech| speech.more(self.text.get(begins..).unwrap_or_default())).unwrap_or_default();
         if !heard.is_empty() {
             self.tell(Piece::Text(heard), told);
         }

@@ -26,9 +26,11 @@ impl Speech {
     /// For a schema: the texts of its properties that are no choice.
     pub(super) fn of(schema: &str) -> Self {
         let value: Value = serde_json::from_str(schema).unwrap_or_default();
-        let free = |property: &Value| property.get("type").and_then(Value::as_str) == Some("string") && property.get("enum").is_none();
+        let free =
+            |property: &Value| property.get("type").and_then(Value::as_str) == Some("string") && property.get("enum").is_none();
         let properties = value.get("properties").and_then(Value::as_object);
-        let spoken = properties.into_iter().flatten().filter(|(_, property)| free(property)).map(|(name, _)| name.clone()).collect();
+        let spoken =
+            properties.into_iter().flatten().filter(|(_, property)| free(property)).map(|(name, _)| name.clone()).collect();
         Self { spoken, depth: 0, key: String::new(), text: Vec::new(), place: Place::Between { value: false } }
     }
 
@@ -91,7 +93,8 @@ mod tests {
 
     #[test]
     fn only_notes_are_heard_and_in_whole_letters() {
-        let schema = r#"{"properties":{"action":{"type":"string","enum":["buy"]},"drivers":{"type":"array"},"note":{"type":"string"}}}"#;
+        let schema =
+            r#"{"properties":{"action":{"type":"string","enum":["buy"]},"drivers":{"type":"array"},"note":{"type":"string"}}}"#;
         let answer = "{\"action\":\"buy\",\"drivers\":[\"note\",\"x\"],\"note\":\"Up 2 €, \\\"so\\\" \u{202e}far: \\\\ ok\"}";
         let mut speech = Speech::of(schema);
         let heard: Vec<String> = answer.as_bytes().chunks(1).map(|byte| speech.more(byte)).collect();

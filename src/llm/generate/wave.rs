@@ -25,7 +25,10 @@ struct Static<P> {
 
 /// Writes the answers of questions that share their static part.
 pub(super) fn write<M: TextModel>(
-    generator: &mut Generator<M>, seats: &[Seat<'_>], began: Instant, told: &mut Told<'_>,
+    generator: &mut Generator<M>,
+    seats: &[Seat<'_>],
+    began: Instant,
+    told: &mut Told<'_>,
 ) -> Vec<(usize, Result<Answer, Abstention>)> {
     let Some(first) = seats.first() else { return Vec::new() };
     let stop = joint(seats.iter().map(|seat| seat.stop));
@@ -100,7 +103,10 @@ fn find_priors<M: TextModel>(generator: &mut Generator<M>, common: &Static<M::Pr
 }
 
 fn row<'a, M: TextModel>(
-    generator: &mut Generator<M>, ask: &'a Ask, stop: &'a Stop, purpose: Purpose,
+    generator: &mut Generator<M>,
+    ask: &'a Ask,
+    stop: &'a Stop,
+    purpose: Purpose,
 ) -> Result<Row<'a>, Abstention> {
     Ok(Row::new(ask, stop, generator.grammars.open(&ask.schema).map_err(unusable)?, purpose))
 }
@@ -112,7 +118,13 @@ struct Run<'a> {
 }
 
 /// Opens the rows and lets them write until each has ended; a row that has ended stays where it is and costs nothing but its place.
-fn run<M: TextModel>(generator: &mut Generator<M>, common: &Static<M::Prefix>, rows: &mut [Row<'_>], run: &Run<'_>, told: &mut Told<'_>) {
+fn run<M: TextModel>(
+    generator: &mut Generator<M>,
+    common: &Static<M::Prefix>,
+    rows: &mut [Row<'_>],
+    run: &Run<'_>,
+    told: &mut Told<'_>,
+) {
     let suffixes: Vec<Vec<u32>> = rows.iter_mut().map(|row| suffix(generator, common, row)).collect();
     let mut open: Vec<&mut Row<'_>> = rows.iter_mut().filter(|row| row.is_open()).collect();
     let chunks: Vec<&[u32]> = suffixes.iter().map(Vec::as_slice).filter(|suffix| !suffix.is_empty()).collect();

@@ -8,15 +8,29 @@ const LONGEST_TEXT: u64 = 600;
 const MOST_ITEMS: u64 = 8;
 /// Words that a schema may use; everything else is refused, above all what refers elsewhere.
 const WORDS: [&str; 14] = [
-    "type", "properties", "required", "additionalProperties", "enum", "const", "minLength", "maxLength", "items", "minItems", "maxItems",
-    "minimum", "maximum", "description",
+    "type",
+    "properties",
+    "required",
+    "additionalProperties",
+    "enum",
+    "const",
+    "minLength",
+    "maxLength",
+    "items",
+    "minItems",
+    "maxItems",
+    "minimum",
+    "maximum",
+    "description",
 ];
 
 /// What is wrong with a schema, each with the place; nothing where it is fit to be written by.
 pub fn faults(schema: &str) -> Vec<String> {
     let mut faults = Vec::new();
     match serde_json::from_str::<Value>(schema) {
-        Ok(Value::Object(object)) if object.get("type").and_then(Value::as_str) == Some("object") => look(&object, "$", &mut faults),
+        Ok(Value::Object(object)) if object.get("type").and_then(Value::as_str) == Some("object") => {
+            look(&object, "$", &mut faults)
+        }
         Ok(_) => faults.push("$: it is no object's schema".to_owned()),
         Err(error) => faults.push(format!("$: {error}")),
     }
@@ -65,7 +79,8 @@ fn look_at_object(schema: &Map<String, Value>, place: &str, faults: &mut Vec<Str
         faults.push(format!("{place}: no properties"));
         return;
     };
-    let required: Vec<&str> = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, property) in properties {
         if !required.contains(&name.as_str()) {
             faults.push(format!("{place}.{name}: it may be left out"));

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use crate::domain::RiskLevel;
 use crate::llm::answer::{Abstention, Answer};
 use crate::llm::tasks::{
-    ACTIONS, Action, CheckedText, Comment, Confidence, FactTable, Flag, Horizon, LEVELS, MOODS, Mood, MoodClass, RiskView, SignalView,
+    ACTIONS, Action, CheckedText, Comment, Confidence, FactTable, Flag, Horizon, LEVELS, MOODS, Mood, MoodClass, RiskView,
+    SignalView,
 };
 use crate::llm::weigh;
 
@@ -163,7 +164,8 @@ fn whole_sentences(text: &str) -> String {
     if text.ends_with(ends) || text.is_empty() {
         return text.to_owned();
     }
-    let last = text.match_indices(ends).filter(|(at, end)| text.get(at + end.len()..).is_some_and(|rest| rest.starts_with(' '))).last();
+    let last =
+        text.match_indices(ends).filter(|(at, end)| text.get(at + end.len()..).is_some_and(|rest| rest.starts_with(' '))).last();
     match last.and_then(|(at, end)| text.get(..at + end.len())) {
         Some(whole) => whole.to_owned(),
         None => format!("{text}…"),

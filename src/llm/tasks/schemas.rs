@@ -15,7 +15,8 @@ pub fn schema(task: Task, facts: impl Iterator<Item = &'static str>) -> String {
     let facts: Vec<&str> = facts.collect();
     let drivers = json!({ "type": "array", "items": { "type": "string", "enum": facts }, "minItems": 1, "maxItems": 3 });
     let one_of = |labels: &[&str]| json!({ "type": "string", "enum": labels });
-    let flags = json!({ "type": "array", "items": one_of(&["unusual", "volatile", "mixed", "thin"]), "minItems": 0, "maxItems": 3 });
+    let flags =
+        json!({ "type": "array", "items": one_of(&["unusual", "volatile", "mixed", "thin"]), "minItems": 0, "maxItems": 3 });
     let text = |least: usize, most: usize| json!({ "type": "string", "minLength": least, "maxLength": most });
     let properties = match task {
         Task::Signal => vec![
