@@ -4,29 +4,11 @@
 //! instrument and the bar's start. Between these anchors the path is a straight line with noise that is zero at both ends, clamped to the
 //! bar. So it never leaves high and low, and ends exactly at the close. It is a drawing: nothing may be learnt or traded from it.
 
-use crate::domain::{Bar, Price};
+use crate::domain::{Bar, Price, SplitMix64};
 
-/// A small, well-known generator (SplitMix64, Steele, Lea and Flood 2014); good enough to draw with.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A whole number in `0..bound`.
-    fn below(&mut self, bound: u64) -> u64 {
-        if bound == 0 { 0 } else { self.next() % bound }
-    }
-
-    /// A number in `-1.0..1.0`.
-    fn signed(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    }
+/// A number in `-1.0..1.0`.
+fn signed(random: &mut SplitMix64) -> f64 {
+    (random.draw() >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
 }
 
 /// Prices at `steps` equal distances after the open; the last one is the close.
@@ -35,7 +17,7 @@ pub(super) fn draw(bar: &Bar, seed: u64, steps: usize) -> Vec<Price> {
         return Vec::new();
     }
     let salt = (u64::from(bar.instrument.0) << 48) ^ u64::from_ne_bytes(bar.open_at.0.to_ne_bytes());
-    let mut random = SplitMix64(seed ^ salt);
+    let mut random = SplitMix64::new(seed ^ salt);
     let third = (steps as u64 / 3).max(1);
     let first_at = 1 + random.below(third);
     let second_at = (first_at + 1 + random.below(third)).min(steps as u64);
@@ -60,7 +42,7 @@ fn segment(bar: &Bar, random: &mut SplitMix64, (from_at, from): (u64, Price), (t
         let along = step as f64 / length as f64;
         let bridge = along * (1.0 - along) * 0.5;
         let straight = from.to_f64() + (to.to_f64() - from.to_f64()) * along;
-        let noisy = Price::from_f64(straight + random.signed() * bridge * range).unwrap_or(to);
+        let noisy = Price::from_f64(straight + signed(random) * bridge * range).unwrap_or(to);
         path.push(if step == length { to } else { noisy.clamp(bar.low, bar.high) });
     }
 }

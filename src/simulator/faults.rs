@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Duration;
+use crate::domain::{Duration, SplitMix64};
 
 /// How often what goes wrong, per thousand, and how long what takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -36,29 +36,24 @@ pub struct Faults {
     pub silent_candles: bool,
 }
 
-/// A small seeded generator (SplitMix64: Steele, Lea and Flood 2014).
+/// Dice for what goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dice(u64);
+pub struct Dice(SplitMix64);
 
 impl Dice {
     /// Dice with this seed.
     pub const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
 
     /// The next number.
     pub const fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.0.draw()
     }
 
     /// A number below `count`; 0 where `count` is 0.
     pub const fn below(&mut self, count: u64) -> u64 {
-        let roll = self.roll();
-        if count == 0 { 0 } else { roll % count }
+        self.0.below(count)
     }
 
     /// True so many times in a thousand. Draws nothing where it is never.

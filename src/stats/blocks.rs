@@ -1,43 +1,35 @@
 //! Which observations a block bootstrap draws: a seeded generator, two schemes, and the length of blocks from the data.
 
+use crate::domain::SplitMix64;
 use crate::stats::distributions::normal_quantile_inside;
 use crate::stats::mean;
 use crate::stats::metrics::spread;
 use crate::stats::series::autoproduct;
 
-/// A seeded generator (SplitMix64: Steele, Lea and Flood 2014). The same seed draws the same numbers on every machine.
+/// A seeded generator. The same seed draws the same numbers on every machine.
 #[derive(Debug, Clone)]
-pub struct Generator(u64);
+pub struct Generator(SplitMix64);
 
 impl Generator {
     /// Starts at a seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
 
     /// The generator of one of many replications: each has its own, so that it does not matter who computes which.
     pub fn of_replication(seed: u64, replication: u64) -> Self {
-        let mut mixed = Self(replication);
-        Self(seed ^ mixed.bits())
-    }
-
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        Self::new(seed ^ SplitMix64::new(replication).draw())
     }
 
     /// A standard normal number, by the inverse of its distribution.
     pub fn normal(&mut self) -> f64 {
         // Half a step off the ends, so above 0 and below 1.
-        normal_quantile_inside(((self.bits() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64)
+        normal_quantile_inside(((self.0.draw() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64)
     }
 
     /// A number from 0 to below `count`, by multiplication; the bias is below `count` / 2⁶⁴.
     fn below(&mut self, count: usize) -> usize {
-        ((u128::from(self.bits()) * count as u128) >> 64) as usize
+        ((u128::from(self.0.draw()) * count as u128) >> 64) as usize
     }
 }
 
@@ -98,9 +90,9 @@ impl Blocks {
         let start = generator.below(count);
         let length = match self {
             Self::Fixed(length) => *length,
-            Self::Geometric(geometric) => geometric.length(generator.bits()),
+            Self::Geometric(geometric) => geometric.length(generator.0.draw()),
             Self::Tabled(geometric, table) => {
-                let bits = generator.bits();
+                let bits = generator.0.draw();
                 match table.get((bits >> (64 - TABLE_BITS)) as usize) {
                     None | Some(0) => geometric.length(bits),
                     Some(length) => usize::from(*length),

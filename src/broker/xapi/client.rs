@@ -19,7 +19,7 @@ use crate::broker::xapi::wire::{
     Chart, Pushed, Reply, Status, Symbol, TradeRequest, WireError, command, decode, decode_each, decode_pushed, decode_reply,
     stream_command, trade_command,
 };
-use crate::domain::{CleanText, Duration, WallTime};
+use crate::domain::{CleanText, Duration, SplitMix64, WallTime};
 
 /// Commands that may wait in one class.
 const QUEUE: usize = 512;
@@ -97,7 +97,7 @@ pub struct Client {
     /// When the latest attempt began.
     tried: WallTime,
     ready_since: Option<WallTime>,
-    dice: u64,
+    dice: SplitMix64,
     session: Option<String>,
     queue: BTreeMap<Class, VecDeque<Job>>,
     next_slot: WallTime,
@@ -124,7 +124,7 @@ pub struct Client {
 impl Client {
     /// A client that does nothing until it is started.
     pub fn new(settings: Settings) -> Self {
-        let dice = settings.seed;
+        let dice = SplitMix64::new(settings.seed);
         Self {
             settings,
             phase: Phase::Idle,
@@ -590,14 +590,9 @@ impl Client {
         (self.look_at, self.unread, self.symbols_at) = (None, 0, None);
     }
 
-    /// A number from 0 to `most` (SplitMix64: Steele, Lea and Flood 2014).
+    /// A number from 0 to `most`.
     fn draw(&mut self, most: i64) -> i64 {
-        self.dice = self.dice.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.dice;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let drawn = (mixed ^ (mixed >> 31)) % (most.max(0).unsigned_abs() + 1);
-        i64::try_from(drawn).unwrap_or(0)
+        i64::try_from(self.dice.below(most.max(0).unsigned_abs() + 1)).unwrap_or(0)
     }
 }
 

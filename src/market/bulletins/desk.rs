@@ -9,7 +9,7 @@ mod series;
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Duration, Indicator, InstrumentId, MarketTime, Observation, WallTime};
+use crate::domain::{Duration, Indicator, InstrumentId, MarketTime, Observation, SplitMix64, WallTime};
 use crate::market::bulletins::desk::news::NewsTrack;
 use crate::market::bulletins::view::{BulletinView, SeriesView, SourceView, Topic};
 use crate::market::bulletins::{BulletinTable, Newsroom, kept};
@@ -107,7 +107,7 @@ pub struct BulletinDesk {
     health: BTreeMap<(ProviderId, Topic), Health>,
     flights: BTreeMap<FetchId, Flight>,
     next: u64,
-    chance: u64,
+    chance: SplitMix64,
     /// Whether the values of before were told.
     has_begun: bool,
     is_dirty: bool,
@@ -160,7 +160,7 @@ impl BulletinDesk {
             health,
             flights: BTreeMap::new(),
             next: 0,
-            chance: now.0.unsigned_abs(),
+            chance: SplitMix64::new(now.0.unsigned_abs()),
             has_begun: false,
             is_dirty: false,
             stored: now,
@@ -397,11 +397,9 @@ impl BulletinDesk {
         out.extend(kept::to_text(&self.economy, &self.news).ok().map(Output::Store));
     }
 
-    /// A number drawn from the seed (SplitMix64: Steele, Lea and Flood 2014).
+    /// A number drawn from the seed.
     const fn draw(&mut self) -> u64 {
-        self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed ^ (mixed >> 31)
+        self.chance.draw()
     }
 
     /// Whether a publisher serves now.

@@ -18,7 +18,9 @@ mod watching;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::domain::{AssetClass, Bar, Calendar, Currency, Duration, FeedNote, InstrumentId, MarketTime, SplitRatio, WallTime};
+use crate::domain::{
+    AssetClass, Bar, Calendar, Currency, Duration, FeedNote, InstrumentId, MarketTime, SplitMix64, SplitRatio, WallTime,
+};
 use crate::market::providers::bars::is_open;
 use crate::market::providers::desk::bars::BarsTrack;
 use crate::market::providers::desk::quotes::QuotesTrack;
@@ -194,7 +196,7 @@ pub struct Desk {
     /// When providers that take many names at a time were last asked for prices.
     polled: BTreeMap<ProviderId, WallTime>,
     next: u64,
-    chance: u64,
+    chance: SplitMix64,
     began: WallTime,
     /// Whether a pause was asked for since the counts were last kept.
     has_pause_to_keep: bool,
@@ -236,7 +238,7 @@ impl Desk {
             flights: BTreeMap::new(),
             polled: BTreeMap::new(),
             next: 0,
-            chance: seed,
+            chance: SplitMix64::new(seed),
             began: now,
             has_pause_to_keep: false,
             latest: now,
@@ -421,12 +423,9 @@ impl Desk {
         }
     }
 
-    /// A number drawn from the seed (SplitMix64: Steele, Lea and Flood 2014).
+    /// A number drawn from the seed.
     const fn draw(&mut self) -> u64 {
-        self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.chance.draw()
     }
 }
 
