@@ -5,10 +5,10 @@ use std::thread;
 use std::time::Instant;
 
 /// Large enough that no cache holds it.
-const WORDS: usize = 1 << 25;
-const TRIES: usize = 3;
+const WORDS: usize = 1 << 24;
+const TRIES: usize = 8;
 
-/// Gigabytes a second that so many threads read together, the best of some tries. Takes a quarter of a gigabyte for a moment.
+/// Gigabytes a second that so many threads read together, the best of some tries. Takes an eighth of a gigabyte for a moment.
 #[expect(clippy::cast_precision_loss, reason = "a number of bytes")]
 pub fn measured_bandwidth(threads: usize) -> f64 {
     let words: Vec<u64> = (0..WORDS as u64).collect();

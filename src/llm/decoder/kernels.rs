@@ -4,6 +4,8 @@
 
 use std::sync::Mutex;
 
+use candle_core::quantized::GgmlType;
+use candle_core::quantized::k_quants::BlockQ8K;
 use candle_core::utils::barrier_pool;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
@@ -19,6 +21,17 @@ pub(super) fn gated(both: &Tensor) -> Result<Tensor> {
         let gate = both.narrow(1, 0, half)?.contiguous()?;
         candle_nn::ops::silu(&gate)? * both.narrow(1, half, half)?.contiguous()?
     }
+}
+
+/// Each token [tokens, columns] twice, one below the other and followed by zeros: as it is, and what is lost of it when the library keeps it
+/// with eight bits for a multiplication. The sum of both products has the digits that the first lacks. For the CPU only.
+pub(super) fn with_what_is_lost(numbers: &Tensor, padding: usize) -> Result<Tensor> {
+    numbers.apply_op1_no_bwd(&WithLost { padding })
+}
+
+/// The sums of rows 0 and 1, 2 and 3, and so on.
+pub(super) fn pair_sums(rows: &Tensor) -> Result<Tensor> {
+    rows.apply_op1_no_bwd(&PairSums)
 }
 
 /// What each query may see: the first so many keys. The list is repeated for as many rows as there are.
@@ -79,6 +92,60 @@ impl CustomOp1 for Gated {
             }
         });
         Ok((CpuStorage::F32(out), (rows, half).into()))
+    }
+}
+
+struct WithLost {
+    padding: usize,
+}
+
+impl CustomOp1 for WithLost {
+    fn name(&self) -> &'static str {
+        "with-what-is-lost"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, columns) = layout.shape().dims2()?;
+        let source = contiguous(storage, layout)?;
+        let wide = columns + self.padding;
+        if !wide.is_multiple_of(BlockQ8K::BLCK_SIZE) {
+            bail!("numbers that fill no whole blocks");
+        }
+        let mut out = vec![0.0; 2 * rows * wide];
+        by_row(&mut out, 2 * wide, |row, out| {
+            let (whole, lost) = out.split_at_mut(wide);
+            whole[..columns].copy_from_slice(&source[row * columns..][..columns]);
+            let mut block = [BlockQ8K::zeros()];
+            for (whole, lost) in whole.chunks(BlockQ8K::BLCK_SIZE).zip(lost.chunks_mut(BlockQ8K::BLCK_SIZE)) {
+                BlockQ8K::from_float(whole, &mut block);
+                BlockQ8K::to_float(&block, lost);
+                for (lost, whole) in lost.iter_mut().zip(whole) {
+                    *lost = *whole - *lost;
+                }
+            }
+        });
+        Ok((CpuStorage::F32(out), (2 * rows, wide).into()))
+    }
+}
+
+struct PairSums;
+
+impl CustomOp1 for PairSums {
+    fn name(&self) -> &'static str {
+        "pair-sums"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, columns) = layout.shape().dims2()?;
+        let source = contiguous(storage, layout)?;
+        let mut out = vec![0.0; rows / 2 * columns];
+        by_row(&mut out, columns, |row, out| {
+            let (one, other) = source[2 * row * columns..][..2 * columns].split_at(columns);
+            for ((out, one), other) in out.iter_mut().zip(one).zip(other) {
+                *out = one + other;
+            }
+        });
+        Ok((CpuStorage::F32(out), (rows / 2, columns).into()))
     }
 }
 
