@@ -153,6 +153,7 @@ fn what_makes_no_sense_is_an_abstention_and_never_hold() {
         "hold",
         r#"{"action":"HOLD","horizon":"week","drivers":["move"],"flags":[],"note":"It fell."}"#,
         r#"{"action":"hold","horizon":"week","drivers":["pe_ratio"],"flags":[],"note":"It fell."}"#,
+        r#"{"action":"hold","horizon":"week","drivers":["move","pe_ratio"],"flags":[],"note":"It fell."}"#,
         r#"{"action":"hold","horizon":"week","drivers":[],"flags":[],"note":"It fell."}"#,
         r#"{"action":"hold","horizon":"week","drivers":["move","sigma","week","vol"],"flags":[],"note":"It fell."}"#,
         r#"{"action":"hold","horizon":"week","drivers":["move"],"flags":[],"note":"  1 2 "}"#,
