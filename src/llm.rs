@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod ask;
 pub mod bandwidth;
+pub mod cache;
 pub mod catalogue;
 pub mod chat;
 pub mod decoder;
