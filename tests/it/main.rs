@@ -40,6 +40,8 @@ mod import;
 mod journal;
 mod keys;
 mod limits;
+mod llm_cache;
+mod llm_catalogue;
 mod llm_decoder;
 mod llm_fakes;
 mod llm_gguf;
