@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::llm::catalogue::{Catalogue, Digest, ModelName, Source};
 use crate::llm::decoder::Config;
 use crate::llm::gguf::Header;
-use crate::llm::tokenizer::Tokenizer;
+use crate::llm::tokenizer::{Tokenizer, Vocabulary};
 
 /// Bytes that are copied at once.
 const BLOCK: usize = 1 << 20;
@@ -392,7 +392,7 @@ fn readable(path: &Path) -> Result<(), InstallError> {
     let refuse = |why: String| InstallError::NoModel(why);
     let header = Header::open(path).map_err(|error| refuse(error.to_string()))?;
     Config::of(&header).map_err(|error| refuse(error.to_string()))?;
-    Tokenizer::of(&header.metadata).map_err(|error| refuse(error.to_string()))?;
+    Vocabulary::of(&header.metadata).and_then(Tokenizer::build).map_err(|error| refuse(error.to_string()))?;
     Ok(())
 }
 

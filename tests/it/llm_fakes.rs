@@ -95,7 +95,8 @@ impl Fake {
         }
         self.chunks.borrow_mut().push(chunks.iter().map(|chunk| chunk.len()).collect());
         *self.read.borrow_mut() = rows.to_vec();
-        let values = rows.iter().zip(chunks).flat_map(|(row, chunk)| if chunk.is_empty() { vec![0.0; COLUMNS] } else { self.logits(row) });
+        let values =
+            rows.iter().zip(chunks).flat_map(|(row, chunk)| if chunk.is_empty() { vec![0.0; COLUMNS] } else { self.logits(row) });
         Logits::new(values.collect(), COLUMNS).unwrap()
     }
 }
@@ -130,9 +131,18 @@ impl TextModel for Fake {
         Ok(tokens.to_vec())
     }
 
-    fn open(&self, prefix: &Self::Prefix, suffixes: &[&[u32]], room: usize, stop: &Stop) -> Result<(Self::Rows, Logits), ModelError> {
+    fn open(
+        &self,
+        prefix: &Self::Prefix,
+        suffixes: &[&[u32]],
+        room: usize,
+        stop: &Stop,
+    ) -> Result<(Self::Rows, Logits), ModelError> {
         stop.check()?;
-        assert!(suffixes.len() <= 8 && suffixes.iter().all(|suffix| !suffix.is_empty() && prefix.len() + suffix.len() + room <= self.context));
+        assert!(
+            suffixes.len() <= 8
+                && suffixes.iter().all(|suffix| !suffix.is_empty() && prefix.len() + suffix.len() + room <= self.context)
+        );
         let rows: Vec<Vec<u32>> = suffixes.iter().map(|suffix| [prefix, *suffix].concat()).collect();
         let logits = self.step(&rows, suffixes);
         Ok((rows, logits))

@@ -28,7 +28,8 @@ fn random_schema(dice: &mut Dice, depth: u64) -> Value {
             json!({ "type": "integer", "minimum": low, "maximum": low + dice.below(300).cast_signed() })
         }
         2 => {
-            let some: Vec<String> = (0..=dice.below(4)).map(|index| format!("{}{index}", NAMES[dice.below(10) as usize])).collect();
+            let some: Vec<String> =
+                (0..=dice.below(4)).map(|index| format!("{}{index}", NAMES[dice.below(10) as usize])).collect();
             json!({ "type": "string", "enum": some })
         }
         3 | 4 => {
@@ -193,7 +194,10 @@ fn the_tasks_schemas_always_end_and_others_are_named() {
             r#"{"type":"object","properties":{"a":{"type":"array","items":{"type":"null"}}},"required":["a"],"additionalProperties":false}"#,
             "$.a: a list of more than 8",
         ),
-        (r#"{"type":"object","properties":{"a":{"enum":[]}},"required":["a"],"additionalProperties":false}"#, "$.a: nothing to choose from"),
+        (
+            r#"{"type":"object","properties":{"a":{"enum":[]}},"required":["a"],"additionalProperties":false}"#,
+            "$.a: nothing to choose from",
+        ),
         ("[]", "$: it is no object's schema"),
     ] {
         assert!(hygiene::faults(schema).contains(&fault.to_owned()), "{schema}: {:?}", hygiene::faults(schema));

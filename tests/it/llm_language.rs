@@ -61,14 +61,19 @@ fn what_is_not_spoken_is_refused_by_name() {
 
 #[test]
 fn a_conversation_has_the_same_beginning_whatever_is_asked() {
-    for (template, end) in [("<|im_start|>", "<|im_end|>"), ("<|start_header_id|>", "<|eot_id|>"), ("<|im_start|>enable_thinking", "<|im_end|>")] {
+    for (template, end) in
+        [("<|im_start|>", "<|im_end|>"), ("<|start_header_id|>", "<|eot_id|>"), ("<|im_start|>enable_thinking", "<|im_end|>")]
+    {
         let tokenizer = Tokenizer::build(Vocabulary { template: Some(template.to_owned()), ..vocabulary("qwen2") }).unwrap();
         let chat = Chat::of(&tokenizer).unwrap();
         assert_eq!(Some(chat.turn_end()), tokenizer.control(end));
         let system = chat.system(&tokenizer, " You judge. ").unwrap();
         assert_eq!(chat.system(&tokenizer, "You judge.").unwrap(), system);
         let question = chat.question(&tokenizer, " \nQ: SPY\n").unwrap();
-        assert_eq!(tokenizer.decode(&system).trim(), if end == "<|im_end|>" { "system\nYou judge.\nuser" } else { "system\n\nYou judge.user" });
+        assert_eq!(
+            tokenizer.decode(&system).trim(),
+            if end == "<|im_end|>" { "system\nYou judge.\nuser" } else { "system\n\nYou judge.user" }
+        );
         assert!(tokenizer.decode(&question).starts_with("Q: SPY"), "{:?}", tokenizer.decode(&question));
         let thinks = template.contains("thinking");
         assert_eq!(question.contains(&tokenizer.control("</think>").unwrap()), thinks);
@@ -213,7 +218,8 @@ fn labels_that_begin_alike_part_where_they_differ() {
         let written: Value = serde_json::from_str(&answer.text).unwrap();
         assert!((answer.labels.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{:?}", answer.labels);
         let stem = &written["action"].as_str().unwrap()[..3];
-        let alike = labels.iter().zip(&answer.labels).filter(|(label, _)| label.starts_with(stem)).map(|(_, chance)| chance).sum::<f64>();
+        let alike =
+            labels.iter().zip(&answer.labels).filter(|(label, _)| label.starts_with(stem)).map(|(_, chance)| chance).sum::<f64>();
         assert!(alike >= 0.5, "of two ways the more probable one is taken: {:?}", answer.labels);
         seen.insert(written["action"].as_str().unwrap().to_owned());
     }
@@ -227,7 +233,12 @@ fn eight() -> Vec<Ask> {
     (0..8)
         .map(|index| {
             let schema = schema(kinds[index % 4], ["move", "sigma", "week", "vol"].into_iter());
-            let decided = [("action", ["buy", "sell", "hold"].as_slice()), ("level", &["low", "medium", "high", "extreme"]), ("mood", &["positive", "neutral", "negative"]), ("action", &["buy", "sell", "hold"])];
+            let decided = [
+                ("action", ["buy", "sell", "hold"].as_slice()),
+                ("level", &["low", "medium", "high", "extreme"]),
+                ("mood", &["positive", "neutral", "negative"]),
+                ("action", &["buy", "sell", "hold"]),
+            ];
             let (property, labels) = decided[index % 4];
             let question = format!("Q: {}", "long ".repeat(index));
             Ask { schema, question, content_free: Some("Q: N/A".to_owned()), most_tokens: 200, ..decide(property, labels) }
@@ -253,7 +264,10 @@ fn a_ragged_wave_is_one_by_one() {
     assert_eq!(fake.prefixes.get(), 1, "the static part is computed once");
     assert!(waved.iter().all(|answer| answer.as_ref().unwrap().timings.forced_tokens > 3), "what is forced is not sampled");
     let chunks = fake.chunks.borrow();
-    assert!(chunks.iter().skip(1).any(|step| step.iter().any(|chunk| *chunk > 2)), "what is forced goes in one chunk: {chunks:?}");
+    assert!(
+        chunks.iter().skip(1).any(|step| step.iter().any(|chunk| *chunk > 2)),
+        "what is forced goes in one chunk: {chunks:?}"
+    );
 }
 
 #[test]
@@ -274,7 +288,8 @@ fn more_than_eight_and_several_static_parts_are_answered_in_waves() {
 #[test]
 fn a_stop_stops_its_own_row_alone() {
     let asks = eight();
-    let calm: Vec<_> = generator(Fake::new(9)).answer(&asks, &vec![Stop::never(); 8], &mut |_, _| {}).iter().map(without_times).collect();
+    let calm: Vec<_> =
+        generator(Fake::new(9)).answer(&asks, &vec![Stop::never(); 8], &mut |_, _| {}).iter().map(without_times).collect();
     let stops: Vec<Stop> = (0..8).map(|_| Stop::never()).collect();
     let fake = Fake { raises: Some((70, stops[3].clone())), ..Fake::new(9) };
     let answers = generator(fake).answer(&asks, &stops, &mut |_, _| {});
@@ -382,7 +397,8 @@ fn smollm2s_own_tokens_agree_with_llama_cpp() {
     let chat = Chat::of(&tokenizer).unwrap();
     let oracle = &oracle()["chat"];
     let text = |key: &str| oracle[key].as_str().unwrap();
-    let conversation = [chat.system(&tokenizer, text("system")).unwrap(), chat.question(&tokenizer, text("question")).unwrap()].concat();
+    let conversation =
+        [chat.system(&tokenizer, text("system")).unwrap(), chat.question(&tokenizer, text("question")).unwrap()].concat();
     assert_eq!(conversation, ids(&oracle["tokens"]));
     assert_eq!((chat.turn_end(), tokenizer.begin()), (2, None));
 }

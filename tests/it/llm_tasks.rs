@@ -5,8 +5,8 @@ use pmax::llm::answer::{Abstention, Answer, Timings};
 use pmax::llm::ask::{AskId, Task};
 use pmax::llm::model::Stop;
 use pmax::llm::tasks::{
-    Action, CheckedText, FactTable, Flag, Horizon, MoodClass, Naming, Template, Templates, anonymous, read_comment, read_mood, read_risk,
-    read_signal,
+    Action, CheckedText, FactTable, Flag, Horizon, MoodClass, Naming, Template, Templates, anonymous, read_comment, read_mood,
+    read_risk, read_signal,
 };
 use pmax::signals::Facts;
 use proptest::prelude::*;
@@ -47,12 +47,18 @@ fn facts_are_rounded_short_and_dated_last() {
     assert_eq!((asked.id, asked.task), (AskId(7), Task::Signal));
     let mut hardly_another = fall();
     hardly_another.last_return += 1e-7;
-    let again = Templates::embedded().unwrap().of(Task::Signal).ask_about(AskId(7), &FactTable::of(&hardly_another, Naming::Named));
+    let again =
+        Templates::embedded().unwrap().of(Task::Signal).ask_about(AskId(7), &FactTable::of(&hardly_another, Naming::Named));
     assert_eq!(again, asked, "the same rounded facts are the same question");
     let nameless = FactTable::of(&fall(), Naming::Anonymous);
     let nameless = Templates::embedded().unwrap().of(Task::Risk).ask_about(AskId(7), &nameless);
-    assert!(nameless.question.starts_with("Q: X\n") && nameless.question.ends_with("as of the last close"), "{}", nameless.question);
-    let young = Facts { last_deviations: None, five_bar_return: None, distance_from_mean: None, volatility: Some(f64::NAN), ..fall() };
+    assert!(
+        nameless.question.starts_with("Q: X\n") && nameless.question.ends_with("as of the last close"),
+        "{}",
+        nameless.question
+    );
+    let young =
+        Facts { last_deviations: None, five_bar_return: None, distance_from_mean: None, volatility: Some(f64::NAN), ..fall() };
     let young = Templates::embedded().unwrap().of(Task::Risk).ask_about(AskId(7), &FactTable::of(&young, Naming::Named));
     assert!(young.question.contains("move -2.31%\ndrop 5.2%\nas of"), "{}", young.question);
     assert!(young.schema.contains(r#""enum":["move","drop"]"#), "only facts that are there can be cited: {}", young.schema);
@@ -241,7 +247,11 @@ fn our_prompts_take_half_the_tokens_of_naive_ones() {
     ] {
         let asked = asked(task, templates.of(task));
         let (before, fixed, asked) = (count(naive), count(&asked.system), count(&asked.question));
-        println!("{}: naive {before}, ours {} of which {fixed} are computed once and {asked} each time", task.word(), fixed + asked);
+        println!(
+            "{}: naive {before}, ours {} of which {fixed} are computed once and {asked} each time",
+            task.word(),
+            fixed + asked
+        );
         assert!(2 * (fixed + asked) <= before, "{}: {before} before, {fixed} + {asked} now", task.word());
     }
 }
@@ -249,16 +259,25 @@ fn our_prompts_take_half_the_tokens_of_naive_ones() {
 /// The small model in all four tasks: whatever it is worth, what it writes can be read.
 #[test]
 fn the_small_model_answers_all_four_tasks() {
-    use pmax::llm::decoder::{Decoder, LoadOptions};
+    use pmax::llm::decoder::{Decoder, LoadOptions, Place};
     use pmax::llm::generate::Generator;
     let (Some(file), Some(tokenizer)) = (crate::llm_fakes::installed_file(), installed()) else { return };
-    let decoder = Decoder::load(&file, LoadOptions::default()).unwrap();
+    let options = LoadOptions { place: Place::Cpu, context: 2048, most_bytes: 2 << 30 };
+    let decoder = Decoder::load(&file, options).unwrap();
     let mut generator = Generator::new(decoder, tokenizer, 256 << 20).unwrap();
     let templates = Templates::embedded().unwrap();
     for task in Task::ALL {
         let asked = asked(task, templates.of(task));
         let raw = generator.answer(std::slice::from_ref(&asked), &[Stop::never()], &mut |_, _| {}).pop().unwrap().unwrap();
-        println!("{}: {}\n  {:?} {:?}\n  {}, first after {:.0} ms", task.word(), raw.text, raw.labels, raw.prior, raw.timings, raw.timings.first_ms);
+        println!(
+            "{}: {}\n  {:?} {:?}\n  {}, first after {:.0} ms",
+            task.word(),
+            raw.text,
+            raw.labels,
+            raw.prior,
+            raw.timings,
+            raw.timings.first_ms
+        );
         match task {
             Task::Signal => drop(read_signal(&raw, &table()).unwrap()),
             Task::Risk => drop(read_risk(&raw, &table()).unwrap()),

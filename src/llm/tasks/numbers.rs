@@ -3,7 +3,8 @@
 //! A number is supported where a fact, rounded to as many decimals as the text gives, is that number: `1.2%` and `1%` both speak of 1.23 %, `1.3%` and
 //! `1.234%` of nothing. Percent is not left out and not made up; a sign that is written is the fact's, where it has a direction; a number without a unit may be a count
 //! of bars that the facts speak of, or a part of their date. Direction in words (`rose`) is not read. Numbers in words are read from two to
-//! twenty and by tens; «one» is a pronoun too often. A digit that is no ASCII digit is never supported.
+//! twenty and by tens; «one» is a pronoun too often. A digit that is no ASCII digit, or that stands
+//! right behind a letter (`Q3`), is never supported.
 
 use std::ops::Range;
 
@@ -173,7 +174,8 @@ fn read(text: &str, place: &Range<usize>, piece: &str) -> Option<Number> {
     let readable = piece.is_ascii() && grouped(whole) && !decimals.contains([',', '.']);
     let glued =
         after.chars().next().is_some_and(|next| next.is_alphabetic() && !after.starts_with('x') && unit == Written::Nothing);
-    let value = piece.replace(',', "").parse::<f64>().ok().filter(|_| readable && !glued);
+    let behind_a_letter = before.chars().next_back().is_some_and(char::is_alphabetic);
+    let value = piece.replace(',', "").parse::<f64>().ok().filter(|_| readable && !glued && !behind_a_letter);
     Some(Number {
         place: place.start - sign_length..if unit == Written::Bars { place.end } else { place.end + unit_length },
         value: value.map(|value| if negative == Some(true) { -value } else { value }),
@@ -198,8 +200,8 @@ fn sign_of(before: &str) -> (Option<bool>, usize) {
 fn unit_of(after: &str) -> (Written, usize) {
     let trimmed = after.trim_start_matches([' ', '-']);
     let gap = after.len() - trimmed.len();
-    if trimmed.starts_with('%') {
-        return (Written::Percent, gap + 1);
+    if let Some(sign) = trimmed.chars().next().filter(|sign| matches!(sign, '%' | '％' | '٪')) {
+        return (Written::Percent, gap + sign.len_utf8());
     }
     let word = trimmed.split(|letter: char| !letter.is_alphabetic()).next().unwrap_or_default();
     let length = gap + word.len();

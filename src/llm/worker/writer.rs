@@ -17,7 +17,7 @@ use crate::llm::gguf::Header;
 use crate::llm::model::{ModelError, Stop, TextModel};
 use crate::llm::protocol::{BenchPlan, Benched, Device, Job, Loaded};
 use crate::llm::samples;
-use crate::llm::tokenizer::Tokenizer;
+use crate::llm::tokenizer::{Tokenizer, Vocabulary};
 use crate::llm::worker::queue::WIDEST_WAVE;
 use crate::llm::worker::{Answers, held_bytes, process};
 
@@ -43,7 +43,7 @@ pub fn load(job: &Job) -> Result<(Writer, Loaded), String> {
     let (place, context) = (place(job.device), usize::try_from(job.context).unwrap_or(usize::MAX));
     let need = Decoder::need(&header, place, context).map_err(|error| error.to_string())?;
     let most_bytes = limit(job, need, header.file_bytes)?;
-    let tokenizer = Tokenizer::of(&header.metadata).map_err(|error| error.to_string())?;
+    let tokenizer = Vocabulary::of(&header.metadata).and_then(Tokenizer::build).map_err(|error| error.to_string())?;
     let sha256 = match &job.sha256 {
         Some(known) => known.clone(),
         None => hash(&job.model).map_err(|error| format!("its file cannot be read: {error}"))?,
