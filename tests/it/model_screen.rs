@@ -174,7 +174,7 @@ fn the_pane_names_who_speaks_and_offers_a_model_where_there_is_none() {
     let mut stage = Stage::new(fresh, (120, 40), Palette::GreenRed);
     stage.event(&Event::Tick);
     assert!(
-        stage.text().contains("1.5 times its usual") && stage.text().contains("pmax model add smollm2-135m"),
+        stage.text().contains("The analyst speaks when a bar") && stage.text().contains("pmax model add smollm2-135m"),
         "{}",
         stage.text()
     );
@@ -238,7 +238,8 @@ fn an_opinion_stands_beside_a_proposal_and_decides_nothing() {
     assert_eq!(after, before, "an opinion changes nothing but itself");
     stage.keys("n");
     stage.world.wait(Duration::seconds(1));
-    for words in ["smollm2-135m thinks: sell 61 %, high risk 44 %, uncalibrated · 0s ago", "of days in its training: counts for"]
+    for words in
+        ["smollm2-135m thinks: sell 61 %, high risk 44 %, uncalibrated · 0s ago · because trend, vol", "counts for nothing"]
     {
         assert!(stage.text().contains(words), "{words}\n{}", stage.text());
     }
