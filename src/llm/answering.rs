@@ -2,11 +2,18 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::domain::{CleanText, InstrumentId};
 use crate::llm::answer::{Abstention, Answer};
 use crate::llm::ask::{Ask, Task};
+use crate::llm::desk::{ModelDesk, Request};
 use crate::llm::panel::{ModelFacts, Panel, Speaking};
+
+/// How often a text is looked at while it is written: a picture's time.
+const TELL_EVERY: Duration = Duration::from_millis(33);
+/// How long after its deadline the desk's last word is waited for.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Answers questions: the desk with its worker, cache and ladder, or a stand-in in a test.
 ///
@@ -57,6 +64,40 @@ pub struct ModelView {
     words: u64,
     behind: Behind,
     shown: Arc<Panel>,
+}
+
+impl Answering for ModelDesk {
+    fn ask(&self, ask: Ask, about: InstrumentId, tell: &mut dyn FnMut(&str)) -> Result<Heard, Abstention> {
+        let (deadline_ms, began) = (ask.deadline_ms, Instant::now());
+        let at_most = Duration::from_millis(deadline_ms) + GRACE;
+        let reply = self.asker().ask(Request { ask, about: about.to_string() });
+        let mut said = 0;
+        loop {
+            let told = reply.wait(TELL_EVERY);
+            let text = reply.text();
+            if text.len() > said {
+                said = text.len();
+                tell(&text);
+            }
+            match told {
+                Some(told) => {
+                    let by = told.model.ok_or_else(|| Abstention::NoModel("nobody says whose answer it was".to_owned()));
+                    return told.answer.and_then(|answer| Ok(Heard { answer, by: by? }));
+                }
+                // The desk keeps deadlines; this is for a desk that does not.
+                None if began.elapsed() > at_most => return Err(Abstention::Late(deadline_ms)),
+                None => {}
+            }
+        }
+    }
+
+    fn unusable(&self, task: Task, why: &Abstention) {
+        self.asker().unusable(task, why);
+    }
+
+    fn panel(&self) -> Arc<Panel> {
+        self.asker().panel()
+    }
 }
 
 impl Behind {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::{CleanText, WallTime};
 use crate::llm::answer::Abstention;
-use crate::llm::ask::Ask;
+use crate::llm::ask::{Ask, Task};
 use crate::llm::cache::{Cache, Keep};
 use crate::llm::panel::{Panel, Rung};
 use crate::llm::protocol::{BenchPlan, Benched, FromWorker};
@@ -103,6 +103,7 @@ enum Event {
     Came(u64, FromWorker),
     Ended(u64, String),
     Bench(BenchPlan, SyncSender<Result<Benched, Abstention>>),
+    Unusable(Task, Abstention),
     Retry,
     Stop,
 }
@@ -171,6 +172,12 @@ impl Asker {
         // Where the desk is gone, the receiver finds its channel closed.
         drop(self.events.try_send(Event::Bench(plan, sender)));
         receiver
+    }
+
+    /// Tells that an answer could not be used after all: it counts as an abstention.
+    pub fn unusable(&self, task: Task, why: &Abstention) {
+        // Where the desk is too busy, one figure is short.
+        drop(self.events.try_send(Event::Unusable(task, why.clone())));
     }
 
     /// Tries the whole ladder again from the top.

@@ -188,15 +188,17 @@ const ORDER_PATH: [&str; 6] = ["engine", "risk", "orders", "portfolio", "exchang
 /// Rooms that may use the language models.
 const ASK_MODELS: [&str; 4] = ["runtime", "ui", "cli", "llm"];
 /// Files of the runtime that may name them: none of those that carry an order out.
-const RUNTIME_WITH_MODELS: [&str; 8] = [
+const RUNTIME_WITH_MODELS: [&str; 10] = [
     "runtime.rs",
     "runtime/headless.rs",
     "runtime/model.rs",
+    "runtime/models.rs",
     "runtime/session.rs",
     "runtime/session/analyst.rs",
     "runtime/session/opinions.rs",
     "runtime/session/pictures.rs",
     "runtime/session/waiting.rs",
+    "runtime/trouble.rs",
 ];
 
 /// The rooms that a file of a room names, also by climbing up with `super`. `depth` is how many modules deep the file is.

@@ -51,6 +51,14 @@ impl Figures {
         }
     }
 
+    /// An answer counts as none: whoever asked could not use it.
+    pub(super) fn unusable(&mut self, task: Task, why: &Abstention, at: WallTime) {
+        if let Some(figures) = self.of(task) {
+            figures.answered = figures.answered.saturating_sub(1);
+        }
+        self.abstained(task, why, at);
+    }
+
     /// There was no answer.
     pub(super) fn abstained(&mut self, task: Task, why: &Abstention, at: WallTime) {
         if let Some(figures) = self.of(task) {

@@ -120,6 +120,7 @@ impl Desk<'_> {
                     self.benches.push_back(sender);
                 }
             }
+            Event::Unusable(task, why) => self.figures.unusable(task, &why, (self.terms.clock)()),
             Event::Retry => self.core.retry(now),
             Event::Stop => {}
         }

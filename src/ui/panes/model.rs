@@ -51,7 +51,7 @@ pub fn opinions(picture: &Picture<'_>, instrument: InstrumentId) -> Option<Strin
     said.sort_by_key(|opinion| matches!(opinion.says, Says::Risk(_)));
     let said: Vec<String> = said.into_iter().map(words).collect();
     let knows = match newest.knows {
-        Knows::InTraining => " · of days in its training: counts for nothing",
+        Knows::InTraining => " · in its training: counts for nothing",
         Knows::Unknown => " · its training may hold what came after",
         Knows::After => "",
     };
@@ -124,7 +124,11 @@ fn ladder(lines: &mut Lines<'_, '_>, panel: &Panel, buffer: &mut Buffer) {
     for (index, (rung, words)) in panel.ladder.iter().enumerate() {
         let name = if index == 0 { "ladder" } else { "" };
         let (mark, role) = if *rung == panel.rung { ("▶", Role::Accent) } else { (" ", Role::Muted) };
-        lines.aligned(buffer, name, &format!("{mark} {:<6} {words}", rung.word()), role);
+        let wrapped = format::wrap(words.as_str(), usize::from(lines.width()).saturating_sub(9).max(8));
+        lines.aligned(buffer, name, &format!("{mark} {:<6} {}", rung.word(), wrapped.first().map_or("", String::as_str)), role);
+        for text in wrapped.iter().skip(1) {
+            lines.aligned(buffer, "", &format!("{:9}{text}", ""), role);
+        }
     }
 }
 
@@ -153,7 +157,7 @@ fn facts(lines: &mut Lines<'_, '_>, model: &ModelFacts, buffer: &mut Buffer) {
 fn speeds(lines: &mut Lines<'_, '_>, speed: Speed, buffer: &mut Buffer) {
     let rate = |value: Option<f64>| value.map_or_else(|| format::NOT_AVAILABLE.to_owned(), |value| format!("{value:.1}/s"));
     let tokens = format!(
-        "{} of a prompt, {} written, the first after {}",
+        "{} of a prompt · {} written · first after {}",
         rate(speed.prompt_per_second),
         rate(speed.written_per_second),
         time(speed.first_ms)
