@@ -56,12 +56,17 @@ struct Found<'a> {
 
 /// Runs one of the verbs.
 pub fn run(args: &Args, verb: &WatchVerb) -> Done {
-    let base = Base::open(args)?;
+    let mut base = Base::open(args)?;
+    let changes = !matches!(verb, WatchVerb::List { .. } | WatchVerb::Search { .. });
+    let _lock = changes.then(|| base.home.lock().map_err(running)).transpose()?;
+    if changes {
+        // Read behind the lock: else two that add at once would give one number twice.
+        base = Base::open(args)?;
+    }
     match verb {
         WatchVerb::List { format } => list(&base, *format),
         WatchVerb::Search { words, offline, format } => search(&base, &words.join(" "), *offline, *format),
         WatchVerb::Add { symbol, names, kind, name, format } => {
-            let _lock = base.home.lock().map_err(running)?;
             let change = match base.known.live(symbol) {
                 Some(known) => WatchChange::Watch(known.symbol.clone()),
                 None if names.is_empty() => WatchChange::Add(Box::new(listed(&base, symbol)?)),
@@ -72,14 +77,8 @@ pub fn run(args: &Args, verb: &WatchVerb) -> Done {
             }
             changed(&base, &change, symbol_of(&change), *format)
         }
-        WatchVerb::Remove { symbol, format } => {
-            let _lock = base.home.lock().map_err(running)?;
-            changed(&base, &WatchChange::Remove(symbol.clone()), symbol, *format)
-        }
-        WatchVerb::Group { symbol, group, format } => {
-            let _lock = base.home.lock().map_err(running)?;
-            grouped(&base, symbol, group, *format)
-        }
+        WatchVerb::Remove { symbol, format } => changed(&base, &WatchChange::Remove(symbol.clone()), symbol, *format),
+        WatchVerb::Group { symbol, group, format } => grouped(&base, symbol, group, *format),
     }
 }
 

@@ -345,7 +345,9 @@ impl MarketState {
             |last: Price| Quote { instrument: event.instrument(), last, bid: None, ask: None, origin: QuoteOrigin::Venue };
         series.quoted_at = event.known_at();
         match event {
-            MarketEvent::Quoted { quote, .. } => {
+            MarketEvent::Quoted { quote, stamp } => {
+                // A price is as old as it says, not as its arrival.
+                series.quoted_at = stamp.event_at.min(stamp.known_at);
                 series.on_price(quote.last);
                 series.quote = Some(*quote);
             }

@@ -180,6 +180,15 @@ impl ToldFeed {
         self.ready.front().map(MarketEvent::known_at)
     }
 
+    /// Another provider's prices count from now on. Its clock may lag behind the last one's: what it says is news all the same.
+    pub fn handed_over(&mut self, instruments: &[InstrumentId]) {
+        for id in instruments {
+            if let Some(line) = self.lines.get_mut(id) {
+                line.quoted = WallTime(i64::MIN);
+            }
+        }
+    }
+
     /// Takes what a provider says.
     pub fn hear(&mut self, news: ProviderNews, now: WallTime) {
         self.look_at_the_clock(now);
@@ -238,7 +247,8 @@ impl ToldFeed {
             self.say(bar);
         }
         let early: Vec<(VenueQuote, WallTime)> = self.lines.values_mut().filter_map(|line| line.early.take()).collect();
-        early.into_iter().for_each(|(quote, came)| self.quoted(quote, came));
+        // The first prices are said whatever else waits: after them a repeated poll may bring none for hours.
+        early.into_iter().for_each(|(quote, came)| self.say_price(quote, came));
     }
 
     fn price(&mut self, quote: VenueQuote, now: WallTime) {
@@ -257,11 +267,15 @@ impl ToldFeed {
     }
 
     fn quoted(&mut self, quote: VenueQuote, now: WallTime) {
-        let VenueQuote { instrument, last, bid, ask, at } = quote;
         if self.ready.len() >= READY {
             self.dropped += 1;
-            return;
+        } else {
+            self.say_price(quote, now);
         }
+    }
+
+    fn say_price(&mut self, quote: VenueQuote, now: WallTime) {
+        let VenueQuote { instrument, last, bid, ask, at } = quote;
         let stamp = MarketStamp { event_at: MarketTime(at.0), known_at: self.known_from(now), received_at: Some(now) };
         let quote = Quote { instrument, last, bid, ask, origin: QuoteOrigin::Venue };
         self.ready.push_back(MarketEvent::Quoted { quote, stamp });

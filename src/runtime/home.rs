@@ -149,13 +149,10 @@ impl Home {
                 "Close it first, or use another folder with --home",
             )
         };
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| refuse(format!("{} cannot be opened: {error}", path.display())))?;
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(|error| {
+            let what = format!("{} cannot be opened: {error}", path.display());
+            Trouble::new(what, "Nothing was started", "Check the disk and its rights, or choose another folder with --home")
+        })?;
         let mut tried = 1;
         let mut locked = file.try_lock();
         while matches!(locked, Err(TryLockError::WouldBlock)) && tried < LOCK_TRIES {

@@ -19,6 +19,8 @@ use crate::runtime::source::Source;
 use crate::runtime::{Credential, Home, Trouble, wall_now, write_atomically};
 use crate::store::RunRow;
 
+/// A larger table is none that a person wrote.
+const LARGEST: u64 = 1 << 20;
 /// The table of the program.
 const DEFAULTS: &str = include_str!("../../config/providers.toml");
 
@@ -41,7 +43,11 @@ pub fn load_providers(own: &Path, instruments: &InstrumentTable, choice: &Choice
 
 /// The text of a person's own table; `None` where there is no such file.
 fn text_of(own: &Path) -> Result<Option<String>, Trouble> {
-    match fs::read_to_string(own) {
+    let read = fs::metadata(own).and_then(|about| match about.len() {
+        0..=LARGEST if about.is_file() => fs::read_to_string(own),
+        _ => Err(std::io::Error::other("it is no file, or larger than 1 MiB")),
+    });
+    match read {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(refuse(&own.display().to_string(), &format!("the file cannot be read: {error}"))),
@@ -138,7 +144,12 @@ pub fn connect_providers(
 ) -> Result<(), Trouble> {
     let Source::Providers(providers) = &mut opened.source else { return Ok(()) };
     let until: BTreeMap<InstrumentId, Option<MarketTime>> = providers.feed.closed_until().collect();
-    let line = |known: &Instrument| line_of(known, table.known.get(&known.symbol)?, until.get(&known.id).copied().flatten());
+    let market = opened.engine.market();
+    let last_close = |id: InstrumentId| market.get(id)?.bars.last(1).first().map(|bar| bar.close);
+    let line = |known: &Instrument| {
+        let line = line_of(known, table.known.get(&known.symbol)?, until.get(&known.id).copied().flatten())?;
+        Some(Line { last_close: last_close(known.id), ..line })
+    };
     let known: BTreeMap<InstrumentId, Line> = instruments.iter().filter_map(|known| Some((known.id, line(known)?))).collect();
     let lines = known.values().filter(|line| until.contains_key(&line.instrument)).cloned().collect();
     providers.hear_from(open_link(table, lines, home, Some(bulletins))?, known);
@@ -200,7 +211,7 @@ fn open_link(
 pub(super) fn line_of(known: &Instrument, names: &BTreeMap<ProviderId, Alias>, known_until: Option<MarketTime>) -> Option<Line> {
     let Instrument { id: instrument, kind, calendar, currency, decimals, .. } = *known;
     let names = names.clone();
-    (!names.is_empty()).then_some(Line { instrument, kind, calendar, decimals, currency, names, known_until })
+    (!names.is_empty()).then_some(Line { instrument, kind, calendar, decimals, currency, names, known_until, last_close: None })
 }
 
 /// Finds the keys of all providers of a table that want one.

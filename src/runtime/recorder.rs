@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::{Duration, InstrumentTable, MarketEvent, MarketTime, Missed, RiskDay, SeriesInfo, WallTime};
-use crate::market::providers::{ProviderTable, ProvidersLink};
+use crate::market::providers::{Capability, ProviderTable, ProvidersLink};
 use crate::market::{self, ToldFeed};
 use crate::runtime::markets::link_to_record;
 use crate::runtime::recorded::{Heading, MOST_GAPS, Places, Recorded, finish_recording, taken};
@@ -96,9 +96,14 @@ struct Part {
     _lock: File,
 }
 
-/// The name of a recording's file: with its day, where each day has one.
-fn part_name(recording: &str, by_day: bool, now: WallTime) -> String {
-    if by_day { format!("{recording}-{}", RiskDay::of(MarketTime(now.0)).date) } else { recording.to_owned() }
+/// The name of a recording's file: with its day, where each day has one, and a number behind it where one of that day is there already.
+fn part_name(recording: &str, by_day: bool, folder: &Path, now: WallTime) -> String {
+    if !by_day {
+        return recording.to_owned();
+    }
+    let day = RiskDay::of(MarketTime(now.0)).date;
+    let numbered = |number: u32| if number == 1 { format!("{recording}-{day}") } else { format!("{recording}-{day}-{number}") };
+    (1..10_000).map(numbered).find(|name| !Places::of(folder, name).is_taken()).unwrap_or_else(|| numbered(1))
 }
 
 impl Part {
@@ -139,7 +144,7 @@ impl Recording {
             let what = format!("{} cannot be made: {error}", home.tapes_folder().display());
             Trouble::new(what, "Nobody was asked", "Check the disk and its rights, or choose another folder with --home")
         })?;
-        let part = Part::begin(part_name(&name, by_day, now), &folder, &series, now)?;
+        let part = Part::begin(part_name(&name, by_day, &folder, now), &folder, &series, now)?;
         let link = link_to_record(table, &series, instruments, home)?;
         let feed = ToldFeed::new(series.iter().map(|series| (series.instrument, None)), MarketTime(0));
         let feed = feed.by_hours(|id| calendar_of(instruments, id));
@@ -158,6 +163,8 @@ impl Recording {
     pub fn step(&mut self, now: WallTime) -> Result<(), Trouble> {
         let (mut news, mut served) = (Vec::new(), Vec::new());
         self.link.take(&mut news, &mut served);
+        let of_prices = served.iter().filter(|served| served.capability == Capability::Quotes);
+        of_prices.for_each(|served| self.feed.handed_over(&served.instruments));
         news.drain(..).for_each(|news| self.feed.hear(news, now));
         let changes = self.feed.pass_time(now);
         self.counts.silent = (self.counts.silent + changes.silent.len()).saturating_sub(changes.heard.len());
@@ -207,7 +214,7 @@ impl Recording {
     /// The day's files are finished, and the next day's begun.
     fn turn_day(&mut self, now: WallTime) -> Result<(), Trouble> {
         self.write(now)?;
-        let next = Part::begin(part_name(&self.name, true, now), &self.folder, &self.series, now)?;
+        let next = Part::begin(part_name(&self.name, true, &self.folder, now), &self.folder, &self.series, now)?;
         let part = std::mem::replace(&mut self.part, next);
         let name = part.name.clone();
         drop(part);

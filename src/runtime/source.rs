@@ -124,7 +124,10 @@ impl Source {
             Self::Providers(providers) => {
                 news.clear();
                 if let Some(link) = &providers.link {
+                    let known = providers.served.len();
                     link.take(&mut providers.news, &mut providers.served);
+                    let new = providers.served.iter().skip(known).filter(|served| served.capability == Capability::Quotes);
+                    new.for_each(|served| providers.feed.handed_over(&served.instruments));
                 }
                 providers.news.drain(..).for_each(|news| providers.feed.hear(news, now));
                 providers.feed.pass_time(now)

@@ -55,7 +55,8 @@ impl Picture<'_> {
     fn age_in(&self, frame: &Frame, row: &QuoteRow) -> Duration {
         let served = frame.feed.as_ref().and_then(|feed| feed.served.iter().find(|one| one.instrument == row.instrument));
         match served.and_then(|one| one.priced_at) {
-            Some(at) => self.now.since(at),
+            // The desk may have heard what the engine has not.
+            Some(at) => self.now.since(at.min(WallTime(row.known_at.0))),
             None if self.live.playback.is_live() => self.now.since(WallTime(row.known_at.0)),
             None => frame.snapshot.market_now.since(row.known_at),
         }

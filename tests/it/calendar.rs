@@ -136,6 +136,7 @@ fn asked_within_an_hour(from: &str) -> usize {
         currency: Currency::USD,
         names,
         known_until: Some(MarketTime(begin - 86_400_000_000_000)),
+        last_close: None,
     };
     let budget = table.budget();
     let mut desk = Desk::new(table, budget, vec![line], 1, WallTime(begin));

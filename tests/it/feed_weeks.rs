@@ -47,7 +47,16 @@ impl Scarce {
         }
         let names = table.aliases["BTCUSD"].clone();
         let (kind, calendar) = (AssetClass::Crypto, Calendar::Crypto247);
-        let line = Line { instrument: BITCOIN, kind, calendar, decimals: 2, currency: Currency::USD, names, known_until: None };
+        let line = Line {
+            instrument: BITCOIN,
+            kind,
+            calendar,
+            decimals: 2,
+            currency: Currency::USD,
+            names,
+            known_until: None,
+            last_close: None,
+        };
         Desk::new(table.clone(), budget, vec![line], seed, WallTime(now))
     }
 

@@ -228,7 +228,16 @@ impl World {
                 }
             }
             let (kind, calendar, decimals, currency) = (known.kind, known.calendar, known.decimals, known.currency);
-            lines.push(Line { instrument, kind, calendar, decimals, currency, names: called, known_until: None });
+            lines.push(Line {
+                instrument,
+                kind,
+                calendar,
+                decimals,
+                currency,
+                names: called,
+                known_until: None,
+                last_close: None,
+            });
             truths.insert(instrument, truth);
         }
         let feed = ToldFeed::new(lines.iter().map(|line| (line.instrument, None)), MarketTime(0))

@@ -195,6 +195,7 @@ fn line(instrument: InstrumentId, kind: AssetClass, table: &ProviderTable, symbo
         currency: Currency::USD,
         names: table.aliases[symbol].clone(),
         known_until: None,
+        last_close: None,
     }
 }
 

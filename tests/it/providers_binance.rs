@@ -144,7 +144,7 @@ fn line(table: &ProviderTable, only: bool) -> Line {
     let mut names = table.aliases["BTCUSD"].clone();
     names.retain(|id, _| !only || *id == BINANCE);
     let (kind, calendar) = (AssetClass::Crypto, Calendar::Crypto247);
-    Line { instrument: BITCOIN, kind, calendar, decimals: 2, currency: Currency::USD, names, known_until: None }
+    Line { instrument: BITCOIN, kind, calendar, decimals: 2, currency: Currency::USD, names, known_until: None, last_close: None }
 }
 
 #[test]

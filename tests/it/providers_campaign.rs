@@ -284,6 +284,7 @@ impl World {
             decimals: 2,
             names: table.aliases["BTCUSD"].clone(),
             known_until: None,
+            last_close: None,
         };
         let budget = table.budget();
         let desk = Desk::new(table, budget, vec![line], seed, WallTime(START));
@@ -604,4 +605,27 @@ fn prices_of_another_provider_that_jump_are_held_back_and_said() {
     let before = &world.desk.view(WallTime(world.now)).served[0].quotes_before;
     world.check(9, 132);
     assert!(before.is_empty() || before.iter().any(|(_, why)| why.contains("apart")), "{before:?}");
+}
+
+/// A few ticks of whoever serves that nobody else says move nothing, and the honest ones after them count at once.
+#[test]
+fn ticks_of_whoever_serves_that_others_contradict_are_not_believed() {
+    let mut world = World::new(9, 12, (0, 0), 0);
+    world.run(120);
+    let served = world.desk.view(WallTime(world.now)).served[0].quotes.map(|(by, _)| by);
+    assert_eq!(served, Some(ProviderId::Kraken));
+    for tenths in [19, 36, 68, 52, 10_000] {
+        let price = text(world.truth.price(world.now) * tenths / 10);
+        let frame = format!(
+            r#"{{"channel":"ticker","type":"update","data":[{{"symbol":"BTC/USD","bid":{price},"ask":{price},"last":{price}}}]}}"#
+        );
+        world.handle(Input::Text(ProviderId::Kraken, &frame));
+        world.run(1);
+    }
+    world.run(20);
+    let view = &world.desk.view(WallTime(world.now)).served[0];
+    assert_eq!(view.quotes.map(|(by, _)| by), Some(ProviderId::Kraken), "it is heard again");
+    let met: u64 = view.met.iter().filter(|met| met.by == ProviderId::Kraken).map(|met| met.count).sum();
+    assert!(met >= 5, "{:?}", view.met);
+    world.check(9, 141);
 }

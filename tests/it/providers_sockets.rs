@@ -51,6 +51,7 @@ fn link(table: &ProviderTable, kept: Option<String>, keep: &Arc<Mutex<String>>) 
         currency: pmax::domain::Currency::USD,
         names,
         known_until: None,
+        last_close: None,
     };
     let keep = Arc::clone(keep);
     let keep = Box::new(move |text: &str| {

@@ -235,6 +235,7 @@ impl World {
             currency: Currency::USD,
             names: names.clone(),
             known_until: None,
+            last_close: None,
         });
         let (lines, budget, now) = (lines.collect(), table.budget(), at(now));
         let (asked, sent, closed, news) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -471,7 +472,16 @@ fn over_sockets_prices_are_streamed_then_asked_for_then_streamed_again() {
     );
     let table = ProviderTable::read(TABLE, Some(&own)).unwrap();
     let (kind, calendar, names) = (AssetClass::Crypto, Calendar::Crypto247, table.aliases["BTCUSD"].clone());
-    let line = Line { instrument: BITCOIN, kind, calendar, decimals: 2, currency: Currency::USD, names, known_until: None };
+    let line = Line {
+        instrument: BITCOIN,
+        kind,
+        calendar,
+        decimals: 2,
+        currency: Currency::USD,
+        names,
+        known_until: None,
+        last_close: None,
+    };
     let keep = Box::new(|_: &str| Ok(()));
     let link = ProvidersLink::start(table, vec![line], Surroundings { clock: wall_now, kept: None, keep, seed: 7 }).unwrap();
     let (mut news, mut served) = (Vec::new(), Vec::new());

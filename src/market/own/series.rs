@@ -54,7 +54,11 @@ impl<'a> RawSeries<'a> {
             notes.push("the file has the newest first".to_owned());
         }
         self.check_order(time, imported);
-        let kind = self.kind(asked, has_range)?;
+        let kind = match self.kind(asked, has_range) {
+            // Rows that could not be read may be why: they are named first.
+            Err(_) if imported.faults.count() > 0 => return Ok(None),
+            kind => kind?,
+        };
         let (bars, frame, has_range) = match kind {
             Kind::Bars(frame) => (self.bars(frame, has_range, asked, time, imported), frame, has_range),
             Kind::Ticks(frame) => {

@@ -17,6 +17,8 @@ const WILDEST: i128 = 2;
 const AHEAD: Duration = Duration::seconds(120);
 /// A pause between two bars in which a market may have been shut.
 const NIGHT: Duration = Duration::seconds(4 * 3_600);
+/// So much may a provider's clock be ahead of this one, and still close a minute.
+const EARLY: Duration = Duration::seconds(5);
 /// More rows than any provider gives for what is asked.
 const MOST_ROWS: usize = 20_000;
 
@@ -107,6 +109,8 @@ pub(super) fn chart(mut rows: Vec<Row>, wanted: &Wanted<'_>, told_until: Option<
     rows.dedup();
     let doubled = u32::try_from(before - rows.len()).unwrap_or(u32::MAX);
     let ends = rows.last().map_or(wanted.from, |row| row.at).max(told_until.unwrap_or(wanted.from));
+    // A provider whose clock, or whose word about it, lies ahead closes no minute before it is over.
+    let ends = ends.min(MarketTime(wanted.now.plus(EARLY).0));
     let mut before: Option<Row> = None;
     for row in &rows {
         let is_ordered = row.low <= row.open.min(row.close) && row.high >= row.open.max(row.close) && row.low.is_positive();

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::domain::{
-    AssetClass, Bar, Calendar, Currency, Duration, FeedNote, InstrumentId, MarketTime, SplitMix64, SplitRatio, WallTime,
+    AssetClass, Bar, Calendar, Currency, Duration, FeedNote, InstrumentId, MarketTime, Price, SplitMix64, SplitRatio, WallTime,
 };
 use crate::market::providers::bars::is_open;
 use crate::market::providers::desk::bars::BarsTrack;
@@ -57,6 +57,8 @@ pub struct Line {
     pub names: BTreeMap<ProviderId, Alias>,
     /// Until when its bars are known; nothing where none ever were.
     pub known_until: Option<MarketTime>,
+    /// The close of the last of them.
+    pub last_close: Option<Price>,
 }
 
 impl Line {

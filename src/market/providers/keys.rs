@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::Secret;
+use crate::domain::{Secret, cleaned};
 
 /// A key that a person can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,9 +85,35 @@ impl Keys {
     }
 
     /// The bytes without any key, in whichever case it is written.
+    /// Also where it is hidden by escapes of JSON or letters that nobody sees: whoever reads the answer would take them away.
     pub(super) fn redacted(&self, bytes: Vec<u8>) -> Vec<u8> {
-        self.0.values().fold(bytes, |bytes, key| without(bytes, key.reveal().as_bytes()))
+        self.0.values().fold(bytes, |bytes, key| {
+            let key = key.reveal().as_bytes();
+            let bytes = without(bytes, key);
+            let plain = if key.is_empty() { Vec::new() } else { plain(&bytes) };
+            if plain.windows(key.len().max(1)).any(|part| part.eq_ignore_ascii_case(key)) { without(plain, key) } else { bytes }
+        })
     }
+}
+
+/// A text with letters and digits in place of their escapes, and without what is not seen.
+fn plain(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some(letter) = rest.chars().next() {
+        let escaped =
+            rest.strip_prefix("\\u").and_then(|code| u32::from_str_radix(code.get(..4)?, 16).ok()).and_then(char::from_u32);
+        let (meant, length) = escaped.map_or((letter, letter.len_utf8()), |meant| (meant, 6));
+        let is_seen = meant.is_whitespace() || !cleaned(&meant.to_string(), 1).is_empty();
+        match escaped {
+            Some(meant) if !meant.is_ascii_alphanumeric() && is_seen => plain.push_str(rest.get(..6).unwrap_or_default()),
+            _ if is_seen => plain.push(meant),
+            _ => {}
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    plain.into_bytes()
 }
 
 fn without(bytes: Vec<u8>, key: &[u8]) -> Vec<u8> {
@@ -119,6 +145,12 @@ mod tests {
         let told = b"We have detected your API key as CANARY0123456789 and canary0123456789".to_vec();
         assert_eq!(keys.redacted(told), b"We have detected your API key as [key] and [key]");
         assert_eq!(keys.redacted(b"CANARY012345678".to_vec()), b"CANARY012345678");
+        let hidden = r#"{"a":"\u0043\u0041NARY0123456789 \u0022x\u0022"}"#.as_bytes().to_vec();
+        assert_eq!(keys.redacted(hidden), br#"{"a":"[key] \u0022x\u0022"}"#);
+        let parted = "CAN\u{200b}ARY01\u{2060}23456789 and CAN\\u200bARY0123456789".as_bytes().to_vec();
+        assert_eq!(keys.redacted(parted), b"[key] and [key]");
+        let other = "é\u{200b} \\u0041 \\u12".as_bytes().to_vec();
+        assert_eq!(keys.redacted(other.clone()), other, "what holds no key stays as it came");
         assert!(!format!("{keys:?}").contains("CANARY"));
         for (text, is_key) in [("ABCDEFGH", true), ("demo", false), ("ABCD&x=1FGH", false), ("ÄBCDEFGH", false)] {
             assert_eq!(KeyName::refuses(text).is_none(), is_key, "{text}");

@@ -148,10 +148,15 @@ fn confirmation(tracked: &TrackedOrder) -> String {
 /// What a person should know before the first look.
 pub fn notice(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
     let inner = window(picture, "pmax", (76, 15), area, buffer);
-    let what = if picture.live.playback.is_live() {
-        "This is a broker's demo account with its own live prices. No money is at stake."
-    } else {
-        "This is real market history, replayed. Nothing here is live."
+    let is_live = picture.live.playback.is_live();
+    let (what, short) = match (is_live, picture.live.feed.is_some()) {
+        (true, true) => {
+            ("Prices of public providers, live; the account is paper. No money here.", "Live prices, a paper account.")
+        }
+        (true, false) => {
+            ("A broker's demo account with its own live prices. No money is at stake.", "A demo account, live prices.")
+        }
+        (false, _) => ("This is real market history, replayed. Nothing here is live.", "Replayed history: nothing is live."),
     };
     let lines = [
         (what, Role::Text),
@@ -168,7 +173,7 @@ pub fn notice(picture: &Picture<'_>, area: Rect, buffer: &mut Buffer) {
         ("Enter closes this notice. Keys that do not trade act at once.", Role::Muted),
     ];
     let narrow = [
-        ("Replayed history: nothing is live.", Role::Text),
+        (short, Role::Text),
         ("No advice; rules are NOT PROVEN.", Role::Text),
         ("You start READ-ONLY.", Role::Text),
         ("F12 F12 is the kill switch.", Role::Accent),

@@ -1,10 +1,10 @@
 //! Asking for bars: who is asked, what an answer is worth, and who is asked next.
 
-use crate::domain::{AssetClass, Bar, Calendar, Duration, Flaw, InstrumentId, MarketTime, SplitRatio, WallTime};
+use crate::domain::{AssetClass, Bar, Calendar, Duration, Flaw, InstrumentId, MarketTime, Price, SplitRatio, WallTime};
 use crate::market::ToldBars;
 use crate::market::providers::bars::{Chart, MINUTE, is_near, is_open};
 use crate::market::providers::desk::flights::WAIT_AT_MOST;
-use crate::market::providers::desk::{Answer, Desk, Flight, Output, Serving, TAKEN};
+use crate::market::providers::desk::{Answer, Desk, Flight, Output, Serving, TAKEN, Track};
 use crate::market::providers::splice::{bars_go_on, goes_on, kind_of_jump, split_of, tolerance};
 use crate::market::providers::view::Served;
 use crate::market::providers::{Capability, Failure, Health, ProviderId, ProviderNews, Refusal};
@@ -18,6 +18,9 @@ const OVERLAP: i64 = 10 * MINUTE;
 const AGAIN_AFTER: Duration = Duration::seconds(10);
 /// Bars of a market that never closes that end so long ago are stale where another provider may know more.
 const STALE_AFTER: i64 = 5 * MINUTE;
+
+/// Bars that begin so soon after the last close of the run before go on from it.
+const LATELY: i64 = 10 * MINUTE;
 
 /// A split that a provider names is what lies between prices for so long after it.
 const SPLIT_LATELY: Duration = Duration::seconds(4 * 86_400);
@@ -184,10 +187,8 @@ impl Desk {
         let Some(track) = self.tracks.get(&id) else { return (Err(Refusal::of(Failure::NoData)), None) };
         let allowed = tolerance(track.taken.iter());
         let Some(last) = track.taken.back() else {
-            // Before any bar was taken a price may have been.
-            let told = chart.opened.map(|(_, open)| open).or(chart.closed.last().map(|bar| bar.close));
-            let price = track.quotes.latest(by, now);
-            return (price.zip(told).map_or(Ok(()), |(price, told)| goes_on(price, told, allowed)).map(|()| chart), None);
+            // In the beginning there is the last close of the run before; a price alone refuses no bars.
+            return (self.goes_on_from_before(track, &chart, now).map(|()| chart), None);
         };
         let next = chart.closed.iter().find(|bar| bar.open_at >= last.close_at);
         let is_shared = chart.closed.iter().any(|bar| track.taken.iter().any(|taken| taken.open_at == bar.open_at));
@@ -213,10 +214,21 @@ impl Desk {
         }
     }
 
+    /// The first bars of a process, held against the last close of before: where they tell that minute, its close; else, soon after it, where they begin.
+    fn goes_on_from_before(&self, track: &Track, chart: &Chart, now: WallTime) -> Result<(), Refusal> {
+        let Some((until, close)) = track.line.known_until.zip(track.line.last_close) else { return Ok(()) };
+        let same = chart.closed.iter().find(|bar| bar.close_at == until).map(|bar| bar.close);
+        let next = chart.closed.iter().find(|bar| bar.open_at >= until).map(|bar| bar.open);
+        let soon = next.filter(|_| now.0 - until.0 < LATELY);
+        let far = next.filter(|next| !is_near(close, *next) && kind_of_jump(close, *next) == Flaw::UnitJump);
+        same.or(soon).or(far).map_or(Ok(()), |told| goes_on(close, told, tolerance(std::iter::empty())))
+    }
+
     /// Takes the bars of an answer that are new, and says when it is asked again.
     fn take(&mut self, flight: &Flight, id: InstrumentId, chart: Chart, now: WallTime, out: &mut Vec<Output>) {
         let others = self.others(id, now);
         let Some(track) = self.tracks.get_mut(&id) else { return };
+        let is_first = track.taken.is_empty();
         let newest = chart.closed.last().map(|bar| bar.close_at);
         let is_stale = newest.is_none_or(|at| now.0 - at.0 > STALE_AFTER) && track.line.calendar == Calendar::Crypto247;
         if is_stale && others {
@@ -236,6 +248,10 @@ impl Desk {
         }
         track.taken.extend(closed.iter().copied());
         track.taken.drain(..track.taken.len().saturating_sub(TAKEN));
+        let like_bars = |(price, bar): (Price, &Bar)| goes_on(bar.close, price, tolerance(track.taken.iter())).is_ok();
+        if is_first && !track.quotes.latest(now).zip(track.taken.back()).is_none_or(like_bars) {
+            track.quotes.begin_anew();
+        }
         let told = ToldBars { instrument: id, from: chart.from, until: chart.until, closed, opened: chart.opened };
         let before = track.bars.serving;
         if before.is_none_or(|serving| serving.by != flight.provider) {

@@ -21,6 +21,19 @@ const AHEAD: Duration = Duration::seconds(60);
 /// A price that is twice or half one from so long ago is believed.
 const FORGOTTEN_AFTER: Duration = Duration::seconds(900);
 
+/// A price that goes far counts once it was said for so long and nobody who speaks says otherwise.
+const CONFIRMED_AFTER: Duration = Duration::seconds(10);
+/// What was taken so long ago says little about how far a price may have gone.
+const LATELY: Duration = Duration::seconds(600);
+
+/// A price that went far and is not believed yet.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    by: ProviderId,
+    price: Price,
+    since: WallTime,
+}
+
 /// How a price came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -48,6 +61,8 @@ pub(super) struct QuotesTrack {
     pub serving: Option<Serving>,
     /// The last price that was passed on, and when.
     last: Option<(WallTime, Price)>,
+    /// A price of whoever serves that waits to be confirmed.
+    doubt: Option<Doubt>,
     /// Why a provider's prices are held back.
     pub held: BTreeMap<ProviderId, Refusal>,
     /// How asking for prices stands, while no stream speaks.
@@ -56,7 +71,7 @@ pub(super) struct QuotesTrack {
 
 impl QuotesTrack {
     pub(super) const fn new(now: WallTime) -> Self {
-        Self { said: BTreeMap::new(), serving: None, last: None, held: BTreeMap::new(), poll: Poll::new(now) }
+        Self { said: BTreeMap::new(), serving: None, last: None, doubt: None, held: BTreeMap::new(), poll: Poll::new(now) }
     }
 
     /// The clock went back by so much. What a provider said by its own clock may seem older for a moment, and is replaced by what it says next.
@@ -68,6 +83,7 @@ impl QuotesTrack {
         }
         self.serving.iter_mut().for_each(|serving| serving.since = serving.since.before(by));
         self.last.iter_mut().for_each(|(at, _)| *at = at.before(by));
+        self.doubt.iter_mut().for_each(|doubt| doubt.since = doubt.since.before(by));
         self.poll.set_back(by);
     }
 
@@ -75,15 +91,20 @@ impl QuotesTrack {
         self.said.len() + self.held.len()
     }
 
+    /// What was said is unlike the bars that came: whoever says a price like them serves.
+    pub(super) fn begin_anew(&mut self) {
+        self.said.clear();
+        (self.serving, self.last, self.doubt) = (None, None, None);
+    }
+
     /// When the price of whoever serves was, by its own clock.
     pub(super) fn priced_at(&self) -> Option<WallTime> {
         self.said.get(&self.serving?.by).map(|said| said.quote.at)
     }
 
-    /// The latest price that was passed on, where another provider said it lately.
-    pub(super) fn latest(&self, id: ProviderId, now: WallTime) -> Option<Price> {
-        let is_other = self.serving.is_some_and(|serving| serving.by != id || self.is_streamed_by(id));
-        self.last.filter(|(at, _)| is_other && now.since(*at).0 <= STEADY.0).map(|(_, price)| price)
+    /// The latest price that was passed on, where that was lately.
+    pub(super) fn latest(&self, now: WallTime) -> Option<Price> {
+        self.last.filter(|(at, _)| now.since(*at).0 <= STEADY.0).map(|(_, price)| price)
     }
 
     fn is_streamed_by(&self, id: ProviderId) -> bool {
@@ -138,7 +159,10 @@ impl Desk {
         let may_be_far = |before: &Said| {
             now.since(before.received).0 >= FORGOTTEN_AFTER.0 && jump_between(before.quote.last, quote.last) != Flaw::UnitJump
         };
-        let is_wild = before.is_some_and(|before| !is_near(before.quote.last, quote.last) && !may_be_far(&before));
+        let serves = track.quotes.serving.is_some_and(|serving| serving.by == id);
+        let is_far = before.is_some_and(|before| !is_near(before.quote.last, quote.last) && !may_be_far(&before));
+        // Of whoever serves every far price is held against what others say, below.
+        let is_wild = is_far && !serves;
         let (is_ahead, is_old) = (quote.at.since(now).0 > AHEAD.0, before.is_some_and(|before| quote.at < before.quote.at));
         if is_wild || is_ahead {
             let what = if is_wild { "twice or half the price before" } else { "a time that has not come" };
@@ -152,6 +176,11 @@ impl Desk {
             let flaw = FlawCount { flaw: Flaw::OutOfOrder, count: 1 };
             return self.note_flaw(id, quote.instrument, flaw, Capability::Quotes);
         }
+        if serves && let Err(refusal) = self.confirm(id, quote, now) {
+            self.note_refusal(id, Some(quote.instrument), &refusal, Capability::Quotes);
+            return self.health.get_mut(&(id, Capability::Quotes)).into_iter().for_each(|health| health.excuse(&refusal, now));
+        }
+        let Some(track) = self.tracks.get_mut(&quote.instrument) else { return };
         let usual = before.map_or(Silence::new(), |before| before.silence);
         // How often it is asked says nothing about how often it speaks by itself.
         let pause = before.filter(|before| way == Way::Streamed && before.way == way).map(|before| now.since(before.received));
@@ -172,6 +201,39 @@ impl Desk {
         if is_news {
             self.pass_on(id, quote, now, out);
         }
+    }
+
+    /// Whether a price of whoever serves is to be believed: one far from what was taken counts when another provider says the like, or when it
+    /// was said for a while and nobody says otherwise. One twice or half of it needs bars.
+    fn confirm(&mut self, id: ProviderId, quote: VenueQuote, now: WallTime) -> Result<(), Refusal> {
+        let Some(track) = self.tracks.get(&quote.instrument) else { return Ok(()) };
+        let Some((at, before)) = reference(track) else { return Ok(()) };
+        let allowed = 2.0 * tolerance(track.taken.iter());
+        let is_like = |one: Price, other: Price| goes_on(one, other, allowed).is_ok();
+        let is_near = is_near(before, quote.last);
+        let is_far = !is_like(before, quote.last) && (now.since(at).0 < LATELY.0 || !is_near);
+        let others = || {
+            track
+                .quotes
+                .said
+                .iter()
+                .filter(|(by, _)| **by != id && self.speaks(track, **by, now))
+                .map(|(_, said)| said.quote.last)
+        };
+        let is_seconded = is_far && is_near && others().any(|other| is_like(other, quote.last));
+        let is_denied = is_far && others().any(|other| is_like(other, before));
+        let doubt = track.quotes.doubt.filter(|doubt| doubt.by == id && is_like(doubt.price, quote.last));
+        let doubt = doubt.unwrap_or(Doubt { by: id, price: quote.last, since: now });
+        let is_long = now.since(doubt.since).0 >= CONFIRMED_AFTER.0 && is_near && !is_denied;
+        let is_believed = !is_far || is_seconded || is_long;
+        if let Some(track) = self.tracks.get_mut(&quote.instrument) {
+            track.quotes.doubt = (!is_believed).then_some(doubt);
+        }
+        if is_believed {
+            return Ok(());
+        }
+        let kind = if is_near { Flaw::Outlier } else { jump_between(before, quote.last) };
+        Err(Refusal::flawed(kind, &format!("{} where {before} was, and nobody else says so", quote.last)))
     }
 
     /// Passes a price on if it is whose prices count.
@@ -258,11 +320,16 @@ fn rounded(price: Price, decimals: u8) -> Price {
 /// Whether a provider's price jumps from what was taken last.
 fn jumps(track: &Track, id: ProviderId) -> Result<(), Refusal> {
     let Some(said) = track.quotes.said.get(&id) else { return Ok(()) };
-    reference(track).map_or(Ok(()), |(_, price)| goes_on(price, said.quote.last, tolerance(track.taken.iter())))
+    let Some((at, price)) = reference(track) else { return Ok(()) };
+    let is_lately = said.received.since(at).0 < LATELY.0;
+    let is_wild = !is_near(price, said.quote.last);
+    if is_lately || is_wild { goes_on(price, said.quote.last, tolerance(track.taken.iter())) } else { Ok(()) }
 }
 
 /// What was taken last, and when: the last price passed on, or a later close.
 pub(super) fn reference(track: &Track) -> Option<(WallTime, Price)> {
     let closed = track.taken.back().map(|bar| (WallTime(bar.close_at.0), bar.close));
-    track.quotes.last.into_iter().chain(closed).max_by_key(|(at, _)| *at)
+    // Of the run before this process, until there is something newer.
+    let known = track.line.known_until.zip(track.line.last_close).map(|(at, close)| (WallTime(at.0), close));
+    track.quotes.last.into_iter().chain(closed).chain(known.filter(|_| closed.is_none())).max_by_key(|(at, _)| *at)
 }
