@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod kernels;
 mod layer;
+mod matrix;
 mod memory;
 mod pack;
 mod plan;
@@ -19,8 +20,8 @@ mod weights;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::quantized::{QMatMul, QTensor};
-use candle_core::{Device, Module, Tensor};
+use candle_core::quantized::QTensor;
+use candle_core::{Device, Tensor};
 
 pub use self::cache::Prefix;
 pub use self::config::{Architecture, Config};
@@ -30,6 +31,7 @@ pub use self::memory::MemoryNeed;
 use self::attention::Gaze;
 use self::cache::Own;
 use self::layer::{Chunk, Layer, Norm};
+use self::matrix::Matrix;
 use self::pack::{Pack, packs};
 use self::rotation::Rotation;
 use self::weights::Weights;
@@ -44,7 +46,8 @@ pub const CHUNK: usize = 128;
 /// Where a model runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Place {
-    /// On the CPU; how many threads is told to the process by `CANDLE_NUM_THREADS`, before its first step.
+    /// On the CPU. How many threads is told to the process by `CANDLE_NUM_THREADS`, which is read once; `RAYON_NUM_THREADS` must say the
+    /// same, or the library counts processors anew for every small product, from a file.
     #[default]
     Cpu,
     /// On the first GPU of NVIDIA's, in builds with the feature `cuda`.
@@ -72,7 +75,7 @@ pub struct Decoder {
     words: Arc<QTensor>,
     layers: Vec<Layer>,
     last_norm: Norm,
-    head: QMatMul,
+    head: Matrix,
     rotation: Rotation,
 }
 
@@ -113,7 +116,7 @@ impl Decoder {
         let words = weights.table("token_embd.weight")?;
         let head = match header.tensor("output.weight") {
             Some(_) => weights.matrix("output.weight")?,
-            None => QMatMul::from_arc(Arc::clone(&words))?,
+            None => weights.matrix_beside("token_embd.weight", &words)?,
         };
         let layers = (0..config.layers).map(|layer| Layer::load(&weights, layer, &config)).collect::<Result<_, _>>()?;
         let factors = weights.vector_if_any("rope_freqs.weight")?;
@@ -144,7 +147,7 @@ impl Decoder {
 
     /// Bytes of weights that are read for one token, whatever the number of sequences.
     pub fn bytes_per_token(&self) -> u64 {
-        self.layers.iter().map(Layer::bytes).sum::<u64>() + weights::bytes_of(&self.head)
+        self.layers.iter().map(Layer::bytes).sum::<u64>() + self.head.bytes()
     }
 
     fn fresh(&self, rows: usize, capacity: usize) -> Result<Own, ModelError> {

@@ -42,6 +42,7 @@ mod keys;
 mod limits;
 mod llm_decoder;
 mod llm_gguf;
+mod llm_oracle;
 mod llm_reference;
 mod llm_stock;
 mod locks;

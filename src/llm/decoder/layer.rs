@@ -1,15 +1,15 @@
 //! One layer: look back, then think about what was seen; both on top of what came in.
 
-use candle_core::quantized::QMatMul;
-use candle_core::{Module, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use crate::llm::decoder::DecoderError;
 use crate::llm::decoder::attention::{Gaze, Seen};
 use crate::llm::decoder::cache::{Own, Prefix, Stretch};
 use crate::llm::decoder::config::{Architecture, Config};
 use crate::llm::decoder::kernels::gated;
+use crate::llm::decoder::matrix::{Matrix, Side};
 use crate::llm::decoder::rotation::Turns;
-use crate::llm::decoder::weights::{Order, Side, Weights, bytes_of};
+use crate::llm::decoder::weights::{Order, Weights};
 
 /// The weights of a layer.
 #[derive(Debug)]
@@ -19,10 +19,10 @@ pub(super) struct Layer {
     looking: Side,
     biases: Option<[Tensor; 3]>,
     head_norms: Option<[Norm; 2]>,
-    looked: QMatMul,
+    looked: Matrix,
     before_thinking: Norm,
     thinking: Side,
-    thought: QMatMul,
+    thought: Matrix,
 }
 
 /// Root mean square normalisation.
@@ -85,7 +85,7 @@ impl Layer {
 
     /// Bytes of its matrices.
     pub fn bytes(&self) -> u64 {
-        self.looking.bytes() + bytes_of(&self.looked) + self.thinking.bytes() + bytes_of(&self.thought)
+        self.looking.bytes() + self.looked.bytes() + self.thinking.bytes() + self.thought.bytes()
     }
 
     /// From tokens [tokens, width] to the same. Where only some of them are `wanted` further on, only those come out.
