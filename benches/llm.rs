@@ -5,7 +5,7 @@
 //! Without files: the small model where it is installed (`PMAX_TEST_MODEL`), and random weights in the shape of a 1.5B.
 //! `-- requantize FROM TO` writes the copy with eight bits that other programs are compared on.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a bench stops at the impossible, and prints")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench stops at the impossible")]
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,11 +22,11 @@ const TRIES: usize = 3;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    if let [command, from, to] = arguments.as_slice() {
-        if command == "requantize" {
-            println!("{} bytes", requantize(Path::new(from), Path::new(to)).unwrap());
-            return;
-        }
+    if let [command, from, to] = arguments.as_slice()
+        && command == "requantize"
+    {
+        println!("{} bytes", requantize(Path::new(from), Path::new(to)).unwrap());
+        return;
     }
     let folder =
         PathBuf::from(std::env::var("CARGO_TARGET_TMPDIR").unwrap_or_else(|_| std::env::temp_dir().display().to_string()));

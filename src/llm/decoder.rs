@@ -46,7 +46,8 @@ pub const CHUNK: usize = 128;
 /// Where a model runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Place {
-    /// On the CPU; how many threads is told to the process by `CANDLE_NUM_THREADS`, before its first step.
+    /// On the CPU. How many threads is told to the process by `CANDLE_NUM_THREADS`, which is read once; `RAYON_NUM_THREADS` must say the
+    /// same, or the library counts processors anew for every small product, from a file.
     #[default]
     Cpu,
     /// On the first GPU of NVIDIA's, in builds with the feature `cuda`.

@@ -47,6 +47,7 @@ mod llm_fakes;
 mod llm_gguf;
 mod llm_grammar;
 mod llm_language;
+mod llm_oracle;
 mod llm_reference;
 mod llm_stand_in;
 mod llm_stock;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use candle_core::quantized::{QMatMul, QStorage, QTensor};
 use candle_core::{Device, Module, Result, Tensor};
 
-use crate::llm::decoder::kernels::{pair_sums, with_what_is_lost};
+use crate::llm::decoder::kernels::{fine, with_losses};
 use crate::llm::gguf::Kind;
 
 /// Columns of the blocks that the library's vector kernels take.
-const WIDE_BLOCK: usize = 256;
+pub(super) const WIDE_BLOCK: usize = 256;
 
 /// A matrix to multiply tokens with.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Matrix {
     padding: usize,
     /// The same without them.
     narrow: Option<QMatMul>,
-    /// Whether tokens are multiplied twice, the second time what eight bits lose of them.
+    /// Whether what eight bits lose of tokens is multiplied as well.
     is_fine: bool,
 }
 
@@ -80,7 +80,8 @@ impl Matrix {
     /// The product with tokens [tokens, columns].
     pub fn forward(&self, numbers: &Tensor) -> Result<Tensor> {
         if self.is_fine {
-            return pair_sums(&self.inner.forward(&with_what_is_lost(numbers, self.padding)?)?);
+            let fine = fine(numbers, self.padding)?;
+            return with_losses(&self.inner.forward(&fine.rows)?, &fine.lossy);
         }
         if self.padding == 0 {
             return self.inner.forward(numbers);

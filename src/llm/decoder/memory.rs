@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::llm::decoder::config::Config;
+use crate::llm::decoder::matrix::WIDE_BLOCK;
 use crate::llm::gguf::{Header, Kind, TensorInfo};
 
 /// Room for what is computed on the way, and for the program itself.
@@ -40,16 +41,21 @@ impl MemoryNeed {
     }
 }
 
-/// Kept bytes, and those of the copy. The copies' bits for each weight: candle 0.11's tiles for vector instructions.
+/// Kept bytes, and those of copies. The copies' bits for each weight: candle 0.11's tiles for vector instructions.
 fn of_tensor(tensor: &TensorInfo, on_cpu: bool) -> (u64, u64) {
     let elements = tensor.elements() as u64;
     let kind = if on_cpu { tensor.kind.fast_on_a_cpu() } else { tensor.kind };
     let kept = kind.bytes_of(elements).unwrap_or(tensor.bytes);
+    let columns = tensor.shape.last().copied().unwrap_or(1).max(1) as u64;
     let more = match kind {
         Kind::F16 | Kind::Bf16 | Kind::F32 => elements.saturating_mul(4),
         Kind::Q4K if on_cpu => elements.saturating_mul(6) / 8,
         Kind::Q6K if on_cpu => elements.saturating_mul(10) / 8,
-        Kind::Q8_0 if on_cpu => kept,
+        // Rows are filled up, once as they are and once as tiles; the table of words is kept beside its matrix.
+        Kind::Q8_0 if on_cpu => {
+            let filled = (kept / columns).saturating_add(1).saturating_mul(columns.next_multiple_of(WIDE_BLOCK as u64));
+            filled.saturating_mul(2).saturating_sub(if tensor.name == "token_embd.weight" { 0 } else { kept })
+        }
         _ => 0,
     };
     (kept, more)
