@@ -21,6 +21,7 @@ pub mod install;
 pub mod model;
 pub mod panel;
 pub mod protocol;
+pub mod remote;
 pub mod samples;
 pub mod tasks;
 pub mod tokenizer;
