@@ -141,7 +141,7 @@ fn find(shelf: &Shelf, model: Option<&str>) -> Result<Found, Trouble> {
 }
 
 fn measure(asker: &Asker) -> Result<Measured, Trouble> {
-    let panel = asker.wait_until(AT_MOST, |panel| panel.model.is_some() || panel.rung == Rung::Rules);
+    let panel = asker.wait_until(AT_MOST, |panel| panel.model.is_some() || (panel.rung == Rung::Rules && panel.since.is_some()));
     let model: ModelFacts = panel.model.clone().ok_or_else(|| failed(panel.why.as_str()))?;
     let memory = panel.speed.measured_gigabytes_per_second;
     let tasks = tasks(asker)?;
