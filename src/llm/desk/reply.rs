@@ -88,6 +88,17 @@ impl Ticket {
         self.0.changed.notify_all();
     }
 
+    /// Takes over what another one of the same question has heard so far.
+    pub(super) fn follow(&self, other: &Self) {
+        let (decided, text) = {
+            let state = other.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+            (state.decided.clone(), state.text.clone())
+        };
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.decided, state.text) = (decided, text);
+        self.0.changed.notify_all();
+    }
+
     /// The outcome; only the first counts.
     pub(super) fn done(&self, told: Told) {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,21 +8,29 @@ use std::time::{Duration, Instant};
 
 use crate::domain::{CleanText, WallTime};
 use crate::llm::answer::{Abstention, Answer, Piece};
-use crate::llm::ask::{AskId, Task};
+use crate::llm::ask::{Ask, AskId, Task};
+use crate::llm::cache::{Cache, Key, Model, Record, system_hash};
 use crate::llm::desk::child::{ChildLink, Link};
 use crate::llm::desk::core::{Core, Effect};
 use crate::llm::desk::figures::Figures;
 use crate::llm::desk::reply::{Ticket, Told};
-use crate::llm::desk::{Arrivals, Asker, Backend, DeskTerms, Event, RungTerms};
+use crate::llm::desk::{Arrivals, Asker, Backend, DeskTerms, Event, Request, RungTerms};
 use crate::llm::panel::{ModelFacts, Panel, Rung, Speed};
 use crate::llm::protocol::{Benched, FromWorker, Loaded, ToWorker};
 
 /// The longest sleep.
 const IDLE: Duration = Duration::from_secs(3_600);
 
-/// A question on its way.
+/// A question on its way, and everybody who asked it.
 struct Flight {
     task: Task,
+    about: String,
+    /// The question's key, whoever answers it.
+    question: Option<Key>,
+    /// Static part and question, once they were sent.
+    sent: Option<(String, String)>,
+    key: Option<Key>,
+    is_from_cache: bool,
     asked: Instant,
     tickets: Vec<Ticket>,
 }
@@ -35,14 +43,16 @@ struct Desk<'a> {
     link: Option<Box<dyn Link>>,
     flights: BTreeMap<AskId, Flight>,
     figures: Figures,
+    cache: Cache,
     benches: VecDeque<SyncSender<Result<Benched, Abstention>>>,
     model: Option<Arc<ModelFacts>>,
     rung: (Rung, Option<WallTime>),
 }
 
 /// Runs until it is told to stop.
-pub(super) fn run(terms: DeskTerms, arriving: &Receiver<Event>, asker: &Asker) {
+pub(super) fn run(mut terms: DeskTerms, arriving: &Receiver<Event>, asker: &Asker) {
     let rungs: Vec<Rung> = terms.rungs.iter().map(|rung| rung.rung).collect();
+    let cache = std::mem::replace(&mut terms.cache, Cache::in_memory());
     let mut desk = Desk {
         core: Core::new(terms.patience, &rungs),
         terms: &terms,
@@ -51,6 +61,7 @@ pub(super) fn run(terms: DeskTerms, arriving: &Receiver<Event>, asker: &Asker) {
         link: None,
         flights: BTreeMap::new(),
         figures: Figures::default(),
+        cache,
         benches: VecDeque::new(),
         model: None,
         rung: (Rung::Rules, None),
@@ -82,10 +93,19 @@ impl Desk<'_> {
         let now = self.now();
         match event {
             Event::Asked(request, ticket, asked) => {
-                let task = request.ask.task;
-                self.figures.asked(task);
-                let id = self.core.ask(request.ask, &request.about, now);
-                self.flights.insert(id, Flight { task, asked, tickets: vec![ticket] });
+                let Request { ask, about, keep } = *request;
+                self.figures.asked(ask.task);
+                let question = keep.as_ref().map(|keep| keep.question(ask.task, &ask.schema));
+                let same = self.flights.values_mut().find(|flight| question.is_some() && flight.question == question);
+                if let Some(flight) = same {
+                    flight.tickets.first().into_iter().for_each(|first| ticket.follow(first));
+                    flight.tickets.push(ticket);
+                    return;
+                }
+                let task = ask.task;
+                let id = self.core.ask(ask, &about, now);
+                let (sent, key, is_from_cache, tickets) = (None, None, false, vec![ticket]);
+                self.flights.insert(id, Flight { task, about, question, sent, key, is_from_cache, asked, tickets });
             }
             Event::Came(_, FromWorker::Benched(benched)) => {
                 if let Some(bench) = self.benches.pop_front() {
@@ -128,6 +148,7 @@ impl Desk<'_> {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Start { rung, incarnation } => self.begin(rung, incarnation),
+            Effect::Send(ToWorker::Ask(ask)) => self.send(ask),
             Effect::Send(message) => {
                 // A worker that does not even read is found out by its deadlines.
                 let _ = self.link.as_mut().is_some_and(|link| link.send(message));
@@ -158,6 +179,47 @@ impl Desk<'_> {
         }
     }
 
+    /// Sends a question, unless its answer is known.
+    fn send(&mut self, ask: Box<Ask>) {
+        let now = (self.terms.clock)();
+        if let (Some(flight), Some(loaded)) = (self.flights.get_mut(&ask.id), self.core.loaded()) {
+            let model = Model { sha256: &loaded.sha256, quantisation: &loaded.quantisation };
+            flight.key = flight.question.map(|question| question.by(model));
+            if let Some(known) = flight.key.and_then(|key| self.cache.get(key, now)) {
+                flight.is_from_cache = true;
+                self.figures.cache.0 += 1;
+                self.core.known(ask.id, known.answer.clone());
+                return;
+            }
+            self.figures.cache.1 += u64::from(flight.key.is_some());
+            flight.sent = Some((ask.system.clone(), ask.question.clone()));
+        }
+        // A worker that does not even read is found out by its deadlines.
+        let _ = self.link.as_mut().is_some_and(|link| link.send(ToWorker::Ask(ask)));
+    }
+
+    /// Records an answer that was computed.
+    fn keep(&mut self, flight: &Flight, answer: &Answer) {
+        let (Some(loaded), Some(rung), Some((system, question))) =
+            (self.core.loaded(), self.terms.rungs.get(self.core.place()), &flight.sent)
+        else {
+            return;
+        };
+        let record = Record {
+            key: flight.key,
+            at: (self.terms.clock)(),
+            task: flight.task,
+            about: flight.about.clone(),
+            model: rung.name.to_string(),
+            model_sha256: loaded.sha256.clone(),
+            quantisation: loaded.quantisation.clone(),
+            system: system_hash(system),
+            question: question.clone(),
+            answer: answer.clone(),
+        };
+        self.cache.keep(record, system);
+    }
+
     fn piece(&mut self, id: AskId, piece: Piece) {
         if let Some(flight) = self.flights.get(&id) {
             flight.tickets.iter().for_each(|ticket| ticket.piece(piece.clone()));
@@ -168,12 +230,15 @@ impl Desk<'_> {
         let Some(flight) = self.flights.remove(&id) else { return };
         match &result {
             Ok(answer) => {
-                self.figures.computed(answer, self.core.loaded().map(|loaded| loaded.token_bytes));
+                if !flight.is_from_cache {
+                    self.figures.computed(answer, self.core.loaded().map(|loaded| loaded.token_bytes));
+                    self.keep(&flight, answer);
+                }
                 self.figures.answered(flight.task, flight.asked.elapsed().as_secs_f64() * 1e3);
             }
             Err(why) => self.figures.abstained(flight.task, why, (self.terms.clock)()),
         }
-        let told = Told { answer: result, rung: self.core.rung(), model: self.model(), is_from_cache: false };
+        let told = Told { answer: result, rung: self.core.rung(), model: self.model(), is_from_cache: flight.is_from_cache };
         flight.tickets.iter().for_each(|ticket| ticket.done(told.clone()));
     }
 

@@ -43,20 +43,21 @@ pub fn load(job: &Job) -> Result<(Writer, Loaded), String> {
     let (place, context) = (place(job.device), usize::try_from(job.context).unwrap_or(usize::MAX));
     let need = Decoder::need(&header, place, context).map_err(|error| error.to_string())?;
     let most_bytes = limit(job, need, header.file_bytes)?;
-    let tokenizer = Vocabulary::of(&header.metadata).and_then(Tokenizer::build).map_err(|error| error.to_string())?;
+    let vocabulary = Vocabulary::of(&header.metadata).and_then(Tokenizer::build);
+    let tokenizer = vocabulary.map_err(|error| error.to_string())?;
     let sha256 = match &job.sha256 {
         Some(known) => known.clone(),
         None => hash(&job.model).map_err(|error| format!("its file cannot be read: {error}"))?,
     };
-    let decoder =
-        Decoder::load(&job.model, LoadOptions { place, context, most_bytes }).map_err(|error| error.to_string())?;
+    let decoder = Decoder::load(&job.model, LoadOptions { place, context, most_bytes }).map_err(|error| error.to_string())?;
     let (token_bytes, context) = (decoder.bytes_per_token(), decoder.context());
     let generator = Generator::new(decoder, tokenizer, MOST_PREFIX_BYTES).map_err(|error| error.to_string())?;
     let cold: VecDeque<Ask> = samples::questions(0).map_err(|error| error.to_string())?.into();
     let mut writer = Writer { generator, cold };
     // The first product of each matrix rearranges it, and a GPU loads its kernels: the first question is not to wait for that.
     if let Some(first) = writer.cold.pop_front() {
-        writer.generator.warm(&[first], &Stop::never());
+        let tokens = writer.generator.warm(&[first], &Stop::never());
+        tracing::debug!(target: "pmax::model", "warmed up with {tokens} tokens");
     }
     let threads = usize::try_from(job.threads).unwrap_or(1);
     let loaded = Loaded {
@@ -112,12 +113,7 @@ fn hash(path: &Path) -> std::io::Result<String> {
 }
 
 impl Answers for Writer {
-    fn answer(
-        &mut self,
-        asks: &[Ask],
-        stops: &[Stop],
-        told: &mut dyn FnMut(AskId, Piece),
-    ) -> Vec<Result<Answer, Abstention>> {
+    fn answer(&mut self, asks: &[Ask], stops: &[Stop], told: &mut dyn FnMut(AskId, Piece)) -> Vec<Result<Answer, Abstention>> {
         self.generator.answer(asks, stops, &mut |index, piece| {
             if let Some(ask) = asks.get(index).filter(|ask| ask.streams) {
                 told(ask.id, piece);
