@@ -57,7 +57,7 @@ pub use instruments::instruments;
 pub use kill::{FiredBy, KillLatch};
 pub use logging::start as start_logging;
 pub use markets::{LIVE_MARKETS, connect_providers, load_bulletins, load_providers, older_name};
-pub use model::Voices;
+pub use model::{Voices, open_voices};
 pub use models::{WORKER_VERB, load_models, model_threads, model_worker};
 pub use pace::{Speed, play_paced};
 pub use parity::live_again;

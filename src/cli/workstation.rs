@@ -14,7 +14,8 @@ use crate::engine::Snapshot;
 use crate::orders::OrderState;
 use crate::runtime::{
     self, AllocationDesk, Allocator, Feed, FeedKind, HISTORY, HeardFrom, KillLatch, Practice, ScoresDesk, Session, Speed,
-    Trouble, Voices, Wiring, complain, install_panic_hook, on_death, open_ledger, open_run, run_to_take_up, wall_now,
+    Trouble, Voices, Wiring, complain, install_panic_hook, on_death, open_ledger, open_run, open_voices, run_to_take_up,
+    wall_now,
 };
 use crate::ui::{self, Context, Ended, Keeper, Overlay, ScreenFile, Start, TerminalProblem, UiState};
 
@@ -115,15 +116,15 @@ pub fn start_session(base: &Base, args: &Args) -> Result<Session, Trouble> {
     let file = open_ledger(&base.home)?;
     let opened = open_run(file, &Feed::Tape(&tape), &base.setup(&tape), &terms)?;
     let (latch, speed) = (KillLatch::new(base.home.kill_file()), base.speed(args, &tape)?);
-    Session::start(
-        opened,
-        Wiring {
-            voices: Voices { analyst: args.rehearse.map(rehearsed), ..Voices::default() },
-            broker: broker(base)?,
-            latch,
-            speed,
-        },
-    )
+    Session::start(opened, Wiring { voices: voices(base, args)?, broker: broker(base)?, latch, speed })
+}
+
+/// Who speaks: a language model where one is installed, or whoever a rehearsal wants.
+fn voices(base: &Base, args: &Args) -> Result<Voices, Trouble> {
+    match args.rehearse {
+        Some(rehearsal) => Ok(Voices { analyst: Some(rehearsed(rehearsal)), ..Voices::default() }),
+        None => open_voices(&base.config.model, &base.home),
+    }
 }
 
 /// Opens a run on a demo account and its own market. A run that is taken up does not wait for the broker; a new one begins with its balance.
@@ -145,7 +146,7 @@ fn start_live(base: &Base, args: &Args) -> Result<Session, Trouble> {
         (open_run(file, &feed, &setup, &terms)?, demo)
     };
     let latch = KillLatch::new(base.home.kill_file());
-    Session::start(opened, Wiring { voices: Voices::default(), broker: Some(Box::new(demo)), latch, speed: Speed::Times(1) })
+    Session::start(opened, Wiring { voices: voices(base, args)?, broker: Some(Box::new(demo)), latch, speed: Speed::Times(1) })
 }
 
 /// Opens a paper run on what public providers say.
@@ -163,7 +164,7 @@ fn start_on_providers(base: &Base, args: &Args) -> Result<Session, Trouble> {
     let mut opened = open_run(open_ledger(&base.home)?, &feed, &base.provider_setup(), &base.terms(args)?)?;
     runtime::connect_providers(&mut opened, table, &base.instruments, &base.home, bulletins)?;
     let latch = KillLatch::new(base.home.kill_file());
-    Session::start(opened, Wiring { voices: Voices::default(), broker: None, latch, speed: Speed::Times(1) })
+    Session::start(opened, Wiring { voices: voices(base, args)?, broker: None, latch, speed: Speed::Times(1) })
 }
 
 /// The broker of a run on a tape; the engine thread makes the paper exchange itself.

@@ -26,7 +26,7 @@ impl ModelAnalyst {
     fn ask(&self, facts: &Facts) -> Result<Commentary, Abstention> {
         let author = self.desk.panel().model.as_ref().map(|model| model.name.clone()).unwrap_or_default();
         self.speech.begin(facts.instrument, author);
-        let heard = self.desk.ask(self.terms.ask(Task::Commentary, facts), facts.instrument, &mut |raw| {
+        let heard = self.desk.ask(self.terms.ask(Task::Commentary, facts), &mut |raw| {
             self.speech.so_far(&self.terms.named(facts, &words_so_far(raw)));
         });
         let Heard { answer, by } = heard?;

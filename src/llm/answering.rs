@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::{CleanText, InstrumentId};
 use crate::llm::answer::{Abstention, Answer};
-use crate::llm::ask::{Ask, Task};
+use crate::llm::ask::Task;
 use crate::llm::desk::{ModelDesk, Request};
 use crate::llm::panel::{ModelFacts, Panel, Speaking};
 
@@ -19,9 +19,9 @@ const GRACE: Duration = Duration::from_secs(2);
 ///
 /// What must stay true: [`Answering::ask`] comes back by the question's deadline; an answer that fails is an abstention and nothing else.
 pub trait Answering: Send + Sync + fmt::Debug {
-    /// Asks about an instrument and waits. While it writes, `tell` is given the raw text as far as it is. A newer question of the same
-    /// task about the same instrument may take its place.
-    fn ask(&self, ask: Ask, about: InstrumentId, tell: &mut dyn FnMut(&str)) -> Result<Heard, Abstention>;
+    /// Asks and waits. While it writes, `tell` is given the raw text as far as it is. A newer question of the same task about the same may
+    /// take its place.
+    fn ask(&self, request: Request, tell: &mut dyn FnMut(&str)) -> Result<Heard, Abstention>;
 
     /// Hears that an answer could not be used after all, and why: the panel counts it as an abstention.
     fn unusable(&self, task: Task, why: &Abstention);
@@ -67,10 +67,10 @@ pub struct ModelView {
 }
 
 impl Answering for ModelDesk {
-    fn ask(&self, ask: Ask, about: InstrumentId, tell: &mut dyn FnMut(&str)) -> Result<Heard, Abstention> {
-        let (deadline_ms, began) = (ask.deadline_ms, Instant::now());
+    fn ask(&self, request: Request, tell: &mut dyn FnMut(&str)) -> Result<Heard, Abstention> {
+        let (deadline_ms, began) = (request.ask.deadline_ms, Instant::now());
         let at_most = Duration::from_millis(deadline_ms) + GRACE;
-        let reply = self.asker().ask(Request { ask, about: about.to_string() });
+        let reply = self.asker().ask(request);
         let mut said = 0;
         loop {
             let told = reply.wait(TELL_EVERY);

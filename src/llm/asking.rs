@@ -3,6 +3,8 @@
 use crate::domain::{CleanText, MarketTime, Ratio};
 use crate::llm::answer::{Abstention, Answer};
 use crate::llm::ask::{Ask, AskId, Task};
+use crate::llm::cache::Keep;
+use crate::llm::desk::Request;
 use crate::llm::panel::ModelFacts;
 use crate::llm::tasks::facts::NOBODY;
 use crate::llm::tasks::{
@@ -12,6 +14,9 @@ use crate::signals::{Facts, Knows, Opinion, Says};
 
 /// Stands behind a number that is none of the facts.
 pub const UNSUPPORTED: &str = "[?]";
+
+/// How tokens are taken: the likeliest one.
+const SAMPLER: &str = "greedy";
 
 /// On which terms a model is asked.
 #[derive(Debug, Clone)]
@@ -28,9 +33,18 @@ impl Terms {
     }
 
     /// The question of a task about facts. The desk gives it its number.
-    pub fn ask(&self, task: Task, facts: &Facts) -> Ask {
-        let asked = self.templates.of(task).ask_about(AskId(0), &self.table(facts));
-        if task == Task::Commentary { Ask { deadline_ms: self.commentary_ms, ..asked } } else { asked }
+    pub fn ask(&self, task: Task, facts: &Facts) -> Request {
+        let template = self.templates.of(task);
+        let asked = template.ask_about(AskId(0), &self.table(facts));
+        let keep = Keep {
+            template: template.hash.clone(),
+            sampler: SAMPLER.to_owned(),
+            // Names, rounded facts and the bar's time, a line each: the question is its own canonical form.
+            canonical: asked.question.clone(),
+            at: facts.at,
+        };
+        let deadline_ms = if task == Task::Commentary { self.commentary_ms } else { asked.deadline_ms };
+        Request { ask: Ask { deadline_ms, ..asked }, about: facts.instrument.to_string(), keep: Some(keep) }
     }
 
     /// The words of a comment, each number that is no fact marked.

@@ -27,7 +27,7 @@ impl ModelOpinions {
 impl Opine for ModelOpinions {
     fn opine(&mut self, facts: &Facts) -> Vec<Opinion> {
         let ask = |task: &Task| {
-            let heard = self.desk.ask(self.terms.ask(*task, facts), facts.instrument, &mut |_| {});
+            let heard = self.desk.ask(self.terms.ask(*task, facts), &mut |_| {});
             let read = heard.and_then(|heard| {
                 let opinion = self.terms.opinion(*task, facts, (&heard.answer, &heard.by));
                 opinion.inspect_err(|why| self.desk.unusable(*task, why))

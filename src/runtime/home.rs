@@ -72,6 +72,11 @@ impl Home {
         self.data.join("models")
     }
 
+    /// The folder of what models answered; need not exist.
+    pub fn answers_folder(&self) -> PathBuf {
+        self.state.join("answers")
+    }
+
     /// The ledger database.
     pub fn ledger_file(&self) -> PathBuf {
         self.state.join("ledger.db")

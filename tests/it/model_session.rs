@@ -5,20 +5,24 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pmax::domain::{Currency, InstrumentId, Money, Ratio, TradingState};
+use pmax::domain::{Currency, Money, Ratio, TradingState};
 use pmax::llm::analyst::ModelAnalyst;
 use pmax::llm::answer::{Abstention, Answer, Timings};
 use pmax::llm::answering::{Answering, Heard, ModelView};
-use pmax::llm::ask::{Ask, Task};
+use pmax::llm::ask::Task;
 use pmax::llm::asking::Terms;
+use pmax::llm::desk::Request as DeskRequest;
 use pmax::llm::opinions::ModelOpinions;
 use pmax::llm::panel::{Panel, Rung};
 use pmax::llm::tasks::Naming;
 use pmax::runtime::{self, Feed, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, Voices, Wiring};
 use pmax::signals::{Knows, Says};
 
+use crate::llm_fakes::installed_file;
 use crate::model_screen::facts;
+use crate::support::pty::{Key, Launch};
 use crate::support::{deadline, run};
+use crate::terminal::{home, open_as, quit, wait_status};
 use crate::world;
 
 /// What the stand-in does next.
@@ -34,7 +38,7 @@ pub enum Act {
 #[derive(Debug)]
 pub struct Scripted {
     acts: Mutex<Receiver<Act>>,
-    asked: Mutex<Vec<(InstrumentId, Ask)>>,
+    asked: Mutex<Vec<DeskRequest>>,
     panel: Mutex<Arc<Panel>>,
 }
 
@@ -51,11 +55,11 @@ impl Scripted {
 }
 
 impl Answering for Scripted {
-    fn ask(&self, ask: Ask, about: InstrumentId, tell: &mut dyn FnMut(&str)) -> Result<Heard, Abstention> {
-        if ask.task != Task::Commentary {
-            return opinion(ask.task).map(|answer| Heard { answer, by: Arc::new(facts()) });
+    fn ask(&self, request: DeskRequest, tell: &mut dyn FnMut(&str)) -> Result<Heard, Abstention> {
+        if request.ask.task != Task::Commentary {
+            return opinion(request.ask.task).map(|answer| Heard { answer, by: Arc::new(facts()) });
         }
-        self.asked.lock().unwrap().push((about, ask));
+        self.asked.lock().unwrap().push(request);
         let ended = loop {
             match self.acts.lock().unwrap().recv() {
                 Ok(Act::Tell(text)) => tell(&text),
@@ -224,4 +228,25 @@ fn the_kill_switch_works_while_the_model_hangs() {
     let frame = wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
     assert!(frame.model.speaking.is_some(), "it still hangs");
     assert!(session.finish(deadline()), "and holds up no end");
+}
+
+/// The real thing: the model's own process, its own words, on the screen of the program itself.
+#[test]
+fn the_installed_model_speaks_on_the_screen() {
+    let Some(model) = installed_file() else { return };
+    let home = home();
+    std::fs::create_dir(home.path().join("models")).unwrap();
+    std::os::unix::fs::symlink(model, home.path().join("models/smollm2-135m.gguf")).unwrap();
+    // However slow this machine is, what counts here is that it speaks.
+    let args = ["--set", "model.commentary_seconds=600"];
+    let mut terminal = open_as(Launch::new(&args).env("PMAX_HOME", home.path().display().to_string()).size(120, 40));
+    terminal.send("M");
+    terminal.wait_text("smollm2-135m on CPU");
+    terminal.key(Key::Esc);
+    terminal.wait_text(" smollm2-135m writes");
+    terminal.wait_for("a comment signed by the model", |screen| screen.lines().any(|line| line.contains(" · smollm2-135m · ")));
+    terminal.key(Key::F(12));
+    terminal.key(Key::F(12));
+    wait_status(&terminal, &["HALTED"]);
+    quit(&mut terminal);
 }
