@@ -99,7 +99,7 @@ fn a_file_is_copied_recorded_verified_and_removed() {
     assert_eq!(progress.last(), Some(&Progress { bytes: bytes.len() as u64, of }));
     let record = installed.record.clone().unwrap();
     assert_eq!((record.sha256.as_str(), record.was_expected), (digest.as_str(), false));
-    assert_eq!(shelf.installed(), [installed.clone()]);
+    assert_eq!(shelf.installed(), std::slice::from_ref(&installed));
     assert_eq!(names(&folder.path().join("models")), ["tiny-model.gguf", "tiny-model.json"]);
     let name = ModelName::new("tiny-model").unwrap();
     assert_eq!(shelf.verify(&name, None, &mut |_| ()).unwrap().is_right(), Some(true));

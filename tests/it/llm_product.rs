@@ -122,7 +122,8 @@ fn the_small_model_answers_all_four_tasks_in_a_worker() {
         assert!(answer.text.starts_with('{') && answer.text.ends_with('}'), "{}", answer.text);
         assert_eq!(answer.labels.is_empty(), task == Task::Commentary, "{answer:?}");
     }
-    let benched = asker.bench(BenchPlan { prompt_tokens: 32, written_tokens: 4, rows: 2 }).recv_timeout(PATIENCE).unwrap().unwrap();
+    let benched =
+        asker.bench(BenchPlan { prompt_tokens: 32, written_tokens: 4, rows: 2 }).recv_timeout(PATIENCE).unwrap().unwrap();
     assert!(benched.prompt_per_second > 0.0 && benched.written_per_second > 0.0 && benched.gigabytes_per_second > 0.0);
     let panel = asker.panel();
     let model = panel.model.as_ref().unwrap();

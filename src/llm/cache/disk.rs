@@ -187,8 +187,11 @@ fn parsed(bytes: &[u8]) -> Option<Line> {
     is_right.then(|| serde_json::from_slice(json).ok()).flatten()
 }
 
+/// Where a line begins, how long it is, and what it says.
+type Placed = (u64, usize, Line);
+
 /// All readable lines with where they stand, and where the last line ends that is one.
-fn lines(mut file: &File) -> io::Result<(Vec<(u64, usize, Line)>, u64)> {
+fn lines(mut file: &File) -> io::Result<(Vec<Placed>, u64)> {
     file.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::new(file);
     let (mut found, mut start, mut whole) = (Vec::new(), 0, 0);
