@@ -23,8 +23,8 @@ use crate::llm::panel::{Panel, Rung};
 use crate::llm::protocol::{BenchPlan, Benched, FromWorker};
 use crate::llm::remote::RemoteTerms;
 
-pub use child::WorkerTerms;
 pub(in crate::llm) use child::Link;
+pub use child::WorkerTerms;
 pub use core::Patience;
 pub use reply::{Reply, Told};
 

@@ -332,10 +332,7 @@ impl Server {
         let schema: &RawValue = serde_json::from_str(&ask.schema).map_err(|error| Abstention::Unusable(error.to_string()))?;
         let body = Body {
             model: &self.model,
-            messages: [
-                Message { role: "system", content: &ask.system },
-                Message { role: "user", content: question },
-            ],
+            messages: [Message { role: "system", content: &ask.system }, Message { role: "user", content: question }],
             max_tokens: ask.most_tokens,
             temperature: 0.0,
             stream: false,

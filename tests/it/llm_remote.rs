@@ -105,9 +105,11 @@ fn read(connection: &mut TcpStream) -> Option<Heard> {
 
 /// Whether the connection goes on. A client that has seen enough closes.
 fn reply(connection: &mut TcpStream, does: Does) -> bool {
-    let head = |status: u16, length: usize| format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+    let head = |status: u16, length: usize| {
+        format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n")
+    };
     match does {
-        Does::Says(status, body) => connection.write_all((head(status, body.len()) + &body).as_bytes()).is_ok(),
+        Does::Says(status, body) => connection.write_all(format!("{}{body}", head(status, body.len())).as_bytes()).is_ok(),
         Does::Floods => {
             let mut text = head(200, 1 << 30);
             text.push_str("{\"choices\":[");
@@ -123,7 +125,7 @@ fn reply(connection: &mut TcpStream, does: Does) -> bool {
         }
         Does::Hangs => false,
         Does::Cuts => {
-            drop(connection.write_all((head(200, 500) + "{\"choices\":[{\"mess").as_bytes()));
+            drop(connection.write_all(format!("{}{{\"choices\":[{{\"mess", head(200, 500)).as_bytes()));
             false
         }
     }
@@ -180,8 +182,14 @@ fn a_server_is_asked_in_its_own_language_and_its_answer_is_an_answer() {
     assert_eq!((told.rung, told.model.unwrap().device.as_str()), (Rung::Remote, "127.0.0.1"));
     let asked = server.questions().remove(0);
     assert_eq!(asked.body["model"], "large");
-    assert_eq!(asked.body["messages"], json!([{ "role": "system", "content": "system" }, { "role": "user", "content": "how «dangerous»?\n\"" }]));
-    assert_eq!((&asked.body["max_tokens"], &asked.body["temperature"], &asked.body["logprobs"]), (&json!(8), &json!(0.0), &json!(true)));
+    assert_eq!(
+        asked.body["messages"],
+        json!([{ "role": "system", "content": "system" }, { "role": "user", "content": "how «dangerous»?\n\"" }])
+    );
+    assert_eq!(
+        (&asked.body["max_tokens"], &asked.body["temperature"], &asked.body["logprobs"]),
+        (&json!(8), &json!(0.0), &json!(true))
+    );
     assert_eq!(asked.body["response_format"]["json_schema"]["strict"], true);
     let schema = asked.body["response_format"]["json_schema"]["schema"].to_string();
     assert_eq!(schema, SCHEMA, "in the order of writing");
@@ -231,7 +239,10 @@ fn what_a_server_does_wrong_is_an_abstention_with_its_reason_and_without_the_key
     let faults: Vec<(&str, Fault)> = vec![
         ("HTTP 500: out of memory", Box::new(move || error(500, json!({ "error": { "message": "out of memory" } })))),
         ("HTTP 503", Box::new(|| Does::Says(503, "<html>busy</html>".to_owned()))),
-        ("HTTP 401: wrong key [key]", Box::new(move || error(401, json!({ "error": { "message": format!("wrong key {KEY}") } })))),
+        (
+            "HTTP 401: wrong key [key]",
+            Box::new(move || error(401, json!({ "error": { "message": format!("wrong key {KEY}") } }))),
+        ),
         ("model not loaded", Box::new(move || error(200, json!({ "error": "model not loaded" })))),
         ("context is too long", Box::new(move || error(200, json!({ "object": "error", "message": "context is too long" })))),
         ("[31mred", Box::new(move || error(200, json!({ "error": { "message": "\u{1b}[31mred\u{202e}" } })))),
@@ -247,11 +258,14 @@ fn what_a_server_does_wrong_is_an_abstention_with_its_reason_and_without_the_key
         ("it lacks `a`", Box::new(move || unusable(r#"{"level":"high","b":"x"}"#))),
         ("it has `c`", Box::new(move || unusable(r#"{"level":"high","b":"x","a":"y","c":1}"#))),
         ("none of low, high", Box::new(move || unusable(r#"{"level":"buy","b":"x","a":"y"}"#))),
-        ("not whole after 8 tokens", Box::new(|| {
-            let mut answer = content(GOOD);
-            answer["choices"][0]["finish_reason"] = json!("length");
-            says(&answer)
-        })),
+        (
+            "not whole after 8 tokens",
+            Box::new(|| {
+                let mut answer = content(GOOD);
+                answer["choices"][0]["finish_reason"] = json!("length");
+                says(&answer)
+            }),
+        ),
         ("too many questions wait", Box::new(|| Does::Says(429, String::new()))),
         ("HTTP 302", Box::new(|| Does::Says(302, String::new()))),
     ];
@@ -267,9 +281,12 @@ fn what_a_server_does_wrong_is_an_abstention_with_its_reason_and_without_the_key
 
 #[test]
 fn deadlines_hold_and_who_is_overtaken_is_not_waited_for() {
-    let server = Server::answering(|heard| {
-        if heard.body["messages"][1]["content"] == "quick" { says(&content(GOOD)) } else { Does::Stalls }
-    });
+    let server =
+        Server::answering(
+            |heard| {
+                if heard.body["messages"][1]["content"] == "quick" { says(&content(GOOD)) } else { Does::Stalls }
+            },
+        );
     let desk = desk(server.terms(), false);
     let asker = desk.asker();
     assert!(answered(&asker, "quick").is_ok());
@@ -331,7 +348,12 @@ fn what_cannot_be_asked_is_left_at_once_and_what_is_away_is_tried_twice() {
 fn its_answers_are_kept_as_a_workers_are() {
     let server = Server::answering(|_| says(&content(GOOD)));
     let desk = desk(server.terms(), false);
-    let keep = Keep { template: "t".to_owned(), sampler: "greedy".to_owned(), canonical: "c".to_owned(), at: pmax::domain::MarketTime(1) };
+    let keep = Keep {
+        template: "t".to_owned(),
+        sampler: "greedy".to_owned(),
+        canonical: "c".to_owned(),
+        at: pmax::domain::MarketTime(1),
+    };
     for is_from_cache in [false, true] {
         let told = desk.asker().ask(Request { keep: Some(keep.clone()), ..question("one") }).wait(PATIENCE).unwrap();
         assert_eq!((told.answer.unwrap().text.as_str(), told.is_from_cache), (GOOD, is_from_cache));
