@@ -125,7 +125,7 @@ fn reply(connection: &mut TcpStream, does: Does) -> bool {
         }
         Does::Hangs => false,
         Does::Cuts => {
-            drop(connection.write_all((head(200, 500) + "{\"choices\":[{\"mess").as_bytes()));
+            drop(connection.write_all(format!("{}{{\"choices\":[{{\"mess", head(200, 500)).as_bytes()));
             false
         }
     }
