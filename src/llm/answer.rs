@@ -84,7 +84,7 @@ pub enum Abstention {
 /// What is told while a model works.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Piece {
-    /// The decision is known: probabilities of the labels.
+    /// The decision is known: probabilities of the labels, with the prior taken off where there is one; the highest is what is written.
     Decided(Vec<f64>),
     /// More text.
     Text(String),

@@ -50,6 +50,7 @@ mod llm_language;
 mod llm_reference;
 mod llm_stand_in;
 mod llm_tasks;
+mod llm_tokens;
 mod llm_worker;
 mod locks;
 mod lookahead;

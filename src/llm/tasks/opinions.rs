@@ -164,8 +164,7 @@ fn whole_sentences(text: &str) -> String {
     if text.ends_with(ends) || text.is_empty() {
         return text.to_owned();
     }
-    let last =
-        text.match_indices(ends).filter(|(at, end)| text.get(at + end.len()..).is_some_and(|rest| rest.starts_with(' '))).last();
+    let last = text.match_indices(ends).rfind(|(at, end)| text.get(at + end.len()..).is_some_and(|rest| rest.starts_with(' ')));
     match last.and_then(|(at, end)| text.get(..at + end.len())) {
         Some(whole) => whole.to_owned(),
         None => format!("{text}…"),
