@@ -40,7 +40,7 @@ pub(super) fn chances(tokens: &[Token], decision: &Decision) -> Option<Vec<f64>>
         let is_begun = |label: &&String| {
             label.starts_with(rest) || rest.strip_prefix(label.as_str()).is_some_and(|end| end.starts_with('"'))
         };
-        let mut begun = decision.labels.iter().enumerate().filter(|(_, label)| is_begun(&label));
+        let mut begun = decision.labels.iter().enumerate().filter(|(_, label)| is_begun(label));
         match (begun.next(), begun.next()) {
             (Some((place, _)), None) => *chances.get_mut(place)? += other.logprob.exp(),
             (None, _) => {}
