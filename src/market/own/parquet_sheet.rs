@@ -5,6 +5,7 @@ use parquet::basic::{ConvertedType, LogicalType, TimeUnit};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
@@ -25,6 +26,17 @@ pub struct ParquetSheet {
     most: usize,
 }
 
+/// Whether all columns lie within the file: the library stops at one that does not.
+fn check_places(metadata: &ParquetMetaData, length: usize) -> Result<(), ParquetError> {
+    let lies_inside = |column: &ColumnChunkMetaData| {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let end = start.checked_add(column.compressed_size());
+        start >= 0 && column.compressed_size() >= 0 && end.and_then(|end| usize::try_from(end).ok()).is_some_and(|end| end <= length)
+    };
+    let columns = || metadata.row_groups().iter().flat_map(|group| group.columns());
+    if columns().all(lies_inside) { Ok(()) } else { Err(ParquetError::General("a column lies outside the file".to_owned())) }
+}
+
 /// A cell that keeps its own text.
 enum Held {
     Plain(Cell<'static>),
@@ -34,8 +46,9 @@ enum Held {
 impl ParquetSheet {
     /// Opens a file and looks which of its columns can be read; lists and structures cannot.
     pub(super) fn open(bytes: Bytes) -> Result<Self, ParquetError> {
-        let most = most_rows(bytes.len());
+        let (most, length) = (most_rows(bytes.len()), bytes.len());
         let reader = SerializedFileReader::new(bytes)?;
+        check_places(reader.metadata(), length)?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let is_flat = |column: &ColumnDescriptor| column.max_rep_level() == 0 && column.max_def_level() <= 1;
         let flat = schema.columns().iter().enumerate().filter(|(_, column)| is_flat(column));
