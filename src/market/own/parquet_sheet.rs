@@ -31,7 +31,9 @@ fn check_places(metadata: &ParquetMetaData, length: usize) -> Result<(), Parquet
     let lies_inside = |column: &ColumnChunkMetaData| {
         let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
         let end = start.checked_add(column.compressed_size());
-        start >= 0 && column.compressed_size() >= 0 && end.and_then(|end| usize::try_from(end).ok()).is_some_and(|end| end <= length)
+        start >= 0
+            && column.compressed_size() >= 0
+            && end.and_then(|end| usize::try_from(end).ok()).is_some_and(|end| end <= length)
     };
     let columns = || metadata.row_groups().iter().flat_map(|group| group.columns());
     if columns().all(lies_inside) { Ok(()) } else { Err(ParquetError::General("a column lies outside the file".to_owned())) }
