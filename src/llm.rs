@@ -25,6 +25,7 @@ pub mod model;
 pub mod opinions;
 pub mod panel;
 pub mod protocol;
+pub mod remote;
 pub mod samples;
 pub mod tasks;
 pub mod tokenizer;

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::args::{Args, Format, ModelVerb};
+use crate::cli::args::{Args, Format, ModelVerb, RunsOn};
 use crate::cli::{DIFFERENT, Done, OK, say};
 use crate::llm::catalogue::Catalogue;
 use crate::llm::install::{Installed, Progress, Shelf, Wish};
@@ -76,7 +76,7 @@ pub fn work() -> Done {
 
 fn list(catalogue: &Catalogue, shelf: &Shelf, format: Format) -> Done {
     let installed = shelf.installed();
-    let own = installed.iter().filter(|one| !catalogue.models.contains_key(&one.name)).map(|one| row(one, catalogue));
+    let own = installed.iter().filter(|one| !catalogue.models.contains_key(&one.name)).map(row);
     let known = catalogue.models.iter().map(|(name, entry)| {
         let here = installed.iter().find(|one| one.name == *name);
         Row {
@@ -114,7 +114,8 @@ fn list(catalogue: &Catalogue, shelf: &Shelf, format: Format) -> Done {
     Ok(OK)
 }
 
-fn row<'a>(one: &'a Installed, _catalogue: &Catalogue) -> Row<'a> {
+/// One that is in no catalogue.
+fn row(one: &Installed) -> Row<'_> {
     let record = one.record.as_ref();
     Row {
         name: &one.name,
@@ -258,9 +259,9 @@ impl Shown {
 }
 
 /// Where a model is to run.
-fn device(on: crate::cli::args::RunsOn) -> Device {
+fn device(on: RunsOn) -> Device {
     match on {
-        crate::cli::args::RunsOn::Cpu => Device::Cpu,
-        crate::cli::args::RunsOn::Gpu => Device::Gpu,
+        RunsOn::Cpu => Device::Cpu,
+        RunsOn::Gpu => Device::Gpu,
     }
 }

@@ -21,7 +21,9 @@ use crate::llm::ask::{Ask, Task};
 use crate::llm::cache::{Cache, Keep};
 use crate::llm::panel::{Panel, Rung};
 use crate::llm::protocol::{BenchPlan, Benched, FromWorker};
+use crate::llm::remote::RemoteTerms;
 
+pub(in crate::llm) use child::Link;
 pub use child::WorkerTerms;
 pub use core::Patience;
 pub use reply::{Reply, Told};
@@ -62,6 +64,8 @@ pub struct RungTerms {
 pub enum Backend {
     /// A process of its own on this machine.
     Worker(WorkerTerms),
+    /// A server of a person's own choice.
+    Remote(RemoteTerms),
 }
 
 /// A question, and what it is about.

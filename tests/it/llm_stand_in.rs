@@ -116,6 +116,10 @@ fn a_stand_in_for_the_models_process() {
         }
         _ => {}
     }
+    if manner == "model" {
+        let served = serve(std::io::stdin(), File::from(output), pmax::llm::worker::load);
+        std::process::exit(i32::from(served.is_err()));
+    }
     let unfit = manner == "unfit";
     let served = serve(std::io::stdin(), File::from(output), |_: &Job| {
         if unfit { Err("its file is damaged".to_owned()) } else { Ok((StandIn, loaded())) }
@@ -137,6 +141,14 @@ pub fn worker(manner: &str, variables: &[(&str, &str)]) -> WorkerTerms {
         environment,
         job: Job { model: "none.gguf".into(), sha256: None, device: Device::Cpu, threads: 1, context: 512, memory_limit: None },
     }
+}
+
+/// A real worker for a model's file, in this program.
+pub fn worker_of_model(file: &std::path::Path) -> WorkerTerms {
+    let mut terms = worker("model", &[]);
+    terms.job.model = file.to_owned();
+    terms.job.context = 2_048;
+    terms
 }
 
 /// One that dies at its first start and works from then on.

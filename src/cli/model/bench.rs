@@ -24,8 +24,9 @@ const CONTEXT: u32 = 2_048;
 /// Tokens that are read, and written.
 const PROMPT: u32 = 256;
 const WRITTEN: u32 = 64;
-/// Sequences side by side.
+/// Sequences side by side, and the tokens each reads first.
 const TOGETHER: u32 = 8;
+const PROMPT_TOGETHER: u32 = 32;
 /// Anything takes no longer than this.
 const AT_MOST: Duration = Duration::from_secs(600);
 
@@ -141,11 +142,11 @@ fn find(shelf: &Shelf, model: Option<&str>) -> Result<Found, Trouble> {
 }
 
 fn measure(asker: &Asker) -> Result<Measured, Trouble> {
-    let panel = asker.wait_until(AT_MOST, |panel| panel.model.is_some() || panel.rung == Rung::Rules);
+    let panel = asker.wait_until(AT_MOST, |panel| panel.model.is_some() || (panel.rung == Rung::Rules && panel.since.is_some()));
     let model: ModelFacts = panel.model.clone().ok_or_else(|| failed(panel.why.as_str()))?;
     let memory = panel.speed.measured_gigabytes_per_second;
     let tasks = tasks(asker)?;
-    let (alone, together) = (speeds(asker, 1, memory)?, speeds(asker, TOGETHER, memory)?);
+    let (alone, together) = (speeds(asker, plan(1, PROMPT), memory)?, speeds(asker, plan(TOGETHER, PROMPT_TOGETHER), memory)?);
     let memory_bytes = asker.panel().model.as_ref().map_or(model.memory_bytes, |model| model.memory_bytes);
     Ok(Measured {
         model: model.name.to_string(),
@@ -162,8 +163,11 @@ fn measure(asker: &Asker) -> Result<Measured, Trouble> {
     })
 }
 
-fn speeds(asker: &Asker, rows: u32, memory: Option<f64>) -> Result<Speeds, Trouble> {
-    let plan = BenchPlan { prompt_tokens: PROMPT, written_tokens: WRITTEN, rows };
+fn plan(rows: u32, prompt_tokens: u32) -> BenchPlan {
+    BenchPlan { prompt_tokens, written_tokens: WRITTEN, rows }
+}
+
+fn speeds(asker: &Asker, plan: BenchPlan, memory: Option<f64>) -> Result<Speeds, Trouble> {
     let benched = asker.bench(plan).recv_timeout(AT_MOST).map_err(|_| failed("its process ended meanwhile"))?;
     let Benched { prompt_per_second, written_per_second, gigabytes_per_second, rows } =
         benched.map_err(|why| failed(&why.to_string()))?;

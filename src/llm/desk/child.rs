@@ -31,7 +31,7 @@ pub struct WorkerTerms {
 }
 
 /// What stands on a rung and is spoken to.
-pub(super) trait Link: Send {
+pub(in crate::llm) trait Link: Send {
     /// Passes a message on; `false` where that is not possible any more. Does not wait.
     fn send(&mut self, message: ToWorker) -> bool;
 

@@ -39,7 +39,7 @@ impl Figures {
         self.speed.first_ms = Some(timings.first_ms);
         // Weights are read once for each sampled token of all rows together; runs of forced tokens are left out, so this is a lower bound.
         let passes = rate(timings.sampled_tokens.into(), timings.writing_ms);
-        let gigabytes = passes.zip(token_bytes).map(|(passes, bytes)| passes * bytes as f64 / 1e9);
+        let gigabytes = passes.zip(token_bytes.filter(|bytes| *bytes > 0)).map(|(passes, bytes)| passes * bytes as f64 / 1e9);
         self.speed.gigabytes_per_second = gigabytes.or(self.speed.gigabytes_per_second);
     }
 

@@ -17,6 +17,7 @@ use crate::llm::desk::reply::{Ticket, Told};
 use crate::llm::desk::{Arrivals, Asker, Backend, DeskTerms, Event, Request, RungTerms};
 use crate::llm::panel::{ModelFacts, Panel, Rung, Speed};
 use crate::llm::protocol::{Benched, FromWorker, Loaded, ToWorker};
+use crate::llm::remote::RemoteLink;
 
 /// The longest sleep.
 const IDLE: Duration = Duration::from_secs(3_600);
@@ -168,11 +169,19 @@ impl Desk<'_> {
     fn begin(&mut self, place: usize, incarnation: u64) {
         let Some(rung) = self.terms.rungs.get(place) else { return };
         let arrivals = Arrivals { incarnation, events: self.asker.events.clone() };
-        let Backend::Worker(terms) = &rung.backend;
-        match ChildLink::start(terms, arrivals) {
-            Ok(link) => self.link = Some(Box::new(link)),
-            Err(error) => {
-                let why = format!("{} cannot be started: {error}", terms.program.display());
+        let started: Result<Box<dyn Link>, String> = match &rung.backend {
+            Backend::Worker(terms) => match ChildLink::start(terms, arrivals) {
+                Ok(link) => Ok(Box::new(link)),
+                Err(error) => Err(format!("{} cannot be started: {error}", terms.program.display())),
+            },
+            Backend::Remote(terms) => match RemoteLink::start(terms, arrivals) {
+                Ok(link) => Ok(Box::new(link)),
+                Err(error) => Err(format!("it cannot be asked: {error}")),
+            },
+        };
+        match started {
+            Ok(link) => self.link = Some(link),
+            Err(why) => {
                 let now = self.now();
                 self.core.ended(incarnation, &why, now);
             }
