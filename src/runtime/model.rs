@@ -14,8 +14,9 @@ use crate::llm::install::{Installed, Shelf};
 use crate::llm::opinions::ModelOpinions;
 use crate::llm::panel::Rung;
 use crate::llm::protocol::{Device, Job};
+use crate::llm::remote::RemoteTerms;
 use crate::llm::tasks::Naming;
-use crate::runtime::{Home, ModelDevice, ModelSettings, Trouble, load_models, model_threads, model_worker, wall_now};
+use crate::runtime::{Credential, Home, ModelDevice, ModelSettings, Trouble, load_models, model_threads, model_worker, wall_now};
 use crate::signals::{Analyst, Opine};
 
 /// The voices of a session. By default the rules speak and nobody has opinions.
@@ -36,10 +37,13 @@ pub fn open_voices(settings: &ModelSettings, home: &Home) -> Result<Voices, Trou
     }
     let here = Here { catalogue: load_models(Some(home))?, installed: Shelf::new(home.models_folder()).installed() };
     let named = &settings.name;
-    if !named.is_empty() && here.named(named).is_none() {
+    if !named.is_empty() && settings.server.is_empty() && here.named(named).is_none() {
         return Ok(rules_only(&format!("«{named}» of `model.name` is not installed; `pmax model list` shows what is")));
     }
-    let rungs = rungs(settings, &here)?;
+    let mut rungs = rungs(settings, &here)?;
+    if !settings.server.is_empty() {
+        rungs.insert(0, server(settings, home)?);
+    }
     if rungs.is_empty() {
         let is_bare = here.installed.is_empty();
         return Ok(if is_bare { Voices::default() } else { rules_only("no installed model runs on what `model.device` allows") });
@@ -106,6 +110,19 @@ fn rungs(settings: &ModelSettings, here: &Here) -> Result<Vec<RungTerms>, Troubl
     };
     let found = wanted.into_iter().filter_map(|place| Some((here.for_device(place.1, &settings.name)?, place)));
     found.map(|(one, place)| rung(settings, here, one, place)).collect()
+}
+
+/// A server of a person's own, above everything on this machine.
+fn server(settings: &ModelSettings, home: &Home) -> Result<RungTerms, Trouble> {
+    let named = Some(&settings.server_model).filter(|name| !name.is_empty());
+    let key = Credential::model_server().find(&home.env_file())?.map(|(key, _)| key);
+    Ok(RungTerms {
+        rung: Rung::Remote,
+        name: named.map_or_else(|| "the server's model".into(), |name| CleanText::from_outside(name)),
+        // Nobody here knows what a model elsewhere has read.
+        knowledge_cutoff: None,
+        backend: Backend::Remote(RemoteTerms { url: settings.server.clone(), model: named.cloned(), key }),
+    })
 }
 
 fn rung(

@@ -53,6 +53,11 @@ impl<'a> Credential<'a> {
         Self { service: "pmax-keys", user: name.word(), variable: name.variable(), noun: "key" }
     }
 
+    /// The key of a person's own server of language models, where it wants one.
+    pub const fn model_server() -> Self {
+        Self { service: "pmax-keys", user: "model-server", variable: "PMAX_MODEL_SERVER_KEY", noun: "key" }
+    }
+
     /// Finds it, and where it was. Refuses an `.env` that others can read.
     pub fn find(self, env_file: &Path) -> Result<Option<(Secret, Place)>, Trouble> {
         if let Some(text) = self.in_keyring() {

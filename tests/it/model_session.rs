@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use pmax::domain::{Currency, Money, Ratio, TradingState};
 use pmax::llm::analyst::ModelAnalyst;
 use pmax::llm::answer::{Abstention, Answer, Timings};
-use pmax::llm::answering::{Answering, Heard, ModelView};
+use pmax::llm::answering::{Answering, Behind, Heard, ModelView};
 use pmax::llm::ask::Task;
 use pmax::llm::asking::Terms;
 use pmax::llm::desk::Request as DeskRequest;
 use pmax::llm::opinions::ModelOpinions;
 use pmax::llm::panel::{Panel, Rung};
 use pmax::llm::tasks::Naming;
-use pmax::runtime::{self, Feed, Frame, Home, KillLatch, Request, RunTerms, Session, Speed, TapeControl, Voices, Wiring};
+use pmax::runtime::{
+    self, Feed, Frame, Home, KillLatch, ModelDevice, Request, RunTerms, Session, Speed, TapeControl, Voices, Wiring,
+};
 use pmax::signals::{Knows, Says};
 
 use crate::llm_fakes::installed_file;
@@ -228,6 +230,40 @@ fn the_kill_switch_works_while_the_model_hangs() {
     let frame = wait(&session, "HALTED", |frame| frame.snapshot.state == TradingState::Halted);
     assert!(frame.model.speaking.is_some(), "it still hangs");
     assert!(session.finish(deadline()), "and holds up no end");
+}
+
+/// What the settings ask for, in a home with one file that is no model.
+fn opened(change: impl Fn(&mut pmax::runtime::ModelSettings), is_installed: bool) -> Voices {
+    let home = home();
+    if is_installed {
+        std::fs::create_dir(home.path().join("models")).unwrap();
+        std::fs::write(home.path().join("models/mine.gguf"), "no model at all").unwrap();
+    }
+    let mut settings = world::config().model;
+    // A program that is no worker.
+    (settings.worker, settings.device) = ("/bin/false".to_owned(), ModelDevice::Cpu);
+    change(&mut settings);
+    runtime::open_voices(&settings, &Home::find(Some(home.path())).unwrap()).unwrap()
+}
+
+#[test]
+fn the_settings_say_who_speaks_and_a_start_never_waits_for_a_model() {
+    let without = |voices: &Voices| voices.analyst.is_none() && voices.opine.is_none();
+    let none = opened(|_| {}, false);
+    assert!(without(&none) && *none.view.panel() == Panel::default(), "nothing is installed: the pane offers one");
+    let off = opened(|settings| settings.enabled = false, true);
+    assert!(without(&off) && off.view.panel().why.as_str().contains("model.enabled"));
+    let missing = opened(|settings| "yours".clone_into(&mut settings.name), true);
+    assert!(without(&missing) && missing.view.panel().why.as_str().contains("«yours» of `model.name` is not installed"));
+    let mut broken = opened(|_| {}, true);
+    assert!(broken.analyst.is_some() && broken.opine.is_some(), "it is asked for, whatever becomes of it");
+    let until = Instant::now() + deadline();
+    while !broken.view.look(Behind::default()) || broken.view.panel().why.as_str().is_empty() {
+        assert!(Instant::now() < until, "{:?}", broken.view.panel());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let panel = broken.view.panel();
+    assert_eq!((panel.rung, panel.ladder.first().map(|(rung, _)| *rung)), (Rung::Rules, Some(Rung::Cpu)), "{panel:?}");
 }
 
 /// The real thing: the model's own process, its own words, on the screen of the program itself.

@@ -12,8 +12,15 @@ use crate::runtime::config::Named;
 use crate::runtime::config::rules::Misfit;
 
 /// Variables that are not settings.
-const NOT_SETTINGS: [&str; 6] =
-    ["PMAX_HOME", "PMAX_CONFIG", "PMAX_LOG", "PMAX_XAPI_PASSWORD", "PMAX_ALPHAVANTAGE_KEY", "PMAX_FRED_KEY"];
+const NOT_SETTINGS: [&str; 7] = [
+    "PMAX_HOME",
+    "PMAX_CONFIG",
+    "PMAX_LOG",
+    "PMAX_XAPI_PASSWORD",
+    "PMAX_ALPHAVANTAGE_KEY",
+    "PMAX_FRED_KEY",
+    "PMAX_MODEL_SERVER_KEY",
+];
 /// Sections whose keys are a person's own.
 const FREE: [&str; 2] = ["keys", "groups"];
 

@@ -22,7 +22,7 @@ pub struct ModelSettings {
     pub worker: String,
     /// The address of an OpenAI-compatible server; empty for none.
     pub server: String,
-    /// The name of the model there.
+    /// The name of the model there; empty for the first it names.
     pub server_model: String,
     /// Seconds after which a comment is the rules' own.
     pub commentary_seconds: u32,
@@ -46,12 +46,8 @@ impl ModelSettings {
     /// A setting that cannot be as it is, and why.
     pub(super) fn contradiction(&self) -> Option<(&'static str, &'static str)> {
         let is_web = ["http://", "https://"].iter().any(|scheme| self.server.starts_with(scheme));
-        if !self.server.is_empty() && (!is_web || self.server.contains(char::is_whitespace)) {
-            return Some(("model.server", "it must be an address such as \"http://127.0.0.1:8000/v1\", or empty"));
-        }
-        if !self.server.is_empty() && self.server_model.is_empty() {
-            return Some(("model.server_model", "a server needs the name of a model it serves"));
-        }
-        None
+        let is_address = is_web && !self.server.contains(char::is_whitespace);
+        let what = "it must be an address such as \"http://127.0.0.1:8000/v1\", or empty";
+        (!self.server.is_empty() && !is_address).then_some(("model.server", what))
     }
 }
