@@ -408,8 +408,7 @@ fn only_what_sends_a_credential_reads_it() {
         }
     }
     found.sort();
-    let known =
-        ["src/broker/xapi/client.rs", "src/llm/remote.rs", "src/market/providers/keys.rs", "src/runtime/markets.rs"];
+    let known = ["src/broker/xapi/client.rs", "src/llm/remote.rs", "src/market/providers/keys.rs", "src/runtime/markets.rs"];
     assert_eq!(found, known);
 }
 
