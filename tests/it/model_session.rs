@@ -258,11 +258,15 @@ fn the_settings_say_who_speaks_and_a_start_never_waits_for_a_model() {
     let mut broken = opened(|_| {}, true);
     assert!(broken.analyst.is_some() && broken.opine.is_some(), "it is asked for, whatever becomes of it");
     let until = Instant::now() + deadline();
-    while !broken.view.look(Behind::default()) || broken.view.panel().why.as_str().is_empty() {
-        assert!(Instant::now() < until, "{:?}", broken.view.panel());
+    let panel = loop {
+        broken.view.look(Behind::default());
+        let panel = broken.view.panel();
+        if panel.rung == Rung::Rules && !panel.why.as_str().is_empty() {
+            break panel;
+        }
+        assert!(Instant::now() < until, "{panel:?}");
         std::thread::sleep(Duration::from_millis(5));
-    }
-    let panel = broken.view.panel();
+    };
     assert_eq!((panel.rung, panel.ladder.first().map(|(rung, _)| *rung)), (Rung::Rules, Some(Rung::Cpu)), "{panel:?}");
 }
 
