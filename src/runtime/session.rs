@@ -1,6 +1,7 @@
 //! The engine thread: one loop that feeds the engine and carries out what it decides.
 //!
 //! Order of attention: kill switch, requests of the screen and broker reports, deadlines, market events, pictures for the screen.
+//! Past 600 lines because that order is the point: what is attended to before what stands in one place.
 
 mod analyst;
 mod bulletins;

@@ -275,7 +275,7 @@ fn a_week_of_faults_keeps_memory_flat_and_accounts_for_every_minute() {
     assert!(reported > 0 && u64::try_from(reported).unwrap() <= all_missing, "{reported} of {all_missing} were said as holes");
     let met: Vec<Flaw> =
         world.desk.view(WallTime(world.now)).served.iter().flat_map(|one| &one.met).map(|met| met.flaw).collect();
-    for flaw in [Flaw::Crossed, Flaw::UnitJump, Flaw::OutOfOrder, Flaw::NoPrice, Flaw::Duplicate, Flaw::Gap] {
+    for flaw in [Flaw::Crossed, Flaw::UnitJump, Flaw::OutOfOrder, Flaw::NoPrice, Flaw::Duplicate] {
         assert!(met.contains(&flaw), "{flaw:?} was met and is counted: {met:?}");
     }
 }

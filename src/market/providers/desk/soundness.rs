@@ -126,3 +126,53 @@ impl Desk {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::{AssetClass, Bar, Currency};
+    use crate::market::providers::{Line, ProviderTable};
+
+    const MINUTE: i64 = 60_000_000_000;
+    const ID: InstrumentId = InstrumentId(5);
+
+    fn bar(minute: i64) -> Bar {
+        let price = Price::from_nanos(1_000_000_000);
+        let (open_at, close_at) = (MarketTime(minute * MINUTE), MarketTime((minute + 1) * MINUTE));
+        let (open, high, low, close, volume, has_range) = (price, price, price, price, None, true);
+        Bar { instrument: ID, open_at, close_at, open, high, low, close, volume, has_range }
+    }
+
+    /// A minute that a provider passed over and tells later was no silence; one that another tells says nothing about the first.
+    #[test]
+    fn a_minute_that_was_left_out_is_counted_once_and_against_whoever_left_it_out() {
+        let table = ProviderTable::read(include_str!("../../../../config/providers.toml"), None).unwrap();
+        let (kind, calendar, currency) = (AssetClass::Crypto, Calendar::Crypto247, Currency::USD);
+        let line = Line {
+            instrument: ID,
+            kind,
+            calendar,
+            decimals: 2,
+            currency,
+            names: BTreeMap::new(),
+            known_until: None,
+            last_close: None,
+        };
+        let (budget, now) = (table.budget(), WallTime(10 * MINUTE));
+        let mut desk = Desk::new(table, budget, vec![line], 7, now);
+        let track = desk.tracks.get_mut(&ID).unwrap();
+        track.taken.extend([0, 1, 3, 4].map(bar));
+        track.taken_from = Some(ProviderId::Kraken);
+        let closed = (0..6).map(bar).collect();
+        let (from, until) = (MarketTime(0), MarketTime(6 * MINUTE));
+        let chart = Chart { from, until, closed, opened: None, quote: None, doubled: 0, split: None };
+        desk.note_answer(ProviderId::Coinbase, ID, &chart, now);
+        assert_eq!(desk.flaws.met(ID), [], "venues differ");
+        desk.note_answer(ProviderId::Kraken, ID, &chart, now);
+        desk.note_answer(ProviderId::Kraken, ID, &chart, now);
+        let met: Vec<_> = desk.flaws.met(ID).into_iter().map(|met| (met.by, met.flaw, met.count)).collect();
+        assert_eq!(met, [(ProviderId::Kraken, Flaw::Gap, 1)]);
+    }
+}
