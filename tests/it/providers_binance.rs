@@ -243,7 +243,7 @@ fn over_sockets_it_streams_tells_bars_and_leaves_before_it_is_thrown_out() {
     assert!(path.starts_with("/api/v3/klines?symbol=BTCUSDT&interval=1m&startTime=") && path.ends_with("&limit=1000"), "{path}");
     let subscribed = serde_json::json!({"method": "SUBSCRIBE", "params": ["btcusdt@aggTrade"], "id": 1});
     let heard = || mood.lock().unwrap().heard.iter().map(|text| text.parse().unwrap()).collect::<Vec<serde_json::Value>>();
-    assert_eq!(heard(), [subscribed.clone()]);
+    assert_eq!(heard(), std::slice::from_ref(&subscribed));
     assert!(mood.lock().unwrap().opened[0].starts_with("/stream "));
     mood.lock().unwrap().says.push(r#"{"stream":"x","data":{"e":"serverShutdown","E":1}}"#.to_owned());
     wait("a second connection", || (mood.lock().unwrap().heard.len() == 2).then_some(()));
